@@ -1,0 +1,37 @@
+# Drover. `make demo` shows it working, `make test` checks all of it; both set up what they need on Debian 12.
+
+SWIFT_FLAGS := --explicit-target-dependency-import-check error
+PACKAGES := libffi-dev libsqlite3-dev pkg-config gcc iproute2 curl jq
+
+.PHONY: help setup build release demo test bench format lint abi-hash clean
+
+help: ## Lists the targets.
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 16
+
+setup: ## Installs the Debian packages that building and testing need.
+	@Tests/Scripts/setup $(PACKAGES)
+
+build: setup ## Builds everything for debugging.
+	swift build $(SWIFT_FLAGS) --build-tests
+
+release: setup ## Builds the optimised agent and plug-ins.
+	swift build $(SWIFT_FLAGS) -c release
+
+demo: release ## Starts an agent, runs a service, a batch and a system job, shows them, and stops.
+	@Tests/Demo/demo "$$(swift build -c release --show-bin-path)"
+
+test: build ## Runs every test.
+	Tests/Scripts/run-tests
+
+bench: release ## Runs every benchmark; the figures are the last line of each.
+	@bin="$$(swift build -c release --show-bin-path)"; for name in $$("$$bin/drover-bench" list); do "$$bin/drover-bench" $$name; done
+
+format: ## Formats all Swift code in place.
+	swift format --in-place --recursive Package.swift Sources Plugins SDK Tests
+
+lint: ## Checks the formatting and the ABI's header hash.
+	swift format lint --strict --recursive Package.swift Sources Plugins SDK Tests
+	SDK/abi-hash --check
+
+clean: ## Removes what was built.
+	rm -rf .build SDK/.build
