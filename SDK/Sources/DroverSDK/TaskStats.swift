@@ -1,0 +1,46 @@
+internal import CDroverABI
+
+/// One task's use of resources: makes a `drover_task_stats` record. What is `nil` is reported as not measured.
+public struct TaskStats: Sendable {
+    public var id: String
+    /// Wall clock of the sample, in nanoseconds.
+    public var time: Int64
+    /// CPU time since the start of the task, in nanoseconds.
+    public var cpuNanoseconds: UInt64?
+    public var memoryRSSBytes: UInt64?
+    public var memoryUsageBytes: UInt64?
+    public var processes: UInt64?
+
+    public init(id: String, time: Int64) {
+        self.id = id
+        self.time = time
+    }
+
+    /// The record, with the id after it, padded to a multiple of 8.
+    public var record: [UInt8] {
+        let header = MemoryLayout<drover_task_stats>.size
+        let size = (header + id.utf8.count + 7) & ~7
+        var stats = drover_task_stats()
+        stats.size = UInt32(size)
+        stats.id_length = UInt32(id.utf8.count)
+        stats.id_offset = UInt32(header)
+        stats.time_ns = time
+        set(&stats, \.cpu_ns, DROVER_STATS_CPU_NS, cpuNanoseconds)
+        set(&stats, \.memory_rss, DROVER_STATS_RSS, memoryRSSBytes)
+        set(&stats, \.memory_usage, DROVER_STATS_USAGE, memoryUsageBytes)
+        set(&stats, \.pids, DROVER_STATS_PIDS, processes)
+        var bytes = withUnsafeBytes(of: &stats) { Array($0) }
+        bytes.append(contentsOf: id.utf8)
+        bytes.append(contentsOf: repeatElement(0, count: size - bytes.count))
+        return bytes
+    }
+
+    private func set(
+        _ stats: inout drover_task_stats, _ field: WritableKeyPath<drover_task_stats, UInt64>, _ bit: UInt64,
+        _ value: UInt64?
+    ) {
+        guard let value else { return }
+        stats[keyPath: field] = value
+        stats.present |= bit
+    }
+}
