@@ -1,0 +1,153 @@
+/// An object with named fields, described once and thereby written, read, compared and listed.
+///
+/// A type names its fields in one method; visitors do the rest:
+/// ```swift
+/// public mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+///     try visitor.field("Name", &name)
+///     try visitor.field("KillTimeout", &killTimeout)
+/// }
+/// ```
+/// The names are the HTTP API's. Reading ignores unknown names and leaves absent ones at their defaults, so an older and a
+/// newer agent understand each other.
+public protocol Document: JSONForm, Equatable {
+    /// All fields at their defaults.
+    init()
+
+    /// Shows every field to `visitor`, in the order in which they are written.
+    mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError)
+}
+
+/// Sees the fields of a ``Document`` one after the other.
+public protocol FieldVisitor {
+    mutating func field<Value: JSONForm>(_ name: StaticString, _ value: inout Value) throws(DocumentError)
+}
+
+/// A value of the wrong kind: where (a path such as `Job.TaskGroups[0].Count`) and what was expected.
+public struct DocumentError: Error, Equatable, Sendable, CustomStringConvertible {
+    public var path: String
+    public let message: String
+
+    public init(path: String = "", message: String) {
+        self.path = path
+        self.message = message
+    }
+
+    /// The same error one level further out.
+    public func inside(_ name: String) -> DocumentError {
+        let joined = path.isEmpty ? name : path.hasPrefix("[") ? name + path : name + "." + path
+        return DocumentError(path: joined, message: message)
+    }
+
+    static func expected(_ what: String, got value: JSON) -> DocumentError {
+        DocumentError(message: "expected \(what), got \(value.kindName)")
+    }
+
+    public var description: String { path.isEmpty ? message : "\(path): \(message)" }
+}
+
+extension Document {
+    /// The document as compact JSON text.
+    public var jsonBytes: [UInt8] {
+        var writer = JSONWriter()
+        write(to: &writer)
+        return writer.bytes
+    }
+
+    public var json: JSON {
+        var lister = FieldLister()
+        var copy = self
+        try? copy.visitFields(&lister)
+        return .object(lister.fields)
+    }
+
+    /// Reads JSON text; throws ``JSONError`` or ``DocumentError``.
+    public init(json bytes: some Collection<UInt8>) throws {
+        try self.init(json: try JSONParser.parse(bytes))
+    }
+
+    public init(json: JSON) throws(DocumentError) {
+        guard case .object(let object) = json else { throw .expected("an object", got: json) }
+        self.init()
+        var decoder = FieldDecoder(object: object)
+        try visitFields(&decoder)
+    }
+
+    /// The document's field names, in order.
+    public static var fieldNames: [String] {
+        var lister = FieldLister()
+        var empty = Self()
+        try? empty.visitFields(&lister)
+        return lister.fields.map(\.0)
+    }
+
+    public func write(to writer: inout JSONWriter) {
+        writer.beginObject()
+        // Swapped, not assigned: a second reference would make the next append copy all that has been written.
+        var encoder = FieldEncoder(writer: JSONWriter(capacity: 0))
+        swap(&writer, &encoder.writer)
+        var copy = self
+        try? copy.visitFields(&encoder)
+        swap(&writer, &encoder.writer)
+        writer.endObject()
+    }
+
+    public static func read(_ json: JSON) throws(DocumentError) -> Self { try Self(json: json) }
+
+}
+
+private struct FieldEncoder: FieldVisitor {
+    var writer: JSONWriter
+
+    mutating func field<Value: JSONForm>(_ name: StaticString, _ value: inout Value) {
+        writer.key(name)
+        value.write(to: &writer)
+    }
+}
+
+private struct FieldDecoder: FieldVisitor {
+    let object: JSONObject
+    private var cursor = 0
+
+    init(object: JSONObject) { self.object = object }
+
+    mutating func field<Value: JSONForm>(_ name: StaticString, _ value: inout Value) throws(DocumentError) {
+        guard let member = next(named: name), !member.isNull else { return }
+        do {
+            value = try Value.read(member)
+        } catch {
+            throw error.inside(name.description)
+        }
+    }
+
+    /// The member of that name; members written by us come in the order asked, so the cursor nearly always hits.
+    private mutating func next(named name: StaticString) -> JSON? {
+        if cursor < object.members.count, equal(object.members[cursor].key, name) {
+            cursor += 1
+            return object.members[cursor - 1].value
+        }
+        let text = name.description
+        if let position = object.members.lastIndex(where: { $0.key == text }) {
+            cursor = position + 1
+            return object.members[position].value
+        }
+        return object.member(foldingCase: text)
+    }
+
+    private func equal(_ key: String, _ name: StaticString) -> Bool {
+        var key = key
+        return key.withUTF8 {
+            $0.elementsEqual(UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+        }
+    }
+}
+
+/// Collects fields as name and JSON value: for differences and field lists.
+struct FieldLister: FieldVisitor {
+    var fields: [(String, JSON)] = []
+
+    mutating func field<Value: JSONForm>(_ name: StaticString, _ value: inout Value) {
+        var writer = JSONWriter()
+        value.write(to: &writer)
+        fields.append((name.description, (try? JSONParser.parse(writer.bytes)) ?? .null))
+    }
+}

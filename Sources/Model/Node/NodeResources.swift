@@ -1,0 +1,210 @@
+public import Basics
+
+/// All a node has.
+public struct NodeResources: Document {
+    public var cpu = NodeCpuResources()
+    public var memory = NodeMemoryResources()
+    public var disk = NodeDiskResources()
+    public var networks: [NetworkResource] = []
+    public var nodeNetworks: [NodeNetworkResource] = []
+    public var devices: [NodeDeviceResource] = []
+    public var minDynamicPort = 0
+    public var maxDynamicPort = 0
+
+    public init() {}
+
+    public mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+        try visitor.field("Cpu", &cpu)
+        try visitor.field("Memory", &memory)
+        try visitor.field("Disk", &disk)
+        try visitor.field("Networks", &networks)
+        try visitor.field("NodeNetworks", &nodeNetworks)
+        try visitor.field("Devices", &devices)
+        try visitor.field("MinDynamicPort", &minDynamicPort)
+        try visitor.field("MaxDynamicPort", &maxDynamicPort)
+    }
+}
+
+/// Total compute in MHz, and cores.
+public struct NodeCpuResources: Document {
+    public var cpuShares: Int64 = 0
+    public var totalCpuCores = 0
+    public var reservableCpuCores: [UInt16] = []
+
+    public init() {}
+
+    public mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+        try visitor.field("CpuShares", &cpuShares)
+        try visitor.field("TotalCpuCores", &totalCpuCores)
+        try visitor.field("ReservableCpuCores", &reservableCpuCores)
+    }
+}
+
+/// Memory in MiB.
+public struct NodeMemoryResources: Document {
+    public var memoryMB: Int64 = 0
+
+    public init() {}
+
+    public mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+        try visitor.field("MemoryMB", &memoryMB)
+    }
+}
+
+/// Disk in MiB.
+public struct NodeDiskResources: Document {
+    public var diskMB: Int64 = 0
+
+    public init() {}
+
+    public mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+        try visitor.field("DiskMB", &diskMB)
+    }
+}
+
+/// A network interface of a node.
+public struct NodeNetworkResource: Document {
+    public var mode = ""
+    public var device = ""
+    public var macAddress = ""
+    /// Mbit/s.
+    public var speed = 0
+    public var addresses: [NodeNetworkAddress] = []
+
+    public init() {}
+
+    public mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+        try visitor.field("Mode", &mode)
+        try visitor.field("Device", &device)
+        try visitor.field("MacAddress", &macAddress)
+        try visitor.field("Speed", &speed)
+        try visitor.field("Addresses", &addresses)
+    }
+}
+
+/// An address of an interface.
+public struct NodeNetworkAddress: Document {
+    /// `ipv4` or `ipv6`.
+    public var family = ""
+    public var alias = ""
+    public var address = ""
+    public var reservedPorts = ""
+    public var gateway = ""
+
+    public init() {}
+
+    public mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+        try visitor.field("Family", &family)
+        try visitor.field("Alias", &alias)
+        try visitor.field("Address", &address)
+        try visitor.field("ReservedPorts", &reservedPorts)
+        try visitor.field("Gateway", &gateway)
+    }
+}
+
+/// A group of like devices.
+public struct NodeDeviceResource: Document {
+    public var vendor = ""
+    public var type = ""
+    public var name = ""
+    public var instances: [NodeDevice] = []
+    public var attributes: [String: DeviceAttribute] = [:]
+
+    public init() {}
+
+    public mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+        try visitor.field("Vendor", &vendor)
+        try visitor.field("Type", &type)
+        try visitor.field("Name", &name)
+        try visitor.field("Instances", &instances)
+        try visitor.field("Attributes", &attributes)
+    }
+}
+
+/// One device.
+public struct NodeDevice: Document {
+    public var id = ""
+    public var healthy = false
+    public var healthDescription = ""
+    public var locality: NodeDeviceLocality?
+
+    public init() {}
+
+    public mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+        try visitor.field("ID", &id)
+        try visitor.field("Healthy", &healthy)
+        try visitor.field("HealthDescription", &healthDescription)
+        try visitor.field("Locality", &locality)
+    }
+}
+
+/// Where a device is attached.
+public struct NodeDeviceLocality: Document {
+    public var pciBusID = ""
+
+    public init() {}
+
+    public mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+        try visitor.field("PciBusID", &pciBusID)
+    }
+}
+
+/// A typed value with a unit.
+public struct DeviceAttribute: Document {
+    public var float: Double?
+    public var int: Int64?
+    public var string: String?
+    public var bool: Bool?
+    public var unit = ""
+
+    public init() {}
+
+    public mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+        try visitor.field("Float", &float)
+        try visitor.field("Int", &int)
+        try visitor.field("String", &string)
+        try visitor.field("Bool", &bool)
+        try visitor.field("Unit", &unit)
+    }
+}
+
+/// What a node keeps for itself.
+public struct NodeReservedResources: Document {
+    public var cpu = NodeReservedCpuResources()
+    public var memory = NodeMemoryResources()
+    public var disk = NodeDiskResources()
+    public var networks = NodeReservedNetworkResources()
+
+    public init() {}
+
+    public mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+        try visitor.field("Cpu", &cpu)
+        try visitor.field("Memory", &memory)
+        try visitor.field("Disk", &disk)
+        try visitor.field("Networks", &networks)
+    }
+}
+
+/// CPU kept back.
+public struct NodeReservedCpuResources: Document {
+    public var cpuShares: Int64 = 0
+    public var reservedCpuCores: [UInt16] = []
+
+    public init() {}
+
+    public mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+        try visitor.field("CpuShares", &cpuShares)
+        try visitor.field("ReservedCpuCores", &reservedCpuCores)
+    }
+}
+
+/// Ports kept back, such as `22,80,8500-8600`.
+public struct NodeReservedNetworkResources: Document {
+    public var reservedHostPorts = ""
+
+    public init() {}
+
+    public mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+        try visitor.field("ReservedHostPorts", &reservedHostPorts)
+    }
+}
