@@ -1,0 +1,223 @@
+internal import Basics
+internal import Raft
+internal import Synchronization
+
+extension ReplicatedLog {
+    /// A proposal in the log, waiting to be applied.
+    struct Waiter: Sendable {
+        let index: UInt64
+        let term: UInt64
+        let bytes: Int
+        let outcome: Outcome
+
+        enum Outcome: Sendable {
+            case proposal(Completion)
+            case membership(IndexCompletion)
+        }
+
+        func fail(_ error: ConsensusError) {
+            switch outcome {
+            case .proposal(let completion): completion(.failure(error))
+            case .membership(let completion): completion(.failure(error))
+            }
+        }
+    }
+
+    /// Feeds the core with what the inbox holds, again and again.
+    func runCore() async throws {
+        guard let core = node.withLock({ $0.take() }) else { throw ConsensusError.stopped("run() was called twice") }
+        var loop = CoreLoop(shell: self, node: core)
+        defer { loop.leaveAll() }
+        try loop.step(.start)
+        for await _ in inbox.wakes { try loop.take(inbox.drain()) }
+    }
+
+    /// The core and who waits for what it does; lives in ``runCore()`` alone.
+    private struct CoreLoop {
+        let shell: ReplicatedLog
+        var node: RaftNode
+        /// Ascending by index.
+        private var waiters: [Waiter] = []
+        private var barriers: [UInt64: IndexCompletion] = [:]
+        private var barrierCount: UInt64 = 0
+        private var cache: CacheLedger
+        private var proposals: [Proposal] = []
+        private var completions: [Completion] = []
+
+        init(shell: ReplicatedLog, node: RaftNode) {
+            self.shell = shell
+            self.node = node
+            cache = CacheLedger(bytesMax: shell.configuration.cacheBytesMax)
+        }
+
+        mutating func take(_ inputs: [Input]) throws(ConsensusError) {
+            for input in inputs {
+                if case .proposal(let proposal, let completion) = input {
+                    proposals.append(proposal)
+                    completions.append(completion)
+                    continue
+                }
+                try flushProposals()
+                try take(input)
+            }
+            try flushProposals()
+        }
+
+        private mutating func take(_ input: Input) throws(ConsensusError) {
+            switch input {
+            case .event(let event):
+                if case .tick = event { shell.board.tickTaken() }
+                try step(event)
+            case .proposal: break
+            case .changeMembership(let membership, let completion): try changeMembership(membership, completion)
+            case .barrier(let completion):
+                barrierCount += 1
+                barriers[barrierCount] = completion
+                try step(.read(barrierCount))
+            case .applied(let index, let bytes):
+                let isAlone = node.membership.members.count == 1
+                if let through = cache.applied(index, bytes: bytes, keepsNone: isAlone) {
+                    try step(.trim(through: through))
+                }
+            }
+        }
+
+        /// All proposals of one wake go to the core, and so to disk, together.
+        private mutating func flushProposals() throws(ConsensusError) {
+            guard !proposals.isEmpty else { return }
+            defer {
+                proposals.removeAll(keepingCapacity: true)
+                completions.removeAll(keepingCapacity: true)
+            }
+            let ready = node.step(.propose(proposals))
+            switch ready.proposal {
+            case .appended(let first, let term):
+                waiters.reserveCapacity(waiters.count + proposals.count)
+                for (position, completion) in completions.enumerated() {
+                    let bytes = proposals[position].data.count
+                    let index = first + UInt64(position)
+                    waiters.append(Waiter(index: index, term: term, bytes: bytes, outcome: .proposal(completion)))
+                }
+            case .refused(let refusal):
+                shell.release(count: proposals.count, bytes: proposals.reduce(0) { $0 + $1.data.count })
+                for completion in completions { completion(.failure(error(of: refusal))) }
+            case nil: break
+            }
+            try carryOut(ready)
+        }
+
+        private mutating func changeMembership(
+            _ membership: Membership, _ completion: @escaping IndexCompletion
+        ) throws(ConsensusError) {
+            let ready = node.step(.changeMembership(membership))
+            switch ready.proposal {
+            case .appended(let index, let term):
+                waiters.append(Waiter(index: index, term: term, bytes: 0, outcome: .membership(completion)))
+            case .refused(let refusal): completion(.failure(error(of: refusal)))
+            case nil: break
+            }
+            try carryOut(ready)
+        }
+
+        mutating func step(_ event: Event) throws(ConsensusError) { try carryOut(node.step(event)) }
+
+        // MARK: - Effects
+
+        private mutating func carryOut(_ ready: Ready) throws(ConsensusError) {
+            if let fault = ready.fault { throw .fault(fault) }
+            if let status = ready.status { publish(status) }
+            if !ready.early.isEmpty { shell.transport.send(ready.early, membership: node.membership) }
+            let job = WriteJob(ready, membership: node.membership)
+            if !job.isEmpty { shell.writes.push(job) }
+            if let install = ready.install { shell.applies.push(.install(install)) }
+            if let last = ready.committed.last {
+                let count = waiters.partitioningIndex { $0.index > last.index }
+                shell.applies.push(.entries(ready.committed, Array(waiters[..<count])))
+                waiters.removeFirst(count)
+            }
+            for read in ready.reads { settle(read) }
+            for peer in ready.snapshots {
+                shell.snapshotsToSend.push(SnapshotDelivery(peer: peer, term: node.term, membership: node.membership))
+            }
+        }
+
+        private mutating func publish(_ status: RaftStatus) {
+            shell.board.publish(status)
+            guard status.role != .leader, !waiters.isEmpty else { return }
+            // They may be committed yet by the next leader, but nobody can say when.
+            for waiter in waiters { waiter.fail(.leadershipLost) }
+            shell.release(waiters)
+            waiters = []
+        }
+
+        private mutating func settle(_ read: ReadOutcome) {
+            switch read {
+            case .ready(let id, let index):
+                if let completion = barriers.removeValue(forKey: id) { shell.applies.push(.barrier(index, completion)) }
+            case .refused(let id, let leader):
+                let member = node.membership.members.first { $0.id == leader }
+                barriers.removeValue(forKey: id)?(.failure(.notLeader(leader: member)))
+            }
+        }
+
+        private func error(of refusal: ProposalRefusal) -> ConsensusError {
+            switch refusal {
+            case .notLeader(let leader): .notLeader(leader: node.membership.members.first { $0.id == leader })
+            case .transferring, .overloaded: .overloaded
+            case .membershipChangePending, .invalidMembership: .membership(refusal)
+            case .reservedKind: .stopped("entry kinds below \(EntryKind.firstApplication.rawValue) are Raft's own")
+            }
+        }
+
+        /// Leaves everybody who waits to ``ReplicatedLog/stop(_:)``, which knows the reason.
+        mutating func leaveAll() {
+            shell.leave(waiters.map { waiter in { waiter.fail($0) } })
+            shell.leave(completions.map { completion in { completion(.failure($0)) } })
+            shell.leave(barriers.keys.sorted().compactMap { barriers[$0] }.map { barrier in { barrier(.failure($0)) } })
+        }
+    }
+
+    func release(_ waiters: some Collection<Waiter>) {
+        let proposals = waiters.filter { if case .proposal = $0.outcome { true } else { false } }
+        release(count: proposals.count, bytes: proposals.reduce(0) { $0 + $1.bytes })
+    }
+}
+
+extension [LogEntry] {
+    var dataBytes: Int { reduce(0) { $0 + $1.data.count } }
+}
+
+extension Array {
+    /// The first position where `isAfter` holds, given that it holds for all that follow it.
+    fileprivate func partitioningIndex(_ isAfter: (Element) -> Bool) -> Int {
+        var (low, high) = (0, count)
+        while low < high {
+            let middle = (low + high) / 2
+            if isAfter(self[middle]) { high = middle } else { low = middle + 1 }
+        }
+        return low
+    }
+}
+
+/// Decides how many applied entries stay in memory for followers that lag.
+struct CacheLedger: Sendable {
+    let bytesMax: Int
+    private var batches: [(index: UInt64, bytes: Int)] = []
+    private var bytes = 0
+
+    init(bytesMax: Int) { self.bytesMax = bytesMax }
+
+    /// - Returns: the index through which entries may leave memory, if any may.
+    mutating func applied(_ index: UInt64, bytes count: Int, keepsNone: Bool) -> UInt64? {
+        batches.append((index, count))
+        bytes += count
+        var dropped = 0
+        while dropped < batches.count, keepsNone || bytes > bytesMax {
+            bytes -= batches[dropped].bytes
+            dropped += 1
+        }
+        guard dropped > 0 else { return nil }
+        defer { batches.removeFirst(dropped) }
+        return batches[dropped - 1].index
+    }
+}

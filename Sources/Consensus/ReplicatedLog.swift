@@ -1,0 +1,243 @@
+internal import Basics
+package import Raft
+internal import Synchronization
+
+/// A server's share of the replicated log: proposals in, applied results out.
+///
+/// Owns the pure core, feeds it, writes what it wants durable, applies what it commits. Made by
+/// ``open(_:machine:transport:seam:)``, alive
+/// while ``run()`` runs as a child of the server's task tree:
+///
+///     propose ─► inbox ─► core ─┬─► log writer ─(one sync for all that queued meanwhile)─► "persisted" ─► core
+///                               └─► applier ─► state machine ─► proposers resume
+///                                       └─► snapshot writer ─► log writer (compaction)
+package final class ReplicatedLog<Machine: StateMachine>: Sendable {
+    /// What a proposal came to.
+    package struct Applied: Sendable {
+        package let index: UInt64
+        package let output: Machine.Output
+    }
+
+    package typealias Completion = @Sendable (Result<Applied, ConsensusError>) -> Void
+    typealias IndexCompletion = @Sendable (Result<UInt64, ConsensusError>) -> Void
+
+    let configuration: ConsensusConfiguration
+    let machine: Machine
+    let transport: any RaftTransport
+    let seam: Seam
+    let log: WriteAheadLog
+    let snapshots: SnapshotStore
+    let lane: BlockingLane
+    private let lock: any DiskLock
+    /// Where the state machine stands when ``run()`` begins.
+    let startSnapshot: SnapshotMetadata
+    let node: Mutex<RaftNode?>
+
+    let inbox = WorkQueue<Input>()
+    let writes = WorkQueue<WriteJob>()
+    let applies = WorkQueue<ApplyJob>()
+    let snapshotRequests = WorkQueue<SnapshotRequest>()
+    let snapshotsToSend = WorkQueue<SnapshotDelivery>()
+    private let admission = Mutex(Admission())
+    let board: StatusBoard
+    let applied: Mutex<UInt64>
+    /// Who still waited when a loop ended.
+    private let leftovers = Mutex<[@Sendable (ConsensusError) -> Void]>([])
+
+    private struct Admission {
+        var count = 0
+        var bytes = 0
+        var stopped: ConsensusError?
+    }
+
+    /// One thing for the core.
+    enum Input: Sendable {
+        case event(Event)
+        case proposal(Proposal, Completion)
+        case changeMembership(Membership, IndexCompletion)
+        case barrier(IndexCompletion)
+        case applied(index: UInt64, bytes: Int)
+    }
+
+    struct SnapshotDelivery: Sendable {
+        let peer: ServerID
+        let term: UInt64
+        let membership: Membership
+    }
+
+    init(
+        configuration: ConsensusConfiguration, machine: Machine, transport: any RaftTransport, seam: Seam,
+        opened: Opened
+    ) {
+        self.configuration = configuration
+        self.machine = machine
+        self.transport = transport
+        self.seam = seam
+        log = opened.log
+        snapshots = opened.snapshots
+        lock = opened.lock
+        lane = BlockingLane("raft.log." + configuration.id.name)
+        startSnapshot = opened.restored.snapshot
+        let core = RaftNode(
+            id: configuration.id, restored: opened.restored, settings: configuration.raft, seed: seam.random.next())
+        board = StatusBoard(core.status)
+        node = Mutex(core)
+        applied = Mutex(opened.restored.snapshot.index)
+    }
+
+    // MARK: - Proposing
+
+    /// Logs `data` and returns once it is committed and applied here. Many may be under way at once; they are batched.
+    ///
+    /// Cancelling the caller does not take the proposal back. Throws ``ConsensusError``; after
+    /// ``ConsensusError/leadershipLost`` and
+    /// ``ConsensusError/stopped(_:)`` it may have been committed all the same.
+    package func propose(_ kind: EntryKind, _ data: [UInt8]) async throws -> Applied {
+        try await withCheckedThrowingContinuation { continuation in
+            submit(kind, data) { continuation.resume(with: $0) }
+        }
+    }
+
+    /// As ``propose(_:_:)``, for callers with many at once; `completion` runs on the applier and must be quick.
+    package func submit(_ kind: EntryKind, _ data: [UInt8], _ completion: @escaping Completion) {
+        guard data.count <= LogFormat.entryBytesMax else { return completion(.failure(.tooLarge(bytes: data.count))) }
+        if let refusal = admit(bytes: data.count) { return completion(.failure(refusal)) }
+        let isTaken = inbox.push(.proposal(Proposal(kind: kind, data: data), completion))
+        if !isTaken { completion(.failure(stopReason)) }
+    }
+
+    private func admit(bytes: Int) -> ConsensusError? {
+        admission.withLock { admission in
+            if let stopped = admission.stopped { return stopped }
+            guard admission.count < configuration.waitingCountMax, admission.bytes < configuration.waitingBytesMax
+            else {
+                return .overloaded
+            }
+            admission.count += 1
+            admission.bytes += bytes
+            return nil
+        }
+    }
+
+    /// Proposals that waited are done with.
+    func release(count: Int, bytes: Int) {
+        admission.withLock { admission in
+            admission.count -= count
+            admission.bytes -= bytes
+        }
+    }
+
+    private var stopReason: ConsensusError {
+        admission.withLock { $0.stopped } ?? .stopped("the server is shutting down")
+    }
+
+    /// Returns once everything committed before the call is applied here, having made sure that this server still
+    /// leads: what is read from
+    /// the state machine afterwards is linearizable (dissertation §6.4).
+    /// - Returns: the index that is applied.
+    @discardableResult
+    package func barrier() async throws -> UInt64 {
+        try await indexed { .barrier($0) }
+    }
+
+    /// Proposes a new membership, at most one voter different; returns once it is committed.
+    package func changeMembership(to membership: Membership) async throws -> UInt64 {
+        try await indexed { .changeMembership(membership, $0) }
+    }
+
+    private func indexed(_ input: (@escaping IndexCompletion) -> Input) async throws -> UInt64 {
+        try await withCheckedThrowingContinuation { continuation in
+            let completion: IndexCompletion = { continuation.resume(with: $0) }
+            if !inbox.push(input(completion)) { completion(.failure(stopReason)) }
+        }
+    }
+
+    /// Asks a caught-up voter to take over; watch ``statusUpdates()`` for the outcome.
+    package func transferLeadership(to peer: ServerID) { inbox.push(.event(.transferLeadership(to: peer))) }
+
+    /// A message of another server.
+    package func receive(_ message: Message) { inbox.push(.event(.receive(message))) }
+
+    /// Saves a snapshot now and returns what it covers.
+    package func saveSnapshot() async throws -> SnapshotMetadata {
+        try await withCheckedThrowingContinuation { continuation in
+            let isTaken = applies.push(.snapshotNow { continuation.resume(with: $0) })
+            if !isTaken { continuation.resume(throwing: stopReason) }
+        }
+    }
+
+    // MARK: - Looking
+
+    package var status: RaftStatus { board.current }
+
+    package var isLeader: Bool { status.role == .leader }
+
+    package var appliedIndex: UInt64 { applied.withLock { $0 } }
+
+    /// The status now and after each change; a slow reader sees the newest only.
+    package func statusUpdates() -> AsyncStream<RaftStatus> { board.updates() }
+
+    // MARK: - Running
+
+    /// Does the work until cancelled, or until the disk or the state machine fails; then everything waiting fails with
+    /// the same error.
+    ///
+    /// Runs once. Afterwards the folder is unlocked.
+    package func run() async throws {
+        var reason = ConsensusError.stopped("the server is shutting down")
+        defer { stop(reason) }
+        do {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await self.runCore() }
+                group.addTask { try await self.runWriter() }
+                group.addTask { try await self.runApplier() }
+                group.addTask { try await self.runSnapshotWriter() }
+                group.addTask { try await self.runSnapshotSender() }
+                group.addTask { try await self.runTicker() }
+                defer { group.cancelAll() }
+                try await group.next()
+            }
+        } catch let error as ConsensusError {
+            reason = error
+            throw error
+        } catch is CancellationError {
+            throw CancellationError()
+        } catch {
+            reason = .stopped("\(error)")
+            throw error
+        }
+    }
+
+    private func stop(_ reason: ConsensusError) {
+        admission.withLock { $0.stopped = reason }
+        for fail in leftovers.withLock({ $0 }) { fail(reason) }
+        for input in inbox.close() { fail(input, reason) }
+        _ = writes.close()
+        for job in applies.close() { fail(job, reason) }
+        for request in snapshotRequests.close() { request.completion?(.failure(reason)) }
+        _ = snapshotsToSend.close()
+        board.finish()
+        log.close()
+        lock.release()
+    }
+
+    /// Keeps somebody who waits until the reason for stopping is known.
+    func leave(_ waiting: [@Sendable (ConsensusError) -> Void]) { leftovers.withLock { $0 += waiting } }
+
+    private func fail(_ input: Input, _ reason: ConsensusError) {
+        switch input {
+        case .proposal(_, let completion): completion(.failure(reason))
+        case .changeMembership(_, let completion), .barrier(let completion): completion(.failure(reason))
+        case .event, .applied: break
+        }
+    }
+
+    /// Time passes for the core; a lone server needs none.
+    private func runTicker() async throws {
+        while !Task.isCancelled {
+            let isAlone = status.membership.members.map(\.id) == [configuration.id] && isLeader
+            try await seam.time.sleep(for: isAlone ? .seconds(1) : configuration.tick)
+            if !isAlone, board.mayTick() { inbox.push(.event(.tick)) }
+        }
+    }
+}

@@ -1,0 +1,185 @@
+import Basics
+
+/// One server's part in the Raft consensus algorithm, as a value: events in, ordered effects out.
+///
+/// It knows no clock, disk, network or thread. The same start and the same events give the same run. After Ongaro and
+/// Ousterhout, "In Search of
+/// an Understandable Consensus Algorithm" (cited as Raft §), and Ongaro's dissertation; the shape `step -> Ready` is
+/// etcd's.
+package struct RaftNode: Sendable {
+    package let id: ServerID
+    let settings: RaftSettings
+    var generator: SeededGenerator
+
+    /// Term and vote; `isHardStateDurable` is false from a change until it is synced.
+    var hardState: HardState
+    var isHardStateDurable = true
+    var log: RaftLog
+    /// Memberships in force from an index on, ascending; the last one counts (dissertation §4.1).
+    var memberships: [(index: UInt64, membership: Membership)]
+    /// The highest index handed out in ``Ready/committed``.
+    var deliveredIndex: UInt64
+
+    var role = Role.follower
+    var leader: ServerID?
+    /// Ticks since the last word of a leader, a vote given, or (as leader) the last quorum check.
+    var electionElapsed = 0
+    /// This round's election timeout, drawn from electionTicks ..< 2 × electionTicks.
+    var electionTimeout = 0
+    /// While a candidate or pre-candidate: who answered, and how.
+    var votes: [(voter: ServerID, isGranted: Bool)] = []
+    /// While a leader; reset on every election.
+    var leading = Leading()
+
+    var ready = Ready()
+    var fault: RaftFault?
+    private var reportedStatus: RaftStatus?
+
+    /// What only a leader keeps.
+    struct Leading: Sendable {
+        /// One for each other member, sorted by id.
+        var peers: [Progress] = []
+        var heartbeatElapsed = 0
+        var transferTarget: ServerID?
+        var uncommittedBytes = 0
+        /// Reads waiting until a majority answered heartbeat `context`.
+        var reads: [PendingRead] = []
+        var readContext: UInt64 = 0
+    }
+
+    struct PendingRead: Sendable {
+        let id: UInt64
+        let index: UInt64
+        let context: UInt64
+        var acknowledged: [ServerID]
+    }
+
+    /// What a server finds on its disk when it starts.
+    package struct Restored: Sendable {
+        package var hardState: HardState
+        package var snapshot: SnapshotMetadata
+        /// All entries after the snapshot, successive indexes.
+        package var entries: [LogEntry]
+
+        package init(hardState: HardState = HardState(), snapshot: SnapshotMetadata = .empty, entries: [LogEntry] = [])
+        {
+            self.hardState = hardState
+            self.snapshot = snapshot
+            self.entries = entries
+        }
+    }
+
+    /// `seed` is for election timeouts only; give every server another one.
+    package init(id: ServerID, restored: Restored, settings: RaftSettings = RaftSettings(), seed: UInt64) {
+        precondition(settings.electionTicks > settings.heartbeatTicks, "electionTicks must exceed heartbeatTicks")
+        self.id = id
+        self.settings = settings
+        generator = SeededGenerator(seed: seed)
+        hardState = restored.hardState
+        log = RaftLog(snapshot: restored.snapshot, entries: restored.entries)
+        memberships = [(restored.snapshot.index, restored.snapshot.membership)]
+        deliveredIndex = restored.snapshot.index
+        adoptMemberships(in: restored.entries)
+        resetElectionTimer()
+    }
+
+    /// Takes one event and tells what to do. Constant work, but for the entries handed over.
+    package mutating func step(_ event: Event) -> Ready {
+        guard fault == nil else { return Ready() }
+        switch event {
+        case .start: start()
+        case .tick: tick()
+        case .receive(let message): receive(message)
+        case .propose(let proposals): propose(proposals)
+        case .changeMembership(let membership): changeMembership(to: membership)
+        case .transferLeadership(let target): transferLeadership(to: target)
+        case .read(let id): read(id)
+        case .persisted(let mark): persisted(mark)
+        case .fetched(let peer, let previousTerm, let entries): fetched(entries, previousTerm: previousTerm, for: peer)
+        case .snapshotSaved(let metadata, let firstIndex): snapshotSaved(metadata, firstIndex: firstIndex)
+        case .snapshotSent(let peer, let isInstalled): snapshotSent(to: peer, isInstalled: isInstalled)
+        case .trim(let index): log.trim(through: min(index, deliveredIndex))
+        }
+        return takeReady()
+    }
+
+    // MARK: - Looking in
+
+    package var membership: Membership { memberships[memberships.count - 1].membership }
+    package var term: UInt64 { hardState.term }
+    package var commitIndex: UInt64 { log.commitIndex }
+    package var lastIndex: UInt64 { log.lastIndex }
+    package var isLeader: Bool { role == .leader }
+    package var status: RaftStatus { RaftStatus(role: role, term: term, leader: leader, membership: membership) }
+
+    /// The membership in force at an applied index, for the metadata of a snapshot taken there.
+    package func membership(at index: UInt64) -> Membership {
+        memberships.last { $0.index <= index }?.membership ?? memberships[0].membership
+    }
+
+    /// How far each other member's disk is known to be; empty unless this server leads.
+    package var peerMatches: [(id: ServerID, match: UInt64)] { isLeader ? leading.peers.map { ($0.id, $0.match) } : [] }
+
+    // MARK: - Finishing a step
+
+    private mutating func takeReady() -> Ready {
+        let applicable = min(log.commitIndex, log.durableIndex)
+        if fault == nil, applicable > deliveredIndex {
+            ready.committed = log.entries((deliveredIndex + 1)...applicable)
+            deliveredIndex = applicable
+        }
+        if ready.hardState != nil || !ready.entries.isEmpty || ready.install != nil {
+            ready.mark = PersistMark(hardState: hardState, lastIndex: log.lastIndex, lastTerm: log.lastTerm)
+        }
+        if reportedStatus?.role != role || reportedStatus?.term != term || reportedStatus?.leader != leader
+            || reportedStatus?.membership != membership
+        {
+            reportedStatus = status
+            ready.status = status
+        }
+        ready.fault = fault
+        let result = ready
+        ready = Ready()
+        return result
+    }
+
+    private mutating func persisted(_ mark: PersistMark) {
+        if mark.hardState == hardState { isHardStateDurable = true }
+        log.persisted(mark)
+        if isLeader { advanceCommit() }
+    }
+
+    mutating func setHardState(term: UInt64, vote: ServerID?) {
+        precondition(term >= hardState.term, "term \(hardState.term) of \(id) would go back to \(term)")
+        guard hardState.term != term || hardState.vote != vote else { return }
+        hardState = HardState(term: term, vote: vote)
+        isHardStateDurable = false
+        ready.hardState = hardState
+    }
+
+    /// Queues a message for after the disk.
+    mutating func send(_ body: Message.Body, to peer: ServerID, term: UInt64? = nil) {
+        ready.messages.append(Message(from: id, to: peer, term: term ?? hardState.term, body: body))
+    }
+
+    /// Queues a message that promises nothing about entries; it waits for the disk only while the term itself is not
+    /// synced.
+    mutating func sendEarly(_ body: Message.Body, to peer: ServerID) {
+        guard isHardStateDurable else { return send(body, to: peer) }
+        ready.early.append(Message(from: id, to: peer, term: hardState.term, body: body))
+    }
+
+    /// Adds entries to the log and to what must be persisted.
+    mutating func appendToLog(_ entries: [LogEntry]) {
+        log.append(entries)
+        ready.entries.append(contentsOf: entries)
+        adoptMemberships(in: entries)
+    }
+
+    mutating func adoptMemberships(in entries: [LogEntry]) {
+        for entry in entries where entry.kind == .membership {
+            guard let membership = Membership(bytes: entry.data) else { continue }
+            memberships.append((entry.index, membership))
+        }
+    }
+}

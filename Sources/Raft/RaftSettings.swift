@@ -1,0 +1,20 @@
+/// Limits and timing of a ``RaftNode``. Times are in ticks; with 50 ms a tick the defaults elect within about a second.
+package struct RaftSettings: Sendable {
+    /// Ticks without a leader's word before campaigning, at least; each wait adds up to as many again at random (Raft
+    /// §5.2).
+    /// 10; must exceed `heartbeatTicks`.
+    package var electionTicks = 10
+    /// Ticks between a leader's heartbeats; 2.
+    package var heartbeatTicks = 2
+    /// Bytes of data in one append message; 1 MiB. A larger entry travels alone.
+    package var appendBytesMax = 1 << 20
+    /// Unanswered appends to one follower before waiting; 64.
+    package var inflightMax = 64
+    /// Bytes of appended but uncommitted data before proposals are refused with ``ProposalRefusal/overloaded``; 256
+    /// MiB.
+    package var uncommittedBytesMax = 256 << 20
+    /// Reads waiting for a majority before more are refused; 4,096.
+    package var pendingReadsMax = 4_096
+
+    package init() {}
+}

@@ -1,0 +1,143 @@
+import Basics
+import Raft
+import Testing
+
+/// Random networks from one seed each: drop, duplicate, reorder, delay, crash with unsynced data lost, snapshots,
+/// membership churn.
+struct SafetyTests {
+    @Test(arguments: 1...50)
+    func threeServersKeepRaftsPromises(seed: Int) { run(seed: UInt64(seed), voters: ["a", "b", "c"], spares: []) }
+
+    @Test(arguments: 101...150)
+    func fiveServersWithChurnKeepRaftsPromises(seed: Int) {
+        run(seed: UInt64(seed), voters: ["a", "b", "c", "d"], spares: ["e"])
+    }
+
+    /// The checks must see a disk that lies about syncing, or they prove nothing.
+    @Test func aLyingDiskIsNoticed() {
+        let caught = (1...30).contains { seed in
+            var storm = Storm(seed: UInt64(seed), voters: ["a", "b", "c"], spares: [])
+            storm.cluster.isSyncALie = true
+            for _ in 0..<3_000 where storm.cluster.violations.isEmpty { storm.blow() }
+            return !storm.cluster.violations.isEmpty
+        }
+        #expect(caught)
+    }
+
+    /// And the storms must get somewhere: commits, elections, snapshots, reads, changes of membership.
+    @Test func stormsReachEverything() {
+        var (commits, elections, snapshots, reads, changes) = (0, 0, 0, 0, 0)
+        for seed in UInt64(1)...20 {
+            var storm = Storm(seed: seed, voters: ["a", "b", "c", "d"], spares: ["e"])
+            for _ in 0..<6_000 { storm.blow() }
+            commits += storm.cluster.canon.count
+            elections += storm.cluster.leaders.count
+            snapshots += storm.cluster.snapshotsInstalled
+            reads += storm.cluster.readsServed
+            changes += storm.cluster.canon.values.count { $0.kind == .membership }
+        }
+        #expect(
+            commits > 1_000 && elections > 40 && snapshots > 10 && reads > 50 && changes > 20,
+            "\(commits) commits, \(elections) elections, \(snapshots) snapshots, \(reads) reads, \(changes) changes")
+    }
+
+    private func run(seed: UInt64, voters: [String], spares: [String]) {
+        var storm = Storm(seed: seed, voters: voters, spares: spares)
+        for _ in 0..<3_000 { storm.blow() }
+        storm.calm()
+        #expect(storm.cluster.violations == [], "replay: seed \(seed)")
+        let applied = Set(storm.members.map { storm.cluster.servers[$0]?.appliedIndex })
+        #expect(applied.count == 1, "members did not converge: \(applied); replay: seed \(seed)")
+        #expect(storm.cluster.canon.count > 2, "nothing was committed; replay: seed \(seed)")
+    }
+}
+
+/// Random events, more or less rough, on a cluster.
+struct Storm {
+    var cluster: Cluster
+    private var generator: SeededGenerator
+    private var proposals: UInt64 = 0
+
+    init(seed: UInt64, voters: [String], spares: [String]) {
+        var settings = RaftSettings()
+        settings.appendBytesMax = 40
+        settings.inflightMax = 4
+        cluster = Cluster(voters: voters, spares: spares, seed: seed, settings: settings)
+        generator = SeededGenerator(seed: seed)
+    }
+
+    /// Who belongs to the group, as the newest leader sees it.
+    var members: [ServerID] {
+        let leaders = cluster.ids.compactMap { cluster.servers[$0]?.node }.filter(\.isLeader)
+        return leaders.max { $0.term < $1.term }?.membership.members.map(\.id) ?? []
+    }
+
+    mutating func blow() {
+        let id = cluster.ids[Int.random(in: 0..<cluster.ids.count, using: &generator)]
+        switch Int.random(in: 0..<1_000, using: &generator) {
+        case 0..<430: for _ in 0...pick(4) { deliverOne() }
+        case 430..<460: if !cluster.network.isEmpty { cluster.network.remove(at: pick(cluster.network.count)) }
+        case 460..<480:
+            if !cluster.network.isEmpty { cluster.network.append(cluster.network[pick(cluster.network.count)]) }
+        case 480..<580: cluster.step(id, .tick)
+        case 580..<800: cluster.sync(id)
+        case 800..<900: propose(at: id)
+        case 900..<910: cluster.read(UInt64.random(in: 0 ... .max, using: &generator), at: id)
+        case 910..<930: cluster.snapshot(id, keep: UInt64(pick(20)))
+        case 930..<935: cluster.crash(id)
+        case 935..<975: if cluster.servers[id]?.node == nil { cluster.restart(id) }
+        case 975..<985: churn(at: id)
+        case 985..<990: cluster.step(id, .transferLeadership(to: cluster.ids[pick(cluster.ids.count)]))
+        default: cluster.checkLogsMatch()
+        }
+        if cluster.network.count > 200 { cluster.network.removeFirst(100) }
+    }
+
+    /// No more faults: everything is delivered, in order, until the group has settled.
+    mutating func calm() {
+        for id in cluster.ids where cluster.servers[id]?.node == nil { cluster.restart(id) }
+        for round in 0..<400 {
+            for id in cluster.ids {
+                cluster.step(id, .tick)
+                cluster.sync(id)
+            }
+            var budget = 5_000
+            while !cluster.network.isEmpty, budget > 0 {
+                cluster.deliver(at: 0)
+                for id in cluster.ids { cluster.sync(id) }
+                budget -= 1
+            }
+            if round == 200 { for id in cluster.ids { propose(at: id) } }
+        }
+        cluster.checkLogsMatch()
+    }
+
+    private mutating func pick(_ count: Int) -> Int { Int.random(in: 0..<count, using: &generator) }
+
+    private mutating func deliverOne() {
+        guard !cluster.network.isEmpty else { return }
+        // Mostly near the front: reordered, but not hopelessly.
+        cluster.deliver(at: min(pick(cluster.network.count), pick(8)))
+    }
+
+    private mutating func propose(at id: ServerID) {
+        let batch = (0...pick(3)).map { _ in
+            proposals += 1
+            return Proposal(kind: .firstApplication, data: Array("p\(proposals)".utf8))
+        }
+        cluster.step(id, .propose(batch))
+    }
+
+    private mutating func churn(at id: ServerID) {
+        guard let membership = cluster.servers[id]?.node?.membership, cluster.servers[id]?.node?.isLeader == true else {
+            return
+        }
+        let target = cluster.ids[pick(cluster.ids.count)]
+        var others = membership.members.filter { $0.id != target }
+        guard others.count >= 2 else { return }
+        if !membership.isVoter(target) || pick(2) == 0 {
+            others.append(Membership.Member(id: target, address: "", isVoter: pick(3) > 0))
+        }
+        cluster.step(id, .changeMembership(Membership(members: others)))
+    }
+}
