@@ -1,0 +1,88 @@
+internal import Basics
+package import Model
+
+/// Evaluations that wait for capacity, and what would wake each of them.
+///
+/// An evaluation that could not place everything knows which computed node classes its constraints admit. When capacity appears
+/// on a node, only evaluations that its class may serve are woken. At most one evaluation a job waits; a newer one takes the
+/// place of the older.
+package struct BlockedEvaluations: Sendable {
+    package enum Outcome: Sendable, Equatable {
+        /// It waits; `superseded` is the older evaluation of its job that it displaced, to be cancelled.
+        case waiting(superseded: Evaluation?)
+        /// Capacity appeared after the snapshot it was made from: try again at once.
+        case tryAgain(superseded: Evaluation?)
+        /// A newer evaluation of its job waits already: this one is to be cancelled.
+        case outdated
+    }
+
+    private struct JobName: Hashable {
+        let namespace: String
+        let id: String
+    }
+
+    private var waiting: [ID: Evaluation] = [:]
+    private var byJob: [JobName: ID] = [:]
+    /// Index at which capacity last appeared, by class.
+    private var appeared: [String: UInt64] = [:]
+    /// Index at which capacity last appeared anywhere.
+    private var appearedAnywhere: UInt64 = 0
+
+    package init() {}
+
+    package var count: Int { waiting.count }
+
+    package func evaluation(ofJob id: String, namespace: String) -> Evaluation? {
+        byJob[JobName(namespace: namespace, id: id)].flatMap { waiting[$0] }
+    }
+
+    /// Takes in an evaluation whose status is `blocked`.
+    package mutating func block(_ evaluation: Evaluation) -> Outcome {
+        let job = JobName(namespace: evaluation.namespace, id: evaluation.jobID)
+        var superseded: Evaluation?
+        if let oldID = byJob[job], let old = waiting[oldID], oldID != evaluation.id {
+            guard old.createIndex <= evaluation.createIndex else { return .outdated }
+            waiting[oldID] = nil
+            superseded = old
+        }
+        guard !missedCapacity(evaluation) else {
+            byJob[job] = nil
+            return .tryAgain(superseded: superseded)
+        }
+        waiting[evaluation.id] = evaluation
+        byJob[job] = evaluation.id
+        return .waiting(superseded: superseded)
+    }
+
+    /// Capacity appeared on nodes of `computedClass` at `index`; takes out the evaluations it may serve, oldest first.
+    package mutating func unblock(computedClass: String, index: UInt64) -> [Evaluation] {
+        appeared[computedClass] = max(index, appeared[computedClass] ?? 0)
+        appearedAnywhere = max(index, appearedAnywhere)
+        return take { BlockedEvaluations.mayServe(computedClass, $0) }
+    }
+
+    /// The job is gone or its allocations are all placed: whatever waits for it is moot. Returns what was waiting.
+    package mutating func forget(job id: String, namespace: String) -> Evaluation? {
+        guard let evaluation = byJob.removeValue(forKey: JobName(namespace: namespace, id: id)) else { return nil }
+        return waiting.removeValue(forKey: evaluation)
+    }
+
+    private func missedCapacity(_ evaluation: Evaluation) -> Bool {
+        guard appearedAnywhere > evaluation.snapshotIndex else { return false }
+        return appeared.contains { $0.value > evaluation.snapshotIndex && Self.mayServe($0.key, evaluation) }
+    }
+
+    /// Whether nodes of the class may hold what the evaluation waits for: unless it is known that they cannot.
+    private static func mayServe(_ computedClass: String, _ evaluation: Evaluation) -> Bool {
+        evaluation.escapedComputedClass || evaluation.classEligibility[computedClass] != false
+    }
+
+    private mutating func take(where matches: (Evaluation) -> Bool) -> [Evaluation] {
+        let taken = waiting.values.filter(matches).sorted { ($0.createIndex, $0.id) < ($1.createIndex, $1.id) }
+        for evaluation in taken {
+            waiting[evaluation.id] = nil
+            byJob[JobName(namespace: evaluation.namespace, id: evaluation.jobID)] = nil
+        }
+        return taken
+    }
+}

@@ -1,0 +1,60 @@
+package import Basics
+package import Model
+
+/// Why an entry changed nothing.
+package struct ApplyRefusal: Error, Equatable, Sendable, CustomStringConvertible {
+    package enum Kind: Sendable {
+        case notFound
+        /// A check-and-set index did not match.
+        case conflict
+        case invalid
+    }
+
+    package let kind: Kind
+    package let message: String
+
+    package var description: String { message }
+}
+
+/// What an entry changed: for the broker, for those who wait, and for the caller's answer.
+package struct ApplyOutcome: Sendable {
+    package let index: UInt64
+    /// Set when the entry was refused; the state is then as before but for its index.
+    package var refusal: ApplyRefusal?
+    /// Evaluations made or changed, in order: pending ones go to the broker, blocked ones to those that wait for capacity.
+    package var evaluations: [Evaluation] = []
+    /// Computed classes of nodes that gained room.
+    package var freedClasses: Set<String> = []
+    /// Nodes that gained room or became able to take work.
+    package var freedNodes: Set<NodeRow> = []
+    /// Nodes whose clients have something to learn.
+    package var servedNodes: [NodeRow] = []
+    /// Jobs of which anything changed.
+    package var jobs: Set<JobKey> = []
+    /// Jobs that no longer want anything: their blocked evaluations are void.
+    package var endedJobs: [JobKey] = []
+    /// Nodes whose definition or status changed.
+    package var nodes: [ID] = []
+    package var tables: Set<StateTable> = []
+    /// Allocations made by the entry's plans.
+    package var placedCount = 0
+
+    /// The entry's time, for what follows from it.
+    let time: Timestamp
+    private var ordinal: UInt64 = 0
+
+    init(index: UInt64, time: Timestamp) {
+        self.index = index
+        self.time = time
+    }
+
+    mutating func refuse(_ kind: ApplyRefusal.Kind, _ message: String) {
+        refusal = ApplyRefusal(kind: kind, message: message)
+    }
+
+    /// An id that every replica derives alike.
+    mutating func nextID() -> ID {
+        ordinal += 1
+        return ID(index: index, ordinal: ordinal, salt: 0x6576_616c)
+    }
+}

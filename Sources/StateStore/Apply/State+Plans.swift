@@ -1,0 +1,191 @@
+import Basics
+import Model
+
+extension State {
+    /// Commits a verified plan: stops, in-place updates, then placements.
+    mutating func commit(_ plan: Plan, _ outcome: inout ApplyOutcome) {
+        let key = JobKey(namespace: plan.namespace, id: plan.jobID)
+        var changes = JobChanges()
+        var preempted: Set<JobKey> = []
+        for stop in plan.stops { commit(stop, plan: plan, &changes, &preempted, &outcome) }
+        let slots = jobs[key]?.body.versions ?? []
+        let version = slots.first { $0.version.job.version == plan.jobVersion }?.version
+        if let version {
+            for id in plan.inPlaceUpdates { updateInPlace(id, to: version, &changes, &outcome) }
+            for batch in plan.placements where !batch.ids.isEmpty {
+                place(batch, of: version, plan: plan, &changes, &outcome)
+            }
+        }
+        outcome.tables.insert(.allocations)
+        applyChanges(changes, &outcome)
+        for victim in preempted.sorted() { addPreemptionEvaluation(victim, &outcome) }
+    }
+
+    private mutating func addPreemptionEvaluation(_ key: JobKey, _ outcome: inout ApplyOutcome) {
+        guard let job = jobs[key]?.current?.job, !job.stop else { return }
+        addEvaluation(&outcome) { $0.fill(from: job, trigger: .preemption) }
+    }
+
+    private mutating func commit(
+        _ stop: PlannedStop, plan: Plan, _ changes: inout JobChanges, _ preempted: inout Set<JobKey>,
+        _ outcome: inout ApplyOutcome
+    ) {
+        guard let row = allocations.row(stop.id) else { return }
+        setDescription(row, stop.description)
+        let old = allocations.hot[Int(row)]
+        var new = old
+        new.desiredStatus = stop.desiredStatus
+        if let status = stop.clientStatus, !old.clientStatus.isTerminal { new.clientStatus = status }
+        set(row, from: old, to: new, &changes, &outcome)
+        serverChanged(row, &outcome)
+        if !stop.followupEvalID.isNone || !stop.preemptedBy.isNone {
+            var extra = allocations.extra(row) ?? AllocationExtra()
+            if !stop.followupEvalID.isNone { extra.followupEvalID = stop.followupEvalID }
+            if !stop.preemptedBy.isNone { extra.preemptedByAllocation = stop.preemptedBy }
+            allocations.setExtra(row, extra)
+        }
+        let key = jobVersion(old.version).key
+        if stop.desiredStatus == .evict, key != JobKey(namespace: plan.namespace, id: plan.jobID) {
+            preempted.insert(key)
+        }
+    }
+
+    private mutating func updateInPlace(
+        _ id: ID, to version: JobVersion, _ changes: inout JobChanges, _ outcome: inout ApplyOutcome
+    ) {
+        guard let row = allocations.row(id) else { return }
+        let old = allocations.hot[Int(row)]
+        let before = jobVersion(old.version)
+        guard let group = version.groupIndex(before.groups[Int(old.group)].name) else { return }
+        changes.removed(old, self)
+        if !old.isTerminal {
+            load(node: allocations.node(row), before.groups[Int(old.group)].resources, sign: -1, &outcome)
+        }
+        let isLive = !old.isTerminal
+        allocations.hot.update(Int(row)) {
+            $0.version = version.row
+            $0.group = UInt16(group)
+        }
+        changes.inspect(version.row, self) {
+            $0.allocations += 1
+            $0.live += isLive ? 1 : 0
+            if !old.clientStatus.isTerminal { $0.counts[group][Int(old.client)] += 1 }
+        }
+        if isLive { load(node: allocations.node(row), version.groups[group].resources, sign: 1, &outcome) }
+        serverChanged(row, &outcome)
+    }
+
+    private mutating func place(
+        _ batch: PlacementBatch, of version: JobVersion, plan: Plan, _ changes: inout JobChanges,
+        _ outcome: inout ApplyOutcome
+    ) {
+        guard let group = version.groupIndex(batch.taskGroup) else { return }
+        var placements = batch
+        if batch.nodes.contains(where: { !canHold($0) }) {
+            // The node went down after the plan was verified: its own evaluations did not know of these placements.
+            addEvaluation(&outcome) { $0.fill(from: version.job, trigger: .nodeUpdate) }
+            placements = batch.without { !canHold(batch.nodes[$0]) }
+        }
+        guard let stored = append(&placements, of: version, group: group, plan: plan, index: outcome.index) else {
+            return
+        }
+        let start = stored.start
+        let count = placements.ids.count
+        let resources = version.groups[group].resources
+        for position in 0..<count {
+            let node = placements.nodes[position]
+            addAllocation(start + UInt32(position), toNode: node)
+            load(node: node, resources, sign: 1, &outcome)
+            serve(node: node, &outcome)
+        }
+        holdPorts(stored, placements)
+        linkReplaced(placements, &outcome)
+        changes.inspect(version.row, self) {
+            $0.allocations += count
+            $0.live += count
+            $0.counts[group][0] += count
+        }
+        list(rows: start..<start + UInt32(count), of: version, evaluation: plan.evalID)
+        outcome.placedCount += count
+    }
+
+    /// Adds the placements' rows; leaves out, in `placements` too, those that stand in an earlier entry. Nil when none is left.
+    private mutating func append(
+        _ placements: inout PlacementBatch, of version: JobVersion, group: Int, plan: Plan, index: UInt64
+    ) -> AllocationBatch? {
+        var hot = HotRow()
+        hot.modifyIndex = index
+        hot.serverIndex = index
+        hot.modifyTime = plan.createTime.nanoseconds
+        hot.version = version.row
+        hot.group = UInt16(group)
+        let metric = placements.metric.jsonBytes
+        while !placements.ids.isEmpty {
+            let batch = AllocationBatch(
+                placements: placements, metricJSON: metric, evalID: plan.evalID, version: version.row,
+                group: UInt16(group), start: UInt32(allocations.count), createIndex: index, createTime: plan.createTime)
+            if allocations.append(batch, placements: placements, hot: hot) { return batch }
+            let all = placements
+            var seen: Set<ID> = []
+            placements = all.without { allocations.row(all.ids[$0]) != nil || !seen.insert(all.ids[$0]).inserted }
+        }
+        return nil
+    }
+
+    private func canHold(_ row: NodeRow) -> Bool {
+        guard let status = nodes[Int(row)]?.node.status else { return false }
+        return status != .down && status != .disconnected
+    }
+
+    private mutating func holdPorts(_ batch: AllocationBatch, _ placements: PlacementBatch) {
+        guard !batch.portLabels.isEmpty else { return }
+        for position in placements.ids.indices {
+            let ports = batch.ports(ofRow: batch.start + UInt32(position))
+            nodePorts.update(Int(placements.nodes[position]), default: PortSet()) { set in
+                for port in ports { set.insert(port) }
+            }
+        }
+    }
+
+    /// Tells replaced allocations which ones follow them.
+    private mutating func linkReplaced(_ placements: PlacementBatch, _ outcome: inout ApplyOutcome) {
+        for (position, previous) in placements.previous.enumerated() where !previous.isNone {
+            guard let row = allocations.row(previous) else { continue }
+            var extra = allocations.extra(row) ?? AllocationExtra()
+            extra.nextAllocation = placements.ids[position]
+            allocations.setExtra(row, extra)
+            allocations.hot.update(Int(row)) { $0.modifyIndex = outcome.index }
+        }
+    }
+
+    /// Enters new rows in their job's and evaluation's lists.
+    private mutating func list(rows: Range<UInt32>, of version: JobVersion, evaluation: ID) {
+        if let record = jobs[version.key] {
+            var body = record.body
+            for row in rows { body.allocations.append(row) }
+            body.hadWork = true
+            jobs[version.key] = JobRecord(key: version.key, body: body)
+        }
+        guard let row = evaluationRow(evaluation), let record = evaluations[Int(row)] else { return }
+        var list = record.allocations
+        for row in rows { list.append(row) }
+        evaluations[Int(row)] = EvaluationRecord(evaluation: record.evaluation, allocations: list)
+    }
+}
+
+extension PlacementBatch {
+    /// The batch without some placements: those that stand already in an earlier entry, or whose node has been forgotten.
+    fileprivate func without(_ isVoid: (Int) -> Bool) -> PlacementBatch {
+        var rest = self
+        let kept = ids.indices.filter { !isVoid($0) }
+        rest.ids = kept.map { ids[$0] }
+        rest.nodes = kept.map { nodes[$0] }
+        rest.nameIndexes = kept.map { nameIndexes[$0] }
+        rest.ports = kept.flatMap { ports[$0 * portLabels.count..<($0 + 1) * portLabels.count] }
+        rest.previous = previous.isEmpty ? [] : kept.map { previous[$0] }
+        rest.scores = scores.isEmpty ? [] : kept.map { scores[$0] }
+        rest.rescheduleTrackers = [:]
+        for (position, old) in kept.enumerated() { rest.rescheduleTrackers[position] = rescheduleTrackers[old] }
+        return rest
+    }
+}

@@ -1,0 +1,173 @@
+package import Basics
+package import Model
+
+/// A change of the replicated state, as it stands in the log.
+///
+/// The proposer stamps times (and the ids of placements) into the entry; everything else follows from the entry and the tables,
+/// so that every replica that applies it arrives at the same state.
+package enum StateEntry: Sendable, Equatable {
+    /// A new leader's first entry.
+    case noop
+    case jobRegister(JobRegistration)
+    case jobDeregister(JobDeregistration)
+    case nodeRegister(NodeRegistration)
+    case nodeStatus(NodeStatusChange)
+    case nodeEligibility(NodeEligibilityChange)
+    case evaluationsUpdate([Evaluation], time: Timestamp)
+    /// Verified plans; several share one entry.
+    case plans([Plan])
+    case allocationUpdates(AllocationReports)
+    case allocationTransition(TransitionRequest)
+    case schedulerConfiguration(SchedulerConfigurationChange)
+    case namespaceUpsert(Namespace)
+    case namespaceDelete(name: String)
+    case collect(Garbage)
+}
+
+/// A job to add or replace; canonical and validated by the proposer.
+package struct JobRegistration: Sendable, Equatable {
+    package var job: Job
+    /// Refuse unless the job's `JobModifyIndex` is this; 0 for "no such job yet"; nil for no check.
+    package var expectedIndex: UInt64?
+    /// Keep the counts of groups that exist already.
+    package var preserveCounts = false
+    /// Priority of the evaluation; 0 takes the job's.
+    package var evaluationPriority = 0
+    package var time: Timestamp
+
+    package init(job: Job, time: Timestamp) {
+        self.job = job
+        self.time = time
+    }
+}
+
+package struct JobDeregistration: Sendable, Equatable {
+    package var key: JobKey
+    /// Forget the job once its allocations are gone.
+    package var purge = false
+    package var evaluationPriority = 0
+    /// Stop its tasks without their shutdown delay.
+    package var noShutdownDelay = false
+    package var time: Timestamp
+
+    package init(key: JobKey, time: Timestamp) {
+        self.key = key
+        self.time = time
+    }
+}
+
+package struct NodeRegistration: Sendable, Equatable {
+    package var node: Node
+    package var time: Timestamp
+
+    package init(node: Node, time: Timestamp) {
+        self.node = node
+        self.time = time
+    }
+}
+
+/// Nodes that take on a status together, such as those whose heartbeats ran out in one tick.
+package struct NodeStatusChange: Sendable, Equatable {
+    package var nodes: [ID]
+    package var status: NodeStatus
+    /// What the nodes' events say about it.
+    package var message: String
+    package var time: Timestamp
+
+    package init(nodes: [ID], status: NodeStatus, message: String, time: Timestamp) {
+        self.nodes = nodes
+        self.status = status
+        self.message = message
+        self.time = time
+    }
+}
+
+package struct NodeEligibilityChange: Sendable, Equatable {
+    package var node: ID
+    package var eligibility: NodeEligibility
+    package var time: Timestamp
+
+    package init(node: ID, eligibility: NodeEligibility, time: Timestamp) {
+        self.node = node
+        self.eligibility = eligibility
+        self.time = time
+    }
+}
+
+/// What clients report of their allocations.
+package struct AllocationReports: Sendable, Equatable {
+    package var reports: [PackedAllocationUpdate]
+    package var time: Timestamp
+
+    package init(reports: [PackedAllocationUpdate], time: Timestamp) {
+        self.reports = reports
+        self.time = time
+    }
+
+    /// Packs what clients sent.
+    package init(updates: [AllocationUpdate], time: Timestamp) {
+        self.init(reports: updates.map(PackedAllocationUpdate.init), time: time)
+    }
+}
+
+/// One allocation's report, its task states packed.
+package struct PackedAllocationUpdate: Sendable, Equatable {
+    package var id: ID
+    package var clientStatus: AllocationClientStatus
+    package var report: PackedTaskStates
+    package var deploymentStatus: AllocationDeploymentStatus?
+    package var networkStatus: AllocationNetworkStatus?
+
+    package init(_ update: AllocationUpdate) {
+        id = update.id
+        clientStatus = update.clientStatus
+        let states = AllocationReport(clientDescription: update.clientDescription, taskStates: update.taskStates)
+        report = PackedTaskStates(states)
+        deploymentStatus = update.deploymentStatus
+        networkStatus = update.networkStatus
+    }
+
+    init(id: ID, clientStatus: AllocationClientStatus, report: PackedTaskStates) {
+        self.id = id
+        self.clientStatus = clientStatus
+        self.report = report
+    }
+}
+
+/// Asks that allocations be moved or replaced; an evaluation of each job follows.
+package struct TransitionRequest: Sendable, Equatable {
+    package var allocations: [ID]
+    package var transition: DesiredTransition
+    package var trigger: EvaluationTrigger
+    package var time: Timestamp
+
+    package init(allocations: [ID], transition: DesiredTransition, trigger: EvaluationTrigger, time: Timestamp) {
+        self.allocations = allocations
+        self.transition = transition
+        self.trigger = trigger
+        self.time = time
+    }
+}
+
+package struct SchedulerConfigurationChange: Sendable, Equatable {
+    package var configuration: SchedulerConfiguration
+    /// Refuse unless the configuration's `ModifyIndex` is this; nil for no check.
+    package var expectedIndex: UInt64?
+
+    package init(configuration: SchedulerConfiguration, expectedIndex: UInt64? = nil) {
+        self.configuration = configuration
+        self.expectedIndex = expectedIndex
+    }
+}
+
+/// What the garbage collector wants forgotten; whatever is needed again by then is kept.
+package struct Garbage: Sendable, Equatable {
+    package var evaluations: [ID] = []
+    package var allocations: [ID] = []
+    package var jobs: [JobKey] = []
+    package var nodes: [ID] = []
+
+    package init() {}
+
+    package var isEmpty: Bool { evaluations.isEmpty && allocations.isEmpty && jobs.isEmpty && nodes.isEmpty }
+}

@@ -1,0 +1,174 @@
+import Basics
+import Model
+
+extension ByteWriter {
+    /// A plan as columns: about 30 bytes a placement.
+    mutating func plan(_ plan: Plan) {
+        id(plan.evalID)
+        signed(Int64(plan.priority))
+        text(plan.namespace)
+        text(plan.jobID)
+        number(plan.jobVersion)
+        number(plan.snapshotIndex)
+        flag(plan.allAtOnce)
+        time(plan.createTime)
+        ids(plan.inPlaceUpdates)
+        number(plan.stops.count)
+        for stop in plan.stops { self.stop(stop) }
+        number(plan.placements.count)
+        for batch in plan.placements { framed { $0.batch(batch) } }
+    }
+
+    private mutating func stop(_ stop: PlannedStop) {
+        id(stop.id)
+        byte(stop.desiredStatus.code)
+        text(stop.description)
+        byte(stop.clientStatus.map { $0.code + 1 } ?? 0)
+        id(stop.followupEvalID)
+        id(stop.preemptedBy)
+    }
+
+    private mutating func batch(_ batch: PlacementBatch) {
+        text(batch.taskGroup)
+        column(batch.ids)
+        column(batch.nodes)
+        column(batch.nameIndexes)
+        number(batch.portLabels.count)
+        for label in batch.portLabels { text(label) }
+        column(batch.ports)
+        column(batch.previous)
+        column(batch.scores)
+        number(batch.rescheduleTrackers.count)
+        for (position, tracker) in batch.rescheduleTrackers.sorted(by: { $0.key < $1.key }) {
+            number(position)
+            document(tracker)
+        }
+        document(batch.metric)
+    }
+
+    /// Clients' reports; each different shape of task states is written once.
+    mutating func reports(_ reports: AllocationReports) {
+        time(reports.time)
+        var numbers: [[UInt8]: Int] = [:]
+        var shapes: [[UInt8]] = []
+        // Neighbours are mostly alike, and comparing is cheaper than hashing.
+        let shapeNumbers = reports.reports.map { report -> Int in
+            let shape = report.report.shape
+            if let last = shapes.last, last == shape { return shapes.count - 1 }
+            if let known = numbers[shape] { return known }
+            numbers[shape] = shapes.count
+            shapes.append(shape)
+            return shapes.count - 1
+        }
+        number(shapes.count)
+        for shape in shapes { data(shape) }
+        number(reports.reports.count)
+        for (report, shape) in zip(reports.reports, shapeNumbers) {
+            id(report.id)
+            byte(report.clientStatus.code)
+            number(shape)
+            number(report.report.times.count)
+            var base: Int64 = 0
+            for time in report.report.times {
+                signed(time &- base)
+                base = time
+            }
+            optional(report.deploymentStatus)
+            optional(report.networkStatus)
+        }
+    }
+}
+
+extension ByteReader {
+    mutating func plans() throws(CodecError) -> [Plan] {
+        var plans: [Plan] = []
+        for _ in 0..<(try count(elementSize: 1)) {
+            var framed = try framed()
+            plans.append(try framed.plan())
+        }
+        return plans
+    }
+
+    private mutating func plan() throws(CodecError) -> Plan {
+        var plan = Plan()
+        plan.evalID = try id()
+        plan.priority = Int(try signed())
+        plan.namespace = try text()
+        plan.jobID = try text()
+        plan.jobVersion = try number()
+        plan.snapshotIndex = try number()
+        plan.allAtOnce = try flag()
+        plan.createTime = try time()
+        plan.inPlaceUpdates = try ids()
+        for _ in 0..<(try count(elementSize: 51)) { plan.stops.append(try stop()) }
+        for _ in 0..<(try count(elementSize: 1)) {
+            var framed = try framed()
+            plan.placements.append(try framed.batch())
+        }
+        return plan
+    }
+
+    private mutating func stop() throws(CodecError) -> PlannedStop {
+        let id = try id()
+        let desired = AllocationDesiredStatus(code: try byte())
+        let description = try text()
+        let client = try byte()
+        let status = client == 0 ? nil : AllocationClientStatus(code: client - 1)
+        let followup = try self.id()
+        return PlannedStop(
+            id: id, desiredStatus: desired, description: description, clientStatus: status, followupEvalID: followup,
+            preemptedBy: try self.id())
+    }
+
+    private mutating func batch() throws(CodecError) -> PlacementBatch {
+        var batch = PlacementBatch()
+        batch.taskGroup = try text()
+        batch.ids = try column(of: ID.self)
+        batch.nodes = try column(of: NodeRow.self)
+        batch.nameIndexes = try column(of: UInt32.self)
+        for _ in 0..<(try count(elementSize: 1)) { batch.portLabels.append(try text()) }
+        batch.ports = try column(of: UInt16.self)
+        batch.previous = try column(of: ID.self)
+        batch.scores = try column(of: Float.self)
+        for _ in 0..<(try count(elementSize: 3)) {
+            let position = try number(as: Int.self)
+            batch.rescheduleTrackers[position] = try document(RescheduleTracker.self)
+        }
+        batch.metric = try document(AllocationMetric.self)
+        let count = batch.ids.count
+        guard batch.nodes.count == count, batch.nameIndexes.count == count,
+            batch.ports.count == count * batch.portLabels.count, [0, count].contains(batch.previous.count),
+            [0, count].contains(batch.scores.count)
+        else { throw error("columns of different lengths in group \"\(batch.taskGroup)\"") }
+        return batch
+    }
+
+    mutating func reports() throws(CodecError) -> AllocationReports {
+        let time = try time()
+        var shapes: [[UInt8]] = []
+        for _ in 0..<(try count(elementSize: 1)) { shapes.append(Array(try data())) }
+        var reports: [PackedAllocationUpdate] = []
+        let count = try count(elementSize: 20)
+        reports.reserveCapacity(count)
+        for _ in 0..<count { reports.append(try report(shapes)) }
+        return AllocationReports(reports: reports, time: time)
+    }
+
+    private mutating func report(_ shapes: [[UInt8]]) throws(CodecError) -> PackedAllocationUpdate {
+        let id = try id()
+        let status = AllocationClientStatus(code: try byte())
+        let shape = try number(as: Int.self)
+        guard shape < shapes.count else { throw error("shape \(shape) of \(shapes.count)") }
+        var times: [Int64] = []
+        var base: Int64 = 0
+        for _ in 0..<(try count(elementSize: 1)) {
+            base &+= try signed()
+            times.append(base)
+        }
+        let packed = PackedTaskStates(shape: shapes[shape], times: times)
+        var update = PackedAllocationUpdate(id: id, clientStatus: status, report: packed)
+        update.deploymentStatus = try optional(AllocationDeploymentStatus.self)
+        update.networkStatus = try optional(AllocationNetworkStatus.self)
+        return update
+    }
+}

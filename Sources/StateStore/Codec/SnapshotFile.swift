@@ -1,0 +1,254 @@
+import Basics
+import Model
+
+/// The kinds of records in a snapshot; numbers are never reused.
+///
+/// A snapshot is a sequence of records: kind, length, content. A record of a kind this build does not know is kept and written
+/// again, so that a server may go back a version and forth again without losing what only the newer one understands.
+enum SnapshotRecord: UInt64 {
+    case header = 1
+    case namespace = 2
+    case configuration = 3
+    case node = 4
+    case jobVersion = 5
+    case job = 6
+    case evaluation = 7
+    case batch = 8
+    case extra = 9
+    case end = 10
+    /// Interned task-state shapes and descriptions, by number; before the batches that use them.
+    case interned = 11
+}
+
+/// A record of a newer version.
+struct UnknownRecord: Sendable, Equatable {
+    let kind: UInt64
+    let content: [UInt8]
+}
+
+extension Snapshot {
+    /// Writes the whole state in pieces of some ten kilobytes, in O(n) and without holding more than a piece.
+    package func encode(to emit: ([UInt8]) throws -> Void) throws {
+        try withoutActuallyEscaping(emit) { emit in
+            var encoder = SnapshotEncoder(state: state, emit: emit)
+            try encoder.encode()
+        }
+    }
+
+    /// The whole state as one piece of memory: for tests and small states.
+    package var encoded: [UInt8] {
+        var bytes: [UInt8] = []
+        try? encode { bytes += $0 }
+        return bytes
+    }
+}
+
+/// Writes the tables' records in the order in which ``SnapshotReader`` needs them.
+private struct SnapshotEncoder {
+    let state: State
+    let emit: ([UInt8]) throws -> Void
+    private var pending = ByteWriter(capacity: 1 << 16)
+
+    init(state: State, emit: @escaping ([UInt8]) throws -> Void) {
+        self.state = state
+        self.emit = emit
+    }
+
+    mutating func encode() throws {
+        try record(.header) { writer, state in
+            writer.number(state.index)
+            writer.column(state.tableIndexes)
+            writer.column(state.freeNodeRows)
+            writer.number(state.nodes.limit)
+            writer.number(state.jobVersions.limit)
+        }
+        try encodeSettings()
+        try record(.interned) { writer, state in
+            for values in [state.shapes.values, state.descriptions.values] {
+                writer.number(values.count)
+                for value in values { writer.data(value) }
+            }
+        }
+        try encodeNodes()
+        try encodeJobs()
+        try encodeEvaluations()
+        try encodeAllocations()
+        for unknown in state.unknownRecords { try write(kind: unknown.kind, unknown.content) }
+        try record(.end) { writer, state in writer.number(state.allocations.liveCount) }
+        if !pending.bytes.isEmpty { try emit(pending.bytes) }
+    }
+
+    private mutating func record(_ kind: SnapshotRecord, _ body: (inout ByteWriter, State) -> Void) throws {
+        var writer = ByteWriter()
+        body(&writer, state)
+        try write(kind: kind.rawValue, writer.bytes)
+    }
+
+    private mutating func write(kind: UInt64, _ content: [UInt8]) throws {
+        pending.number(kind)
+        pending.data(content)
+        guard pending.bytes.count >= 1 << 16 else { return }
+        try emit(pending.bytes)
+        pending = ByteWriter(capacity: 1 << 16)
+    }
+
+    private mutating func encodeSettings() throws {
+        var namespaces: [Namespace] = []
+        state.namespaces.scan { _, namespace in
+            namespaces.append(namespace)
+            return true
+        }
+        for namespace in namespaces { try record(.namespace) { writer, _ in writer.document(namespace) } }
+        try record(.configuration) { writer, state in writer.document(state.configuration) }
+    }
+
+    private mutating func encodeNodes() throws {
+        for row in 0..<state.nodes.limit {
+            guard let node = state.nodes[row] else { continue }
+            try record(.node) { writer, state in
+                writer.number(row)
+                writer.number(state.nodeLoads[row].serverIndex)
+                writer.number(state.nodeLoads[row].allocationIndex)
+                writer.document(node.node)
+            }
+        }
+    }
+
+    private mutating func encodeJobs() throws {
+        var records: [JobRecord] = []
+        state.jobs.scan { _, record in
+            records.append(record)
+            return true
+        }
+        for job in records {
+            for slot in job.body.versions {
+                try record(.jobVersion) { writer, _ in
+                    writer.number(slot.version.row)
+                    writer.document(slot.version.job)
+                }
+            }
+            try record(.job) { writer, _ in writer.job(job) }
+        }
+    }
+
+    /// A job's evaluations in the order of its list, then those of jobs that are not there.
+    private mutating func encodeEvaluations() throws {
+        var evaluations: [Evaluation] = []
+        state.jobs.scan { _, record in
+            record.body.evaluations.forEach { row in
+                if let known = state.evaluations[Int(row)] { evaluations.append(known.evaluation) }
+            }
+            return true
+        }
+        state.evaluationIndex.scan(identify: { state.evaluationID($0) }) { row in
+            guard let orphan = state.evaluations[Int(row)]?.evaluation,
+                state.jobs[JobKey(namespace: orphan.namespace, id: orphan.jobID)] == nil
+            else { return true }
+            evaluations.append(orphan)
+            return true
+        }
+        for evaluation in evaluations { try record(.evaluation) { writer, _ in writer.document(evaluation) } }
+    }
+
+    private mutating func encodeAllocations() throws {
+        for number in 0..<state.allocations.batches.limit {
+            guard let batch = state.allocations.batches[number] else { continue }
+            let rows = (batch.start..<batch.start + batch.count).filter {
+                !state.allocations.hot[Int($0)].has(HotRow.isDead)
+            }
+            guard !rows.isEmpty else { continue }
+            try record(.batch) { writer, state in writer.batch(batch, rows: rows, state) }
+            for row in rows {
+                guard let extra = state.allocations.extra(row) else { continue }
+                try record(.extra) { writer, state in
+                    writer.id(state.allocations.id(row))
+                    writer.extra(extra)
+                }
+            }
+        }
+    }
+}
+
+extension ByteWriter {
+    fileprivate mutating func job(_ record: JobRecord) {
+        let body = record.body
+        text(record.key.namespace)
+        text(record.key.id)
+        column(body.versions.map(\.version.row))
+        flag(body.isPurged)
+        flag(body.hadWork)
+        text(body.status.rawValue)
+        for index in [
+            body.modifyIndex, body.summaryIndex, body.changeIndex, body.allocationIndex, body.evaluationIndex,
+        ] { number(index) }
+        number(body.groups.count)
+        for (name, summary) in body.groups.sorted(by: { $0.key < $1.key }) {
+            text(name)
+            document(summary)
+        }
+        document(body.children)
+    }
+
+    fileprivate mutating func batch(_ batch: AllocationBatch, rows: [UInt32], _ state: State) {
+        let table = state.allocations
+        let positions = rows.map { Int($0 - batch.start) }
+        id(batch.evalID)
+        number(batch.version)
+        number(batch.group)
+        number(batch.createIndex)
+        time(batch.createTime)
+        number(batch.portLabels.count)
+        for label in batch.portLabels { text(label) }
+        data(batch.metricJSON)
+        column(rows.map(table.id))
+        column(rows.map(table.node))
+        column(rows.map(table.nameIndex))
+        column(rows.flatMap(batch.ports(ofRow:)))
+        column(batch.scores.isEmpty ? [] : positions.map { batch.scores[$0] })
+        column(batch.previous.isEmpty ? [] : positions.map { batch.previous[$0] })
+        let trackers = positions.enumerated().compactMap { entry in
+            batch.rescheduleTrackers[entry.element].map { (entry.offset, $0) }
+        }
+        number(trackers.count)
+        for (position, tracker) in trackers {
+            number(position)
+            document(tracker)
+        }
+        for row in rows { hot(row, state) }
+    }
+
+    private mutating func hot(_ row: UInt32, _ state: State) {
+        let hot = state.allocations.hot[Int(row)]
+        number(hot.modifyIndex)
+        number(hot.serverIndex)
+        signed(hot.modifyTime)
+        number(hot.version)
+        number(hot.group)
+        byte(hot.client)
+        byte(hot.desired)
+        number(hot.desiredText)
+        let isCompact = !hot.has(HotRow.statesInExtra)
+        flag(isCompact)
+        if isCompact {
+            number(hot.shape)
+            signed(hot.stateTime)
+            number(hot.stateDelta1)
+            number(hot.stateDelta2)
+        } else {
+            let report = state.packedReport(row)
+            data(report.shape)
+            column(report.times)
+        }
+    }
+
+    fileprivate mutating func extra(_ extra: AllocationExtra) {
+        optional(extra.deploymentStatus)
+        optional(extra.networkStatus)
+        document(extra.desiredTransition)
+        id(extra.followupEvalID)
+        id(extra.nextAllocation)
+        id(extra.preemptedByAllocation)
+        ids(extra.preemptedAllocations)
+        text(extra.desiredDescription)
+    }
+}

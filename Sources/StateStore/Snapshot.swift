@@ -1,0 +1,149 @@
+package import Basics
+package import Model
+
+/// The whole state at one index: immutable, made in O(1), read from any thread for as long as it is held.
+package final class Snapshot: Sendable {
+    let state: State
+
+    init(_ state: State) { self.state = state }
+
+    /// The last applied index.
+    package var index: UInt64 { state.index }
+
+    /// Index of the last change of any row of a table.
+    package func tableIndex(_ table: StateTable) -> UInt64 { state.tableIndexes[table.rawValue] }
+}
+
+// MARK: - Jobs
+
+extension Snapshot {
+    package func jobRecord(_ namespace: String, _ id: String) -> JobRecord? {
+        state.jobs[JobKey(namespace: namespace, id: id)]
+    }
+
+    package func job(_ namespace: String, _ id: String) -> Job? { jobRecord(namespace, id)?.job }
+
+    package func job(_ namespace: String, _ id: String, version: UInt64) -> Job? {
+        jobVersions(namespace, id).first { $0.version == version }
+    }
+
+    /// The kept versions, newest first.
+    package func jobVersions(_ namespace: String, _ id: String) -> [Job] {
+        guard let record = jobRecord(namespace, id), record.current != nil else { return [] }
+        return record.versions.map { record.present($0) }
+    }
+
+    package func jobSummary(_ namespace: String, _ id: String) -> JobSummary? {
+        guard let record = jobRecord(namespace, id), record.current != nil else { return nil }
+        return record.summary
+    }
+
+    /// Shows every job of every namespace in order, purged ones left out, until `body` returns false.
+    package func forEachJob(_ body: (JobRecord) throws -> Bool) rethrows {
+        try state.jobs.scan { _, record in record.current == nil ? true : try body(record) }
+    }
+
+    /// The present jobs of types `system` and `sysbatch`.
+    package var eachNodeJobs: [JobRecord] {
+        var records: [JobRecord] = []
+        state.eachNodeJobs.scan { key, _ in
+            if let record = state.jobs[key] { records.append(record) }
+            return true
+        }
+        return records
+    }
+}
+
+// MARK: - Nodes
+
+extension Snapshot {
+    /// Rows are below this; a row between may be empty.
+    package var nodeRowLimit: NodeRow { NodeRow(state.nodes.limit) }
+
+    package func nodeRow(_ id: ID) -> NodeRow? { state.nodeRow(id) }
+
+    package func nodeRecord(_ row: NodeRow) -> NodeRecord? { state.nodes[Int(row)] }
+
+    package func node(_ row: NodeRow) -> Node? { state.nodes[Int(row)]?.node }
+
+    package func node(_ id: ID) -> Node? { nodeRow(id).flatMap(node) }
+
+    /// All resources less the reserved ones; zero for an empty row.
+    package func nodeCapacity(_ row: NodeRow) -> ResourceVector { state.nodes[Int(row)]?.capacity ?? ResourceVector() }
+
+    /// The sum over the node's allocations that are not terminal.
+    package func nodeUsage(_ row: NodeRow) -> ResourceVector {
+        Int(row) < state.nodeLoads.count ? state.nodeLoads[Int(row)].usage : ResourceVector()
+    }
+
+    /// Host ports that are taken, sorted: those of live allocations and those the node keeps for itself.
+    package func usedPorts(_ row: NodeRow) -> [UInt16] {
+        let reserved = state.nodes[Int(row)]?.reservedPorts ?? []
+        guard let held = state.nodePorts[Int(row)]?.ports, !held.isEmpty else { return reserved }
+        return reserved.isEmpty ? held : (reserved + held).sorted()
+    }
+
+    /// Rows whose definition, status or usage changed after `index`, possibly repeated; nil when that is too long ago to tell.
+    package func touchedNodes(since index: UInt64) -> [NodeRow]? { state.touched.rows(since: index) }
+
+    /// `ModifyIndex` of the node's definition, 0 for an empty row.
+    package func nodeDocumentIndex(_ row: NodeRow) -> UInt64 { state.nodes[Int(row)]?.node.modifyIndex ?? 0 }
+
+    /// Index of the last change that the node's client has to learn of.
+    package func nodeServerIndex(_ row: NodeRow) -> UInt64 {
+        Int(row) < state.nodeLoads.count ? state.nodeLoads[Int(row)].serverIndex : 0
+    }
+
+    /// Index of the last change of an allocation on the node, by server or client.
+    package func nodeAllocationIndex(_ row: NodeRow) -> UInt64 {
+        Int(row) < state.nodeLoads.count ? state.nodeLoads[Int(row)].allocationIndex : 0
+    }
+
+    package var nodeCount: Int { state.nodeIndex.count }
+
+    /// Shows every node by row, until `body` returns false.
+    package func forEachNode(_ body: (NodeRecord) throws -> Bool) rethrows {
+        for row in 0..<state.nodes.limit {
+            guard let record = state.nodes[row] else { continue }
+            guard try body(record) else { return }
+        }
+    }
+}
+
+// MARK: - Evaluations and the rest
+
+extension Snapshot {
+    package func evaluation(_ id: ID) -> Evaluation? { state.evaluationRecord(id)?.evaluation }
+
+    /// A job's evaluations that are not collected, oldest first.
+    package func evaluations(ofJob id: String, namespace: String) -> [Evaluation] {
+        var found: [Evaluation] = []
+        jobRecord(namespace, id)?.body.evaluations.forEach { row in
+            if let record = state.evaluations[Int(row)] { found.append(record.evaluation) }
+        }
+        return found
+    }
+
+    /// Shows every evaluation in order of ids, until `body` returns false.
+    package func forEachEvaluation(_ body: (Evaluation) throws -> Bool) rethrows {
+        try state.evaluationIndex.scan(identify: { state.evaluationID($0) }) { row in
+            guard let record = state.evaluations[Int(row)] else { return true }
+            return try body(record.evaluation)
+        }
+    }
+
+    package var evaluationCount: Int { state.evaluationCount }
+
+    package var schedulerConfiguration: SchedulerConfiguration { state.configuration }
+
+    package func namespace(_ name: String) -> Namespace? { state.namespaces[name] }
+
+    package var namespaces: [Namespace] {
+        var all: [Namespace] = []
+        state.namespaces.scan { _, namespace in
+            all.append(namespace)
+            return true
+        }
+        return all
+    }
+}

@@ -1,0 +1,60 @@
+package import Basics
+import Model
+
+/// The replicated state: entries of the log go in, in order, and every replica that applies the same ones holds the same tables.
+///
+/// A value without clock, randomness or I/O. One thread applies; readers take a ``Snapshot``.
+package struct StateTables: Sendable {
+    var state = State()
+
+    package init() {}
+
+    /// The last applied index.
+    package var index: UInt64 { state.index }
+
+    /// The state as it is now, in O(1).
+    package func snapshot() -> Snapshot { Snapshot(state) }
+
+    /// Carries out one entry of the log. `index` must be above the last one.
+    package mutating func apply(_ entry: StateEntry, index: UInt64) -> ApplyOutcome {
+        precondition(index > state.index, "entry \(index) after \(state.index)")
+        var outcome = ApplyOutcome(index: index, time: entry.time)
+        state.index = index
+        switch entry {
+        case .noop: break
+        case .jobRegister(let registration): state.register(registration, &outcome)
+        case .jobDeregister(let deregistration): state.deregister(deregistration, &outcome)
+        case .nodeRegister(let registration): state.register(registration, &outcome)
+        case .nodeStatus(let change): state.change(change, &outcome)
+        case .nodeEligibility(let change): state.change(change, &outcome)
+        case .evaluationsUpdate(let evaluations, _): state.update(evaluations, &outcome)
+        case .plans(let plans): for plan in plans { state.commit(plan, &outcome) }
+        case .allocationUpdates(let reports): state.update(reports, &outcome)
+        case .allocationTransition(let request): state.transition(request, &outcome)
+        case .schedulerConfiguration(let change): state.change(change, &outcome)
+        case .namespaceUpsert(let namespace): state.upsert(namespace, &outcome)
+        case .namespaceDelete(let name): state.deleteNamespace(name, &outcome)
+        case .collect(let garbage): state.collect(garbage, &outcome)
+        }
+        for table in outcome.tables { state.tableIndexes[table.rawValue] = index }
+        return outcome
+    }
+}
+
+extension StateEntry {
+    /// When it was proposed; ``Timestamp/never`` for entries that need no time.
+    package var time: Timestamp {
+        switch self {
+        case .jobRegister(let registration): registration.time
+        case .jobDeregister(let deregistration): deregistration.time
+        case .nodeRegister(let registration): registration.time
+        case .nodeStatus(let change): change.time
+        case .nodeEligibility(let change): change.time
+        case .evaluationsUpdate(_, let time): time
+        case .plans(let plans): plans.first?.createTime ?? .never
+        case .allocationUpdates(let reports): reports.time
+        case .allocationTransition(let request): request.time
+        case .noop, .schedulerConfiguration, .namespaceUpsert, .namespaceDelete, .collect: .never
+        }
+    }
+}

@@ -1,0 +1,98 @@
+import Basics
+import Model
+
+/// The tables clients can wait for.
+package enum StateTable: Int, CaseIterable, Sendable {
+    case jobs
+    case nodes
+    case allocations
+    case evaluations
+    case namespaces
+    case schedulerConfiguration
+}
+
+/// All tables of one version. Copying it costs some reference counts; ``StateTables`` changes it, ``Snapshot`` reads it.
+struct State: Sendable {
+    var index: UInt64 = 0
+    var tableIndexes = Array(repeating: UInt64(0), count: StateTable.allCases.count)
+
+    var jobs = SortedTable<JobKey, JobRecord>()
+    var jobVersions = SparseTable<JobVersion>()
+    /// Jobs of which each node gets an instance, wherever they are.
+    var eachNodeJobs = SortedTable<JobKey, Bool>()
+
+    var nodes = SparseTable<NodeRecord>()
+    var nodeIndex = IDIndex()
+    var nodeLoads = PlainTable<NodeLoad>(filler: NodeLoad())
+    /// Rows of each node's allocations; how many there are stands in its load, so that most placements change plain data only.
+    var nodeBuffers = SparseTable<RowBuffer>()
+    var nodePorts = SparseTable<PortSet>()
+    var freeNodeRows: [UInt32] = []
+    var touched = TouchedLog()
+
+    var allocations = AllocationTable()
+    var shapes = Interner(countMax: 4096)
+    var descriptions = Interner(countMax: 4096)
+
+    var evaluations = SparseTable<EvaluationRecord>()
+    var evaluationIndex = IDIndex()
+    var freeEvaluationRows: [UInt32] = []
+    var evaluationCount: Int { evaluationIndex.count }
+
+    var namespaces = SortedTable<String, Namespace>()
+    var configuration = SchedulerConfiguration()
+    /// Records of a newer version, kept for it.
+    var unknownRecords: [UnknownRecord] = []
+
+    init() {
+        var standard = Namespace()
+        standard.name = "default"
+        standard.description = "Default shared namespace"
+        standard.createIndex = 1
+        standard.modifyIndex = 1
+        namespaces["default"] = standard
+    }
+}
+
+extension State {
+    func nodeID(_ row: UInt32) -> ID { nodes[Int(row)]?.node.id ?? .none }
+
+    func nodeRow(_ id: ID) -> UInt32? { nodeIndex.find(id) { nodeID($0) } }
+
+    func evaluationID(_ row: UInt32) -> ID { evaluations[Int(row)]?.evaluation.id ?? .none }
+
+    func evaluationRow(_ id: ID) -> UInt32? { evaluationIndex.find(id) { evaluationID($0) } }
+
+    func evaluationRecord(_ id: ID) -> EvaluationRecord? { evaluationRow(id).flatMap { evaluations[Int($0)] } }
+
+    /// The version an allocation's row is of.
+    func jobVersion(_ row: UInt32) -> JobVersion {
+        guard let version = jobVersions[Int(row)] else { preconditionFailure("no job version in row \(row)") }
+        return version
+    }
+}
+
+extension State {
+    func allocations(ofNode row: UInt32) -> RowList {
+        guard Int(row) < nodeLoads.count else { return RowList() }
+        return RowList(nodeBuffers[Int(row)], count: Int(nodeLoads[Int(row)].rowCount))
+    }
+
+    mutating func addAllocation(_ row: UInt32, toNode node: UInt32) {
+        let count = nodeLoads.update(Int(node)) { load -> Int in
+            load.rowCount += 1
+            return Int(load.rowCount) - 1
+        }
+        if let fresh = RowBuffer.append(row, to: nodeBuffers[Int(node)], count: count) {
+            nodeBuffers[Int(node)] = fresh
+        }
+    }
+
+    mutating func removeAllocations(ofNode node: UInt32, where isRemoved: (UInt32) -> Bool) {
+        var rows = allocations(ofNode: node)
+        rows.removeAll(where: isRemoved)
+        nodeBuffers[Int(node)] = rows.memory
+        let count = UInt32(rows.count)
+        nodeLoads.update(Int(node)) { $0.rowCount = count }
+    }
+}

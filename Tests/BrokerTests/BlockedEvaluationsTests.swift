@@ -1,0 +1,73 @@
+import Basics
+import Broker
+import Model
+import Testing
+
+@Suite struct BlockedEvaluationsTests {
+    private func evaluation(
+        _ number: UInt64, job: String, classes: [String: Bool] = [:], escaped: Bool = false, snapshot: UInt64 = 100
+    ) -> Evaluation {
+        var evaluation = Evaluation()
+        evaluation.id = ID(high: 1, low: number)
+        evaluation.namespace = "default"
+        evaluation.jobID = job
+        evaluation.classEligibility = classes
+        evaluation.escapedComputedClass = escaped
+        evaluation.snapshotIndex = snapshot
+        evaluation.createIndex = number
+        return evaluation
+    }
+
+    @Test(arguments: [
+        (classes: ["v1:a": true], escaped: false, woken: true),
+        (["v1:a": false], false, false),
+        ([:], false, true),  // a class never seen may serve
+        (["v1:a": false], true, true),  // constraints that classes cannot answer
+    ])
+    func capacityWakesThoseItMayServe(classes: [String: Bool], escaped: Bool, woken: Bool) {
+        let blocked = Subject()
+        #expect(
+            blocked.block(evaluation(1, job: "web", classes: classes, escaped: escaped)) == .waiting(superseded: nil))
+        #expect(blocked.unblock(computedClass: "v1:a", index: 101).isEmpty == !woken)
+        #expect(blocked.count == (woken ? 0 : 1))
+    }
+
+    @Test func capacityThatCameBetweenSnapshotAndBlockingIsNotMissed() {
+        let blocked = Subject()
+        _ = blocked.unblock(computedClass: "v1:a", index: 150)
+        #expect(blocked.block(evaluation(1, job: "web", snapshot: 149)) == .tryAgain(superseded: nil))
+        #expect(blocked.block(evaluation(2, job: "web", snapshot: 150)) == .waiting(superseded: nil))
+        #expect(
+            blocked.block(evaluation(3, job: "db", classes: ["v1:a": false], snapshot: 1)) == .waiting(superseded: nil))
+    }
+
+    @Test func theNewestEvaluationOfAJobWaits() {
+        let blocked = Subject()
+        let old = evaluation(1, job: "web")
+        let new = evaluation(2, job: "web")
+        _ = blocked.block(old)
+        #expect(blocked.block(new) == .waiting(superseded: old))
+        #expect(blocked.block(old) == .outdated)
+        #expect(blocked.forget(job: "web", namespace: "default") == new)
+        #expect(blocked.count == 0)
+    }
+
+    @Test func wokenOldestFirst() {
+        let blocked = Subject()
+        for number in [3, 1, 2] as [UInt64] { _ = blocked.block(evaluation(number, job: "job\(number)")) }
+        #expect(blocked.unblock(computedClass: "v1:a", index: 200).map(\.id.low) == [1, 2, 3])
+    }
+}
+
+/// The set behind a reference: the macros of Swift Testing call no mutating methods.
+private final class Subject {
+    private var blocked = BlockedEvaluations()
+
+    var count: Int { blocked.count }
+
+    func block(_ evaluation: Evaluation) -> BlockedEvaluations.Outcome { blocked.block(evaluation) }
+    func unblock(computedClass: String, index: UInt64) -> [Evaluation] {
+        blocked.unblock(computedClass: computedClass, index: index)
+    }
+    func forget(job id: String, namespace: String) -> Evaluation? { blocked.forget(job: id, namespace: namespace) }
+}

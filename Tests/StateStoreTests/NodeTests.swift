@@ -1,0 +1,104 @@
+import Basics
+import Model
+import Testing
+
+@testable import StateStore
+
+@Suite struct NodeTests {
+    @Test func goingDownTellsTheJobsConcernedOnce() throws {
+        var fixture = Fixture()
+        let nodes = fixture.addNodes(3)
+        for id in ["web", "api"] {
+            fixture.register(fixture.job(id))
+            fixture.apply(.plans([fixture.plan(id, count: 3)]))
+        }
+        fixture.register(fixture.job("idle"))
+        fixture.register(fixture.job("each", type: .system))
+        let change = NodeStatusChange(
+            nodes: [nodes[0], nodes[1], .none], status: .down, message: "Node heartbeat missed", time: fixture.time)
+        let outcome = fixture.apply(.nodeStatus(change))
+        #expect(outcome.evaluations.map(\.jobID) == ["api", "each", "web"])
+        #expect(outcome.evaluations.allSatisfy { $0.triggeredBy == .nodeUpdate && $0.nodeID == nodes[0] })
+        #expect(outcome.freedNodes.isEmpty)
+        let node = try #require(fixture.snapshot.node(nodes[1]))
+        #expect(node.status == .down)
+        #expect(node.events.map(\.message) == ["Node registered", "Node heartbeat missed"])
+        #expect(fixture.apply(.nodeStatus(change)).evaluations.isEmpty)
+    }
+
+    @Test func comingUpFreesItsClassAndTellsSystemJobs() throws {
+        var fixture = Fixture()
+        fixture.register(fixture.job("each", type: .system))
+        fixture.register(fixture.job("web"))
+        let node = fixture.node("n", id: ID(random: &fixture.generator), status: .initializing)
+        #expect(fixture.apply(.nodeRegister(NodeRegistration(node: node, time: fixture.time))).evaluations.isEmpty)
+        let ready = NodeStatusChange(nodes: [node.id], status: .ready, message: "Node ready", time: fixture.time)
+        let outcome = fixture.apply(.nodeStatus(ready))
+        #expect(outcome.evaluations.map(\.jobID) == ["each"])
+        #expect(outcome.freedClasses == [fixture.snapshot.node(0)?.computedClass ?? ""])
+    }
+
+    @Test func registeringAgainKeepsWhatServersDecided() throws {
+        var fixture = Fixture()
+        let id = try #require(fixture.addNodes(1).first)
+        fixture.apply(.nodeEligibility(NodeEligibilityChange(node: id, eligibility: .ineligible, time: fixture.time)))
+        fixture.apply(.nodeRegister(NodeRegistration(node: fixture.node("n0", id: id), time: fixture.time)))
+        let node = try #require(fixture.snapshot.node(id))
+        #expect(node.schedulingEligibility == .ineligible)
+        #expect(!node.isReady)
+        #expect(fixture.snapshot.nodeCount == 1)
+        #expect(node.events.map(\.message) == ["Node registered", "Node marked as ineligible for scheduling"])
+    }
+
+    @Test func comingBackFromBeingDownIsAnEvent() throws {
+        var fixture = Fixture()
+        let id = try #require(fixture.addNodes(1).first)
+        let missed = NodeStatusChange(nodes: [id], status: .down, message: "missed", time: fixture.time)
+        fixture.apply(.nodeStatus(missed))
+        fixture.apply(.nodeRegister(NodeRegistration(node: fixture.node("n0", id: id), time: fixture.time)))
+        let events = try #require(fixture.snapshot.node(id)).events
+        #expect(events.map(\.message) == ["Node registered", "missed", "Node re-registered"])
+    }
+
+    @Test func uniqueAttributesDoNotMakeClasses() throws {
+        let fixture = Fixture()
+        let first = fixture.node("a", id: ID(high: 1, low: 1))
+        var second = fixture.node("b", id: ID(high: 2, low: 2))
+        #expect(ComputedClass.of(first) == ComputedClass.of(second))
+        second.attributes["kernel.name"] = "plan9"
+        #expect(ComputedClass.of(first) != ComputedClass.of(second))
+    }
+
+    @Test func touchedRowsLetViewsCatchUp() throws {
+        var fixture = Fixture()
+        _ = fixture.addNodes(4)
+        let start = fixture.index
+        fixture.register(fixture.job("web"))
+        #expect(fixture.snapshot.touchedNodes(since: start)?.isEmpty == true)
+        let plan = fixture.plan("web", count: 2)
+        fixture.apply(.plans([plan]))
+        #expect(fixture.snapshot.touchedNodes(since: start) == [0, 1])
+        fixture.send([fixture.report(plan.placements[0].ids[1], .running)])
+        #expect(fixture.snapshot.touchedNodes(since: fixture.index - 1)?.isEmpty == true)
+        fixture.send([fixture.report(plan.placements[0].ids[1], .failed)])
+        #expect(fixture.snapshot.touchedNodes(since: fixture.index - 1) == [1])
+        var log = TouchedLog()
+        for index in 1...UInt64(TouchedLog.entryCountMax + 1) { log.append(7, index: index) }
+        #expect(log.rows(since: 5) == nil)
+        #expect(log.rows(since: UInt64(TouchedLog.entryCountMax))?.count == 1)
+    }
+
+    @Test func downNodesWithoutAllocationsAreCollectedAndTheirRowsReused() throws {
+        var fixture = Fixture()
+        let nodes = fixture.addNodes(2)
+        var garbage = Garbage()
+        garbage.nodes = nodes
+        fixture.apply(.nodeStatus(NodeStatusChange(nodes: [nodes[0]], status: .down, message: "", time: fixture.time)))
+        fixture.apply(.collect(garbage))
+        #expect(fixture.snapshot.node(nodes[0]) == nil)
+        #expect(fixture.snapshot.node(nodes[1]) != nil)
+        let fresh = fixture.node("new", id: ID(random: &fixture.generator))
+        fixture.apply(.nodeRegister(NodeRegistration(node: fresh, time: fixture.time)))
+        #expect(fixture.snapshot.nodeRow(fresh.id) == 0)
+    }
+}
