@@ -1,0 +1,13 @@
+internal import BatchSchedulerManifest
+public import CDroverABI
+internal import DroverSDK
+internal import StockSchedulerPlugin
+
+// Written once, when the entry is first asked for; read-only after.
+nonisolated(unsafe) private let plugin = pluginTable(manifest: batch_scheduler_manifest()) {
+    createPlugin(StockPlugin<BatchLibrary>.self, $0, $1, $2, $3)
+}
+
+/// The one symbol of libdrover-scheduler-batch.so.
+@c @implementation
+public func drover_plugin_entry() -> UnsafePointer<drover_plugin>? { plugin }

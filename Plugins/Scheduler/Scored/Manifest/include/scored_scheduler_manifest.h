@@ -1,0 +1,13 @@
+#ifndef SCORED_SCHEDULER_MANIFEST_H
+#define SCORED_SCHEDULER_MANIFEST_H
+
+#include <drover/types.h>
+
+DROVER_BEGIN
+
+// The manifest of this library; static.
+const char *scored_scheduler_manifest(void);
+
+DROVER_END
+
+#endif

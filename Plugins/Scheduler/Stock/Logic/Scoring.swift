@@ -1,0 +1,71 @@
+import CDroverABI
+package import CKernels
+
+/// The base score of a node that cannot hold the instance: the kernels' `CK_UNFIT`.
+package let unfitScore = Int32.min
+
+/// How good a node is before the parts every strategy shares: the difference between the stock strategies and `scored`.
+package protocol Scoring {
+    /// The base is the whole score: no anti-affinity, penalty, affinity or spread is added to it.
+    var isWholeScore: Bool { get }
+    /// Placing an instance may change the base of nodes other than the one it went to.
+    var dependsOnOthers: Bool { get }
+
+    /// Called before the group's first score.
+    mutating func begin(_ group: GroupAsk) throws(SchedulerFault)
+
+    /// Writes for every node the base score in units of 1/65,536, or ``unfitScore``.
+    mutating func scoreAll(_ state: GroupState, into base: UnsafeMutablePointer<Int32>) throws(SchedulerFault)
+
+    /// The same for one node.
+    mutating func scoreOne(_ state: GroupState, _ row: Int) throws(SchedulerFault) -> Int32
+}
+
+/// Best fit, or spreading over resources: the kernel's score as it is.
+struct FitScoring: Scoring {
+    var isWholeScore: Bool { false }
+    var dependsOnOthers: Bool { false }
+
+    mutating func begin(_ group: GroupAsk) {}
+
+    mutating func scoreAll(_ state: GroupState, into base: UnsafeMutablePointer<Int32>) {
+        ck_score_all(state.fit, base)
+    }
+
+    mutating func scoreOne(_ state: GroupState, _ row: Int) -> Int32 {
+        ck_score_one(state.fit, UInt32(row))
+    }
+}
+
+/// What a ``Scoring`` may look at: the group, the cluster, and both as they are after the placements so far.
+package struct GroupState {
+    package let group: GroupAsk
+    package let columns: ClusterColumns
+    /// For `ck_score_all` and `ck_score_one`.
+    package let fit: UnsafePointer<ck_fit_input>
+    /// Instances of this job and group on each node.
+    package let sameJob: UnsafePointer<UInt32>
+    private let usedBase: UnsafePointer<Int64>
+    private let usedStride: Int
+    /// What one more instance is worth for spreading, by combination of spread values.
+    package internal(set) var spreadTerms: [Int32] = [0]
+    private let combinations: UnsafePointer<UInt32>
+
+    init(group: GroupAsk, columns: ClusterColumns, workspace: Workspace) {
+        self.group = group
+        self.columns = columns
+        fit = UnsafePointer(workspace.fit)
+        sameJob = UnsafePointer(workspace.sameJob)
+        usedBase = UnsafePointer(workspace.used)
+        usedStride = workspace.capacity
+        combinations = UnsafePointer(workspace.combinations)
+    }
+
+    /// Use of `dimension` on `row`, the placements so far included.
+    package func used(_ dimension: Int, _ row: Int) -> Int64 { usedBase[dimension * usedStride + row] }
+
+    /// What spreading adds on `row`, in units of 1/65,536.
+    package func spread(_ row: Int) -> Int32 {
+        group.spreadCount == 0 ? 0 : spreadTerms[Int(combinations[row])]
+    }
+}

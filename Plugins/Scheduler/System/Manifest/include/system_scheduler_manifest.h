@@ -1,0 +1,13 @@
+#ifndef SYSTEM_SCHEDULER_MANIFEST_H
+#define SYSTEM_SCHEDULER_MANIFEST_H
+
+#include <drover/types.h>
+
+DROVER_BEGIN
+
+// The manifest of this library; static.
+const char *system_scheduler_manifest(void);
+
+DROVER_END
+
+#endif

@@ -1,0 +1,99 @@
+import CDroverABI
+import Model
+
+/// Reads the records a scheduler wrote, trusting nothing in them.
+struct AnswerReader {
+    /// A placement: ordinal, node and score in 1/65,536.
+    struct Placement {
+        var ordinal: Int
+        var node: NodeRow
+        var score: Int32
+    }
+
+    /// Placements and scores of one group.
+    struct Group {
+        var placements: [Placement] = []
+        var scores: [drover_score] = []
+    }
+
+    private(set) var groups: [Group]
+    private let problem: PlacementProblem
+    private let nodeLimit: Int
+    private var taken: [Set<UInt32>]
+
+    /// Bytes of an answer at most; the rest of a larger one would not be a sensible plan.
+    static let bytesMax = 256 << 20
+
+    /// Reads all records.
+    ///
+    /// - Throws: for a record that is cut off or of unknown shape, names a group, ordinal or node that does not exist, or
+    ///   places an instance twice or where it may not go.
+    init(_ bytes: UnsafeRawBufferPointer, problem: PlacementProblem, nodeLimit: Int) throws(PlacementFault) {
+        guard bytes.count <= Self.bytesMax else { throw PlacementFault("the answer has \(bytes.count) bytes") }
+        self.problem = problem
+        self.nodeLimit = nodeLimit
+        groups = problem.groups.map { _ in Group() }
+        taken = problem.groups.map { _ in [] }
+        for index in groups.indices { groups[index].placements.reserveCapacity(problem.groups[index].request.count) }
+        var offset = 0
+        while offset < bytes.count {
+            guard bytes.count - offset >= 8 else {
+                throw PlacementFault("the answer ends inside a record at byte \(offset)")
+            }
+            let kind = bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)
+            let size = Int(bytes.loadUnaligned(fromByteOffset: offset + 4, as: UInt32.self))
+            guard size >= 8, size % 8 == 0, size <= bytes.count - offset else {
+                throw PlacementFault("the record at byte \(offset) has size \(size)")
+            }
+            try read(kind, UnsafeRawBufferPointer(rebasing: bytes[offset..<(offset + size)]))
+            offset += size
+        }
+    }
+
+    private mutating func read(_ kind: UInt32, _ record: UnsafeRawBufferPointer) throws(PlacementFault) {
+        switch kind {
+        case UInt32(DROVER_RECORD_PLACEMENT):
+            try place(try load(record, as: drover_placement.self))
+        case UInt32(DROVER_RECORD_SCORE):
+            let score = try load(record, as: drover_score.self)
+            guard Int(score.group) < groups.count, Int(score.node) < nodeLimit else { return }
+            if groups[Int(score.group)].scores.count < 64 { groups[Int(score.group)].scores.append(score) }
+        // What is short is counted by the core itself, so that every strategy's failures read alike.
+        case UInt32(DROVER_RECORD_FAILURE), UInt32(DROVER_RECORD_ASSIGNMENT): return
+        case UInt32(DROVER_RECORD_PREEMPTION):
+            throw PlacementFault("the answer evicts an allocation although the problem allows no pre-emption")
+        default: throw PlacementFault("the answer has a record of unknown kind \(kind)")
+        }
+    }
+
+    private func load<Record: BitwiseCopyable>(
+        _ record: UnsafeRawBufferPointer, as type: Record.Type
+    ) throws(PlacementFault) -> Record {
+        guard record.count >= MemoryLayout<Record>.size else {
+            throw PlacementFault("a record of \(record.count) bytes is too short for its kind")
+        }
+        return record.loadUnaligned(as: type)
+    }
+
+    private mutating func place(_ raw: drover_placement) throws(PlacementFault) {
+        guard raw.problem == 0, Int(raw.group) < groups.count else {
+            throw PlacementFault("a placement names group \(raw.group) of problem \(raw.problem)")
+        }
+        let index = Int(raw.group)
+        let group = problem.groups[index]
+        let isEachNode = group.request.nodes != nil
+        guard Int(raw.ordinal) < group.request.count else {
+            throw PlacementFault(
+                "a placement names instance \(raw.ordinal) of \(group.request.count) of group \(group.name)")
+        }
+        guard Int(raw.node) < nodeLimit, group.allowed.contains(raw.node) else {
+            throw PlacementFault(
+                "instance \(raw.ordinal) of group \(group.name) was put on node \(raw.node), which it must not use")
+        }
+        guard taken[index].insert(isEachNode ? raw.node : raw.ordinal).inserted else {
+            throw PlacementFault("instance \(raw.ordinal) of group \(group.name) was placed twice")
+        }
+        groups[index].placements.append(
+            Placement(ordinal: Int(raw.ordinal), node: raw.node, score: raw.score))
+    }
+}

@@ -1,0 +1,126 @@
+package import Basics
+package import Model
+package import StateStore
+
+/// Turns evaluations into plans, in steps, so that its owner can call the scheduler and the leader in between:
+///
+///     prepare ─► scheduler plug-in ─► finish ─► plan queue ─► settle ─► done, or prepare again
+///
+/// Owns the cluster view of one worker. Not to be used by two threads at once; the blocks it hands out are valid until the
+/// next ``prepare(_:snapshot:now:job:generator:)``.
+package final class EvaluationProcessor: @unchecked Sendable {
+    private let view = ClusterView()
+    private let block = ProblemBlock()
+
+    package init() {}
+
+    /// The cluster, as the last prepared evaluation sees it: what a scheduler gets as `view`.
+    package var viewBytes: UnsafeRawBufferPointer { view.bytes }
+
+    /// The problem of the last prepared evaluation: what a scheduler gets as `batch`.
+    package var problemBytes: UnsafeRawBufferPointer { block.bytes }
+
+    /// Reconciles the evaluation's job on `snapshot`, and builds the placement problem if something is to be placed.
+    ///
+    /// `now` is wall-clock time, for delays; `candidate` is reconciled in place of the snapshot's job, for `job plan`; the
+    /// generator is the source of the problem's seed and of ids.
+    package func prepare(
+        _ evaluation: Evaluation, snapshot: Snapshot, now: Timestamp, job candidate: Job? = nil,
+        generator: inout some RandomNumberGenerator
+    ) -> PreparedEvaluation {
+        view.advance(to: snapshot)
+        let job = candidate ?? snapshot.job(evaluation.namespace, evaluation.jobID)
+        let rows = snapshot.allocations(ofJob: evaluation.jobID, namespace: evaluation.namespace)
+        let feasibility = FeasibilitySource(job: job, view: view)
+        let ids = IDSource(seed: generator.next())
+        var reconciliation = Reconciler.reconcile(
+            Reconciler.Input(
+                job: job, evaluation: evaluation,
+                allocations: rows.map { JobAllocation($0, job: job, snapshot: snapshot) }, now: now,
+                condition: { NodeCondition(snapshot.nodeRecord($0)) }, nodeID: { snapshot.node($0)?.id ?? .none },
+                earlierJob: { snapshot.job(evaluation.namespace, evaluation.jobID, version: $0) },
+                maySuit: { feasibility.group($0).suitable.contains($1) },
+                readyNodes: { feasibility.readyNodes($0) }, newID: { ids.next() }))
+        reconciliation.leaveRollingUpdate(to: snapshot, evaluation, now: now)
+        var prepared = PreparedEvaluation(
+            evaluation: evaluation, snapshot: snapshot, job: job, reconciliation: reconciliation, createTime: now)
+        guard let job, reconciliation.placementCount > 0 else { return prepared }
+        var builder = ProblemBuilder(
+            job: job, evaluation: evaluation, reconciliation: reconciliation, rows: rows, snapshot: snapshot,
+            view: view,
+            block: block, seed: generator.next())
+        prepared.problem = builder.build(reconciliation.groups, configuration: snapshot.schedulerConfiguration) {
+            feasibility.group($0)
+        }
+        return prepared
+    }
+
+    /// Makes the plan from the scheduler's answer; `answer` is empty when ``PreparedEvaluation/problem`` is nil.
+    ///
+    /// `duration` is how long the scheduler took, for the allocations' metrics. Throws when the answer is malformed or
+    /// infeasible; ask another scheduler then, with the same blocks.
+    package func finish(
+        _ prepared: PreparedEvaluation, answer: UnsafeRawBufferPointer, duration: Duration = .zero,
+        generator: inout some RandomNumberGenerator
+    ) throws(PlacementFault) -> EvaluationOutcome {
+        guard let problem = prepared.problem, let job = prepared.job else {
+            return EvaluationOutcome(prepared, plan: prepared.emptyPlan)
+        }
+        let reader = try AnswerReader(answer, problem: problem, nodeLimit: view.nodeLimit)
+        var builder = PlanBuilder(prepared, view: view, job: job)
+        try builder.add(reader, duration: duration, generator: &generator)
+        var outcome = EvaluationOutcome(prepared, plan: builder.plan)
+        for (index, group) in problem.groups.enumerated() where !builder.unplaced[index].isEmpty {
+            outcome.failed[group.name] = builder.metrics[index]
+            outcome.unplaced[group.name] = builder.unplaced[index].count
+        }
+        if !outcome.failed.isEmpty { outcome.block(on: problem, newID: ID(random: &generator)) }
+        return outcome
+    }
+}
+
+extension Reconciliation {
+    /// Of a job's evaluations one at a time goes on with its rolling update: none is added to one that waits already.
+    fileprivate mutating func leaveRollingUpdate(to snapshot: Snapshot, _ evaluation: Evaluation, now: Timestamp) {
+        guard followUps.contains(where: { $0.triggeredBy == .rollingUpdate }) else { return }
+        let waits = snapshot.evaluations(ofJob: evaluation.jobID, namespace: evaluation.namespace).contains {
+            $0.id != evaluation.id && $0.status == .pending && $0.triggeredBy == .rollingUpdate && $0.waitUntil > now
+        }
+        if waits { followUps.removeAll { $0.triggeredBy == .rollingUpdate } }
+    }
+}
+
+/// Feasibility of a job's groups, worked out when first asked for.
+private final class FeasibilitySource {
+    private let job: Job?
+    private let view: ClusterView
+    private var known: [Int: GroupFeasibility] = [:]
+
+    init(job: Job?, view: ClusterView) {
+        self.job = job
+        self.view = view
+    }
+
+    /// Of the group at `position`, which must be one of the job's.
+    func group(_ position: Int) -> GroupFeasibility {
+        if let feasibility = known[position] { return feasibility }
+        let job = job ?? Job()
+        let feasibility = GroupFeasibility(job: job, group: job.taskGroups[position], view: view)
+        known[position] = feasibility
+        return feasibility
+    }
+
+    func readyNodes(_ position: Int) -> [NodeRow] {
+        let feasible = group(position).feasible
+        return (0..<NodeRow(view.nodeLimit)).filter { feasible.contains($0) }
+    }
+}
+
+/// Ids for evaluations, all from one seed.
+private final class IDSource {
+    private var generator: SeededGenerator
+
+    init(seed: UInt64) { generator = SeededGenerator(seed: seed) }
+
+    func next() -> ID { ID(random: &generator) }
+}

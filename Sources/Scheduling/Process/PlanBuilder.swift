@@ -1,0 +1,144 @@
+import Basics
+import CDroverABI
+import Model
+import StateStore
+
+/// Makes the plan of an evaluation from a scheduler's answer.
+struct PlanBuilder {
+    private let prepared: PreparedEvaluation
+    private let view: ClusterView
+    private var usage: PlanUsage
+    private var ports: PortAssigner
+    private(set) var plan: Plan
+    /// Instances of each group that found no node, by the group's position in the problem.
+    private(set) var unplaced: [[Int]] = []
+    private(set) var metrics: [AllocationMetric] = []
+
+    init(_ prepared: PreparedEvaluation, view: ClusterView, job: Job) {
+        self.prepared = prepared
+        self.view = view
+        usage = PlanUsage(view: view, freed: prepared.problem?.freed ?? [:])
+        ports = PortAssigner(snapshot: prepared.snapshot, view: view, seed: prepared.problem?.seed ?? 0)
+        plan = prepared.emptyPlan
+        plan.jobVersion = job.version
+        plan.allAtOnce = job.allAtOnce
+    }
+
+    /// Takes the answer's placements into the plan.
+    ///
+    /// - Throws: when a placement does not fit its node, so that the answer as a whole is not to be trusted.
+    mutating func add(
+        _ answer: AnswerReader, duration: Duration, generator: inout some RandomNumberGenerator
+    ) throws(PlacementFault) {
+        guard let problem = prepared.problem else { return }
+        for (index, group) in problem.groups.enumerated() {
+            var batch = PlacementBatch()
+            batch.taskGroup = group.name
+            batch.portLabels = group.ports.labels
+            let placements = answer.groups[index].placements
+            reserve(placements.count, in: &batch)
+            for placement in placements {
+                try add(placement, of: group, to: &batch, generator: &generator)
+            }
+            unplaced.append(Self.missing(group, placements))
+            let open = group.request.nodes.map { nodes in Set(unplaced[index].map { nodes[$0] }) }
+            let explainer = PlacementExplainer(group: group, view: view, usage: usage, openNodes: open)
+            let metric = explainer.metric(
+                scores: answer.groups[index].scores, failed: unplaced[index].count, duration: duration)
+            batch.metric = metric
+            metrics.append(metric)
+            if !batch.ids.isEmpty { plan.placements.append(batch) }
+        }
+        keepWhatIsNotReplaced(problem)
+    }
+
+    private func reserve(_ count: Int, in batch: inout PlacementBatch) {
+        batch.ids.reserveCapacity(count)
+        batch.nodes.reserveCapacity(count)
+        batch.nameIndexes.reserveCapacity(count)
+        batch.scores.reserveCapacity(count)
+        batch.ports.reserveCapacity(count * batch.portLabels.count)
+    }
+
+    private mutating func add(
+        _ placement: AnswerReader.Placement, of group: ProblemGroup, to batch: inout PlacementBatch,
+        generator: inout some RandomNumberGenerator
+    ) throws(PlacementFault) {
+        let node = placement.node
+        if let short = usage.add(group.ask, to: node) {
+            throw PlacementFault(
+                "instance \(placement.ordinal) of group \(group.name) does not fit node \(node): \(short.label) exhausted"
+            )
+        }
+        guard let assigned = ports.assign(group.ports, on: node) else {
+            throw PlacementFault("instance \(placement.ordinal) of group \(group.name) finds no port on node \(node)")
+        }
+        let position = batch.ids.count
+        batch.ids.append(ID(random: &generator))
+        batch.nodes.append(node)
+        batch.scores.append(Float(placement.score) / Float(DROVER_SCORE_ONE))
+        batch.ports += assigned
+        guard group.request.nodes == nil else {
+            batch.nameIndexes.append(0)
+            setPrevious(group.request.previousByNode[node] ?? .none, at: position, in: &batch)
+            return
+        }
+        let instance = group.request.instances[placement.ordinal]
+        batch.nameIndexes.append(instance.nameIndex)
+        setPrevious(instance.previous, at: position, in: &batch)
+        if let tracker = instance.tracker { batch.rescheduleTrackers[position] = tracker }
+    }
+
+    /// Fills the column of replaced allocations once one is replaced.
+    private func setPrevious(_ previous: ID, at position: Int, in batch: inout PlacementBatch) {
+        if previous.isNone && batch.previous.isEmpty { return }
+        while batch.previous.count < position { batch.previous.append(.none) }
+        batch.previous.append(previous)
+    }
+
+    /// Ordinals, or for system jobs positions among the nodes, that got no placement.
+    private static func missing(_ group: ProblemGroup, _ placements: [AnswerReader.Placement]) -> [Int] {
+        if let nodes = group.request.nodes {
+            let placed = Set(placements.map(\.node))
+            // A node that does not suit the group is none the job waits for.
+            return nodes.indices.filter {
+                !placed.contains(nodes[$0]) && group.feasibility.feasible.contains(nodes[$0])
+            }
+        }
+        guard placements.count < group.request.count else { return [] }
+        let placed = Set(placements.map(\.ordinal))
+        return (0..<group.request.count).filter { !placed.contains($0) }
+    }
+
+    // MARK: - Stops
+
+    /// Leaves running what was to be replaced and found no new place, where its node still has room for it.
+    private mutating func keepWhatIsNotReplaced(_ problem: PlacementProblem) {
+        var kept: Set<ID> = []
+        for (index, group) in problem.groups.enumerated() {
+            for position in unplaced[index] {
+                let (previous, node) = replaced(group, position)
+                guard let previous, let node, prepared.reconciliation.isConditional(previous) else { continue }
+                guard let row = prepared.snapshot.allocationRow(previous), !row.isTerminal else { continue }
+                guard !ports.hasGivenOut(prepared.snapshot.ports(of: row), on: node) else { continue }
+                if usage.keep(prepared.snapshot.usage(of: row), on: node) { kept.insert(previous) }
+            }
+        }
+        plan.stops.removeAll { kept.contains($0.id) }
+    }
+
+    private func replaced(_ group: ProblemGroup, _ position: Int) -> (ID?, NodeRow?) {
+        if let nodes = group.request.nodes { return (group.request.previousByNode[nodes[position]], nodes[position]) }
+        let instance = group.request.instances[position]
+        return (instance.previous.isNone ? nil : instance.previous, instance.previousNode)
+    }
+}
+
+extension Reconciliation {
+    /// Whether the allocation is stopped only for the sake of its replacement.
+    func isConditional(_ id: ID) -> Bool {
+        stops.contains {
+            $0.id == id && ($0.description == StopReason.updating || $0.description == StopReason.migrating)
+        }
+    }
+}

@@ -1,0 +1,258 @@
+import Basics
+import Model
+
+/// The allocations of a counted group by what is to become of them.
+private struct GroupAllocations {
+    /// Ended well and not to be run again; they keep their names.
+    var done: [JobAllocation] = []
+    /// Running or about to.
+    var keep: [JobAllocation] = []
+    /// Failed, and for now or for ever not replaced; they keep their names.
+    var failed: [JobAllocation] = []
+    var migrate: [JobAllocation] = []
+    var lost: [JobAllocation] = []
+    var reschedule: [(allocation: JobAllocation, delay: Duration)] = []
+    /// Failed ones to be replaced later, with the time.
+    var later: [(allocation: JobAllocation, at: Timestamp)] = []
+
+    /// Failed ones of older versions that an update replaces.
+    var replaced = 0
+
+    /// How many of the count are taken, by an allocation or by the one that replaces it.
+    var holding: Int { done.count + keep.count + failed.count + migrate.count + later.count + replaced }
+}
+
+extension Reconciler {
+    /// Service and batch groups: as many instances as the count says.
+    mutating func reconcileCount(_ job: Job, _ position: Int, _ allocations: [JobAllocation]) {
+        let group = job.taskGroups[position]
+        var sorted = GroupAllocations()
+        for allocation in allocations { sort(allocation, job, group, into: &sorted) }
+        var updates = DesiredUpdates()
+        var request = GroupRequest(group: position)
+        let wanted = max(0, group.count ?? 1)
+        scaleDown(&sorted, wanted, group.name, &updates)
+        postpone(sorted.later, &updates)
+        update(job, position, &sorted, &request, &updates)
+        for allocation in sorted.migrate {
+            stop(allocation, group.name, StopReason.migrating, counts: false)
+            request.instances.append(replacement(of: allocation))
+            updates.migrate += 1
+        }
+        replace(&sorted, wanted, group, &request, &updates)
+        updates.ignore += sorted.done.count + sorted.failed.count
+        merge(updates, group.name)
+        if !request.instances.isEmpty { result.groups.append(request) }
+    }
+
+    private mutating func merge(_ updates: DesiredUpdates, _ group: String) {
+        var merged = updates
+        merged.stop += result.desired[group]?.stop ?? 0
+        result.desired[group] = merged
+    }
+
+    // MARK: - Sorting
+
+    private func sort(_ allocation: JobAllocation, _ job: Job, _ group: TaskGroup, into sorted: inout GroupAllocations)
+    {
+        let isBatch = job.type.runsToCompletion
+        // A new version of a batch job runs all of it again; work of the present version that ended well stays done.
+        let isCurrent = allocation.jobVersion == job.version
+        if isBatch, allocation.client == .complete, isCurrent { return sorted.done.append(allocation) }
+        guard !allocation.isGone else { return }
+        switch allocation.client {
+        case .complete, .lost: return
+        case .failed:
+            if isBatch && !isCurrent { return }
+            sortFailed(allocation, job, group, into: &sorted)
+        case .pending, .running, .unknown: sortLive(allocation, group, into: &sorted)
+        }
+    }
+
+    private func sortFailed(
+        _ allocation: JobAllocation, _ job: Job, _ group: TaskGroup, into sorted: inout GroupAllocations
+    ) {
+        let isDue = allocation.followupEvalID == input.evaluation.id && !allocation.followupEvalID.isNone
+        let isForced = allocation.transition.forceReschedule ?? false
+        let decision = RescheduleDecision(
+            policy: RescheduleDecision.policy(of: group, in: job), tracker: allocation.tracker,
+            failedAt: allocation.endedAt, now: input.now, isForced: isForced)
+        switch decision {
+        case .never: sorted.failed.append(allocation)
+        case .now(let delay): sorted.reschedule.append((allocation, delay))
+        case .later(_, let delay) where isDue: sorted.reschedule.append((allocation, delay))
+        case .later(let time, _): sorted.later.append((allocation, time))
+        }
+    }
+
+    private func sortLive(_ allocation: JobAllocation, _ group: TaskGroup, into sorted: inout GroupAllocations) {
+        switch input.condition(allocation.node) {
+        case .lost: sorted.lost.append(allocation)
+        case .disconnected: sorted.keep.append(allocation)
+        case .usable:
+            if allocation.transition.migrate ?? false {
+                sorted.migrate.append(allocation)
+            } else {
+                sorted.keep.append(allocation)
+            }
+        }
+    }
+
+    // MARK: - Fewer
+
+    /// Stops what is beyond the count: duplicates of a name first, then the highest names.
+    private mutating func scaleDown(
+        _ sorted: inout GroupAllocations, _ wanted: Int, _ group: String, _ updates: inout DesiredUpdates
+    ) {
+        var surplus = sorted.holding - wanted
+        guard surplus > 0 else { return }
+        let candidates = sorted.keep + sorted.migrate + sorted.failed + sorted.later.map(\.allocation)
+        var named: Set<UInt32> = []
+        var duplicates: Set<ID> = []
+        for allocation in candidates.sorted(by: { ($0.nameIndex, $0.id) < ($1.nameIndex, $1.id) })
+        where !named.insert(allocation.nameIndex).inserted {
+            duplicates.insert(allocation.id)
+        }
+        let order = candidates.sorted { a, b in
+            let (first, second) = (duplicates.contains(a.id), duplicates.contains(b.id))
+            if first != second { return first }
+            return a.nameIndex != b.nameIndex ? a.nameIndex > b.nameIndex : a.id < b.id
+        }
+        var stopped: Set<ID> = []
+        for allocation in order where surplus > 0 {
+            surplus -= 1
+            stopped.insert(allocation.id)
+            stop(allocation, group, StopReason.notNeeded, counts: false)
+            updates.stop += 1
+        }
+        sorted.keep.removeAll { stopped.contains($0.id) }
+        sorted.migrate.removeAll { stopped.contains($0.id) }
+        sorted.failed.removeAll { stopped.contains($0.id) }
+        sorted.later.removeAll { stopped.contains($0.allocation.id) }
+    }
+
+    /// Ties failed allocations whose wait is not over to an evaluation at its end.
+    private mutating func postpone(
+        _ later: [(allocation: JobAllocation, at: Timestamp)], _ updates: inout DesiredUpdates
+    ) {
+        for entry in later.sorted(by: { ($0.at, $0.allocation.id) < ($1.at, $1.allocation.id) }) {
+            updates.rescheduleLater += 1
+            guard entry.allocation.followupEvalID.isNone else { continue }
+            let evaluation = followUps.reschedule(at: entry.at)
+            result.stops.append(
+                PlannedStop(id: entry.allocation.id, desiredStatus: .run, description: "", followupEvalID: evaluation))
+        }
+    }
+
+    // MARK: - Updates
+
+    /// Brings allocations of older versions to the newest: in place, or by replacement within the update limit.
+    private mutating func update(
+        _ job: Job, _ position: Int, _ sorted: inout GroupAllocations, _ request: inout GroupRequest,
+        _ updates: inout DesiredUpdates
+    ) {
+        let group = job.taskGroups[position]
+        let inFlight = sorted.keep.count { $0.jobVersion == job.version && $0.client == .pending }
+        var room = destructiveLimit(job, group, inFlight: inFlight)
+        var isWaiting = false
+        for allocation in sorted.keep.sorted(by: { $0.nameIndex < $1.nameIndex }) {
+            guard allocation.jobVersion != job.version else {
+                updates.ignore += 1
+                continue
+            }
+            if case .inPlace = change(for: allocation, job, position) {
+                result.inPlaceUpdates.append(allocation.id)
+                updates.inPlaceUpdate += 1
+            } else if room ?? 1 > 0 {
+                room = room.map { $0 - 1 }
+                stop(allocation, group.name, StopReason.updating, counts: false)
+                request.instances.append(replacement(of: allocation))
+                updates.destructiveUpdate += 1
+            } else {
+                isWaiting = true
+                updates.ignore += 1
+            }
+        }
+        replaceFailedOfOlderVersions(job, &sorted, &request, &updates)
+        if isWaiting { continueRollingUpdate(job, group) }
+    }
+
+    /// A failed allocation that would not be replaced gets another chance with a new version of the job.
+    private mutating func replaceFailedOfOlderVersions(
+        _ job: Job, _ sorted: inout GroupAllocations, _ request: inout GroupRequest, _ updates: inout DesiredUpdates
+    ) {
+        let group = job.taskGroups[request.group].name
+        for allocation in sorted.failed.sorted(by: { $0.nameIndex < $1.nameIndex })
+        where allocation.jobVersion != job.version {
+            stop(allocation, group, StopReason.updating, counts: false)
+            request.instances.append(replacement(of: allocation))
+            updates.destructiveUpdate += 1
+            sorted.replaced += 1
+        }
+        sorted.failed.removeAll { $0.jobVersion != job.version }
+    }
+
+    // MARK: - Replacements and new instances
+
+    /// Replaces what failed and what was lost, then fills up to the count with new names.
+    private mutating func replace(
+        _ sorted: inout GroupAllocations, _ wanted: Int, _ group: TaskGroup, _ request: inout GroupRequest,
+        _ updates: inout DesiredUpdates
+    ) {
+        let held = sorted.done + sorted.keep + sorted.failed + sorted.migrate + sorted.later.map(\.allocation)
+        var names = Set(held.map(\.nameIndex)).union(request.instances.map(\.nameIndex))
+        var room = wanted - sorted.holding
+        for entry in sorted.reschedule.sorted(by: { $0.allocation.nameIndex < $1.allocation.nameIndex }) {
+            stop(entry.allocation, group.name, StopReason.rescheduled, counts: false)
+            guard room > 0, names.insert(entry.allocation.nameIndex).inserted else {
+                updates.stop += 1
+                continue
+            }
+            room -= 1
+            request.instances.append(rescheduled(entry.allocation, delay: entry.delay))
+            updates.place += 1
+            updates.rescheduleNow += 1
+        }
+        for allocation in sorted.lost.sorted(by: { $0.nameIndex < $1.nameIndex }) {
+            result.stops.append(PlannedStop(id: allocation.id, description: StopReason.lost, clientStatus: .lost))
+            updates.stop += 1
+            guard !group.preventRescheduleOnLost else {
+                room -= 1
+                continue
+            }
+            guard room > 0, names.insert(allocation.nameIndex).inserted else { continue }
+            room -= 1
+            request.instances.append(replacement(of: allocation))
+            updates.place += 1
+        }
+        fill(room, &names, &request, &updates)
+    }
+
+    private func fill(
+        _ room: Int, _ names: inout Set<UInt32>, _ request: inout GroupRequest, _ updates: inout DesiredUpdates
+    ) {
+        var next: UInt32 = 0
+        for _ in 0..<max(0, room) {
+            while names.contains(next) { next += 1 }
+            request.instances.append(InstanceRequest(nameIndex: next))
+            next += 1
+            updates.place += 1
+        }
+    }
+
+    private func replacement(of allocation: JobAllocation) -> InstanceRequest {
+        var instance = InstanceRequest(nameIndex: allocation.nameIndex)
+        instance.previous = allocation.id
+        instance.previousNode = allocation.node
+        instance.tracker = allocation.tracker
+        return instance
+    }
+
+    private func rescheduled(_ allocation: JobAllocation, delay: Duration) -> InstanceRequest {
+        var instance = replacement(of: allocation)
+        instance.avoidsPreviousNode = true
+        instance.tracker = RescheduleTracker.next(
+            after: allocation, nodeID: input.nodeID(allocation.node), now: input.now, delay: delay)
+        return instance
+    }
+}

@@ -1,0 +1,136 @@
+package import Basics
+package import Model
+
+/// Compares what a job wants with what there is, and decides what to stop, update and place; chooses no nodes.
+///
+/// Pure: the same input gives the same decisions. Which node an instance goes to is the scheduler plug-in's choice, so
+/// every strategy gets the same rolling updates, rescheduling and drains (DESIGN §2).
+package struct Reconciler {
+    package struct Input {
+        /// The job as it is now; nil when it is purged.
+        package var job: Job?
+        package var evaluation: Evaluation
+        package var allocations: [JobAllocation]
+        package var now: Timestamp
+        /// What the node of an allocation is good for.
+        package var condition: (NodeRow) -> NodeCondition
+        package var nodeID: (NodeRow) -> ID
+        /// The job at an earlier version, nil when it is no longer kept.
+        package var earlierJob: (UInt64) -> Job?
+        /// Whether a running allocation of the job's group, by position, may stay on its node.
+        package var maySuit: (Int, NodeRow) -> Bool
+        /// For system jobs: the ready nodes that suit a group, by position.
+        package var readyNodes: (Int) -> [NodeRow]
+        /// Ids for evaluations that follow.
+        package var newID: () -> ID
+
+        package init(
+            job: Job?, evaluation: Evaluation, allocations: [JobAllocation], now: Timestamp,
+            condition: @escaping (NodeRow) -> NodeCondition = { _ in .usable },
+            nodeID: @escaping (NodeRow) -> ID = { _ in .none }, earlierJob: @escaping (UInt64) -> Job? = { _ in nil },
+            maySuit: @escaping (Int, NodeRow) -> Bool = { _, _ in true },
+            readyNodes: @escaping (Int) -> [NodeRow] = { _ in [] }, newID: @escaping () -> ID
+        ) {
+            self.job = job
+            self.evaluation = evaluation
+            self.allocations = allocations
+            self.now = now
+            self.condition = condition
+            self.nodeID = nodeID
+            self.earlierJob = earlierJob
+            self.maySuit = maySuit
+            self.readyNodes = readyNodes
+            self.newID = newID
+        }
+    }
+
+    let input: Input
+    var result = Reconciliation()
+    var followUps: FollowUps
+    private var changes: [String: GroupChange] = [:]
+
+    /// The decisions for one evaluation.
+    package static func reconcile(_ input: Input) -> Reconciliation {
+        var reconciler = Reconciler(input: input, followUps: FollowUps(input.evaluation, newID: input.newID))
+        reconciler.run()
+        return reconciler.result
+    }
+
+    private mutating func run() {
+        guard let job = input.job, !job.stop else { return stopAll() }
+        var byGroup = Dictionary(grouping: input.allocations, by: \.group)
+        for (position, group) in job.taskGroups.enumerated() {
+            let allocations = byGroup.removeValue(forKey: group.name) ?? []
+            let current = stopNamesakes(allocations, group.name)
+            if job.type.isEachNode {
+                reconcileEachNode(job, position, current)
+            } else {
+                reconcileCount(job, position, current)
+            }
+        }
+        for (name, allocations) in byGroup.sorted(by: { $0.key < $1.key }) {
+            for allocation in allocations { stopUnneeded(allocation, name) }
+        }
+        result.followUps = followUps.evaluations
+    }
+
+    // MARK: - Stopping
+
+    private mutating func stopAll() {
+        for allocation in input.allocations { stopUnneeded(allocation, allocation.group) }
+    }
+
+    private mutating func stopNamesakes(_ allocations: [JobAllocation], _ group: String) -> [JobAllocation] {
+        for allocation in allocations where allocation.isOfNamesake { stopUnneeded(allocation, group) }
+        return allocations.filter { !$0.isOfNamesake }
+    }
+
+    /// Stops an allocation nobody wants any more, if it has not ended.
+    mutating func stopUnneeded(_ allocation: JobAllocation, _ group: String) {
+        guard !allocation.isTerminal else { return }
+        if input.condition(allocation.node) == .lost { return stopLost(allocation, group) }
+        stop(allocation, group, StopReason.notNeeded)
+    }
+
+    mutating func stopLost(_ allocation: JobAllocation, _ group: String) {
+        result.stops.append(PlannedStop(id: allocation.id, description: StopReason.lost, clientStatus: .lost))
+        result.desired[group, default: DesiredUpdates()].stop += 1
+    }
+
+    mutating func stop(_ allocation: JobAllocation, _ group: String, _ reason: String, counts: Bool = true) {
+        result.stops.append(PlannedStop(id: allocation.id, description: reason))
+        if counts { result.desired[group, default: DesiredUpdates()].stop += 1 }
+    }
+
+    // MARK: - Updating
+
+    /// What the job's newest version means for an allocation of an older one.
+    mutating func change(for allocation: JobAllocation, _ job: Job, _ position: Int) -> GroupChange {
+        let group = job.taskGroups[position]
+        let key = "\(allocation.jobVersion)/\(group.name)"
+        let change =
+            changes[key]
+            ?? {
+                guard let old = input.earlierJob(allocation.jobVersion), let oldGroup = old.taskGroup(group.name) else {
+                    return .destructive
+                }
+                return GroupChange(from: oldGroup, of: old, to: group, of: job)
+            }()
+        changes[key] = change
+        guard case .inPlace = change, input.maySuit(position, allocation.node) else { return .destructive }
+        return .inPlace
+    }
+
+    /// How many running allocations of a group may be replaced in this step; nil: all.
+    func destructiveLimit(_ job: Job, _ group: TaskGroup, inFlight: Int) -> Int? {
+        guard job.type == .service || job.type == .system else { return nil }
+        guard let parallel = (group.update ?? job.update)?.maxParallel, parallel > 0 else { return nil }
+        return max(0, parallel - inFlight)
+    }
+
+    /// Asks for another evaluation that goes on with a rolling update.
+    mutating func continueRollingUpdate(_ job: Job, _ group: TaskGroup) {
+        let stagger = (group.update ?? job.update)?.stagger ?? .seconds(30)
+        followUps.rollingUpdate(at: input.now + stagger)
+    }
+}
