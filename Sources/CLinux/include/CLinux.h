@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// System calls that Swift cannot name: those without a libc function, and variadic ones. Each does one call, returns
+// what the kernel returned, and leaves errno set on failure; the retry on EINTR belongs to Sources/Linux.
+#ifndef CLINUX_H
+#define CLINUX_H
+
+#include <stdint.h>
+
+// pidfd_open(2). The descriptor is close-on-exec.
+int clinux_pidfd_open(int pid);
+
+// pidfd_send_signal(2), without siginfo.
+int clinux_pidfd_send_signal(int pidfd, int signal);
+
+// ioctl(TIOCSWINSZ).
+int clinux_set_terminal_size(int fd, uint16_t rows, uint16_t columns);
+
+// openat2(2) with RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS: a path that leaves `folder` by "..", by an absolute link or by a
+// link out of it fails with EXDEV. O_CLOEXEC is added. Needs Linux 5.6.
+int clinux_open_beneath(int folder, const char *path, int flags, uint32_t mode);
+
+// fallocate(2), mode 0: reserves and extends.
+int clinux_allocate(int fd, int64_t size);
+
+// memfd_create(2) with MFD_CLOEXEC | MFD_ALLOW_SEALING.
+int clinux_memory_file(const char *name);
+
+// Names the calling thread; 15 bytes are kept.
+void clinux_name_thread(const char *name);
+
+// pipe2(O_CLOEXEC): read end, write end.
+int clinux_pipe(int ends[2]);
+
+// Numbers of RLIMIT_NOFILE and RLIMIT_CORE, which C declares as an enum of its own.
+extern const int32_t clinux_rlimit_nofile;
+extern const int32_t clinux_rlimit_core;
+
+#endif

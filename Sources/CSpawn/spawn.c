@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+#define _GNU_SOURCE
+#include "CSpawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+// The child's stack: deep enough for its few frames, one guard page below.
+#define STACK_BYTES (64 * 1024)
+#define EXTRA_MAX 16
+
+// What parent and child share through CLONE_VM.
+typedef struct child_context {
+    const drover_spawn_spec *spec;
+    pid_t parent;
+    volatile int stage;
+    volatile int error;
+} child_context;
+
+const char *drover_spawn_stage_name(int32_t stage) {
+    static const char *const names[] = {
+        "none", "clone", "session", "cgroup", "oom_score_adj", "stdio", "namespace", "mount",
+        "root", "working directory", "limit", "user", "capabilities", "parent", "exec",
+    };
+    if (stage < 0 || (size_t)stage >= sizeof names / sizeof names[0]) return "unknown";
+    return names[stage];
+}
+
+// Ends the child, leaving stage and errno for the parent.
+static _Noreturn void fail(child_context *context, int stage) {
+    context->error = errno;
+    context->stage = stage;
+    for (;;) syscall(SYS_exit_group, 127);
+}
+
+// A handler of the caller must not run in the child: every disposition goes back to the default, SIGPIPE's "ignore" too.
+static void reset_signals(void) {
+    struct { void *handler; unsigned long flags; void *restorer; uint64_t mask; } action = {0};
+    for (int signal = 1; signal <= 64; signal++) {
+        if (signal == SIGKILL || signal == SIGSTOP) continue;
+        syscall(SYS_rt_sigaction, signal, &action, NULL, 8);
+    }
+}
+
+static size_t text_length(const char *text) {
+    size_t length = 0;
+    while (text[length] != 0) length++;
+    return length;
+}
+
+// Joins `<folder>/cgroup.procs` by writing "0", the calling process.
+static int join_cgroup(const char *folder) {
+    char path[4096];
+    static const char name[] = "/cgroup.procs";
+    size_t length = text_length(folder);
+    if (length + sizeof name > sizeof path) { errno = ENAMETOOLONG; return -1; }
+    for (size_t i = 0; i < length; i++) path[i] = folder[i];
+    for (size_t i = 0; i < sizeof name; i++) path[length + i] = name[i];
+    long fd = syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CLOEXEC, 0);
+    if (fd < 0) return -1;
+    long written = syscall(SYS_write, fd, "0", 1);
+    int saved = errno;
+    syscall(SYS_close, fd);
+    errno = saved;
+    return written == 1 ? 0 : -1;
+}
+
+static int write_oom_score(int value) {
+    char text[8];
+    size_t length = 0;
+    unsigned magnitude = value < 0 ? (unsigned)-value : (unsigned)value;
+    char digits[6];
+    size_t count = 0;
+    do { digits[count++] = (char)('0' + magnitude % 10); magnitude /= 10; } while (magnitude > 0 && count < sizeof digits);
+    if (value < 0) text[length++] = '-';
+    while (count > 0) text[length++] = digits[--count];
+    long fd = syscall(SYS_openat, AT_FDCWD, "/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC, 0);
+    if (fd < 0) return -1;
+    long written = syscall(SYS_write, fd, text, length);
+    int saved = errno;
+    syscall(SYS_close, fd);
+    errno = saved;
+    return written == (long)length ? 0 : -1;
+}
+
+// Moves the wanted descriptors to 0, 1, 2, 3, ... and closes all others. Sources are first copied out of the way, so
+// that any order and any repetition works.
+static int arrange_descriptors(const drover_spawn_spec *spec) {
+    long copies[3 + EXTRA_MAX];
+    size_t count = 3 + spec->extra_count;
+    if (spec->extra_count > EXTRA_MAX) { errno = E2BIG; return -1; }
+    for (size_t i = 0; i < count; i++) {
+        int source = i < 3 ? spec->stdio[i] : spec->extra[i - 3];
+        long opened = -1;
+        if (source < 0) {
+            opened = syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC, 0);
+            if (opened < 0) return -1;
+            source = (int)opened;
+        }
+        copies[i] = syscall(SYS_fcntl, source, F_DUPFD_CLOEXEC, 3 + EXTRA_MAX);
+        if (copies[i] < 0) return -1;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (syscall(SYS_dup3, copies[i], (int)i, 0) < 0) return -1;
+    }
+    return (int)syscall(SYS_close_range, count, ~0u, 0u);
+}
+
+// mount --make-rprivate /; binds; /proc; pivot_root into the new root.
+static int enter_root(const drover_spawn_spec *spec, int *stage) {
+    *stage = DROVER_SPAWN_STAGE_MOUNT;
+    if (syscall(SYS_mount, "none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) return -1;
+    if (spec->root != NULL && syscall(SYS_mount, spec->root, spec->root, NULL, MS_BIND | MS_REC, NULL) < 0) return -1;
+    for (size_t i = 0; i < spec->bind_count; i++) {
+        const drover_spawn_bind *bind = &spec->binds[i];
+        if (syscall(SYS_mount, bind->source, bind->target, NULL, MS_BIND | MS_REC, NULL) < 0) return -1;
+        if (bind->read_only == 0) continue;
+        unsigned long flags = MS_BIND | MS_REMOUNT | MS_RDONLY | MS_REC;
+        if (syscall(SYS_mount, NULL, bind->target, NULL, flags, NULL) < 0) return -1;
+    }
+    if (spec->root != NULL) {
+        *stage = DROVER_SPAWN_STAGE_ROOT;
+        if (syscall(SYS_chdir, spec->root) < 0) return -1;
+        // pivot_root(".", ".") stacks the old root under the new one; then the old one is let go (pivot_root(2), NOTES).
+        if (syscall(SYS_pivot_root, ".", ".") < 0) return -1;
+        if (syscall(SYS_umount2, ".", MNT_DETACH) < 0) return -1;
+        if (syscall(SYS_chdir, "/") < 0) return -1;
+    }
+    if ((spec->flags & DROVER_SPAWN_MOUNT_PROC) != 0) {
+        *stage = DROVER_SPAWN_STAGE_MOUNT;
+        unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+        if (syscall(SYS_mount, "proc", "/proc", "proc", flags, NULL) < 0) return -1;
+    }
+    return 0;
+}
+
+// Drops what is not in `keep` from the bounding set, so that no program started later can have it.
+static int bound_capabilities(uint64_t keep) {
+    for (int capability = 0; capability < 64; capability++) {
+        if ((keep >> capability & 1) != 0) continue;
+        if (syscall(SYS_prctl, PR_CAPBSET_DROP, capability, 0, 0, 0) < 0) {
+            if (errno == EINVAL) return 0; // beyond the kernel's last capability
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int keep_capabilities(uint64_t keep) {
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct data[2];
+    for (int i = 0; i < 2; i++) {
+        uint32_t half = (uint32_t)(keep >> (32 * i));
+        data[i] = (struct __user_cap_data_struct){half, half, half};
+    }
+    return (int)syscall(SYS_capset, &header, data);
+}
+
+// Raw system calls: libc's setuid would signal the caller's other threads, which share this memory.
+static int become_user(const drover_spawn_spec *spec) {
+    if (syscall(SYS_setgroups, spec->group_count, spec->groups) < 0) return -1;
+    if (syscall(SYS_setresgid, spec->gid, spec->gid, spec->gid) < 0) return -1;
+    return (int)syscall(SYS_setresuid, spec->uid, spec->uid, spec->uid);
+}
+
+static int set_limits(const drover_spawn_spec *spec) {
+    for (size_t i = 0; i < spec->limit_count; i++) {
+        uint64_t values[2] = {spec->limits[i].soft, spec->limits[i].hard};
+        if (syscall(SYS_prlimit64, 0, spec->limits[i].resource, values, NULL) < 0) return -1;
+    }
+    return 0;
+}
+
+// The parts that act on the host's view: session, cgroups, descriptors, namespaces, root, folder.
+static void set_surroundings(child_context *context) {
+    const drover_spawn_spec *spec = context->spec;
+    if ((spec->flags & DROVER_SPAWN_SETSID) != 0 && syscall(SYS_setsid) < 0) {
+        fail(context, DROVER_SPAWN_STAGE_SESSION);
+    }
+    for (size_t i = 0; i < spec->cgroup_count; i++) {
+        if (join_cgroup(spec->cgroups[i]) < 0) fail(context, DROVER_SPAWN_STAGE_CGROUP);
+    }
+    if ((spec->flags & DROVER_SPAWN_OOM_SCORE) != 0 && write_oom_score(spec->oom_score_adj) < 0) {
+        fail(context, DROVER_SPAWN_STAGE_OOM_SCORE);
+    }
+    if (spec->join_namespaces != 0 && syscall(SYS_setns, spec->join_pidfd, spec->join_namespaces) < 0) {
+        fail(context, DROVER_SPAWN_STAGE_NAMESPACE);
+    }
+    if (arrange_descriptors(spec) < 0) fail(context, DROVER_SPAWN_STAGE_STDIO);
+    if ((spec->flags & DROVER_SPAWN_TERMINAL) != 0 && syscall(SYS_ioctl, 0, TIOCSCTTY, 0) < 0) {
+        fail(context, DROVER_SPAWN_STAGE_SESSION);
+    }
+    int stage = DROVER_SPAWN_STAGE_MOUNT;
+    if ((spec->namespaces & CLONE_NEWNS) != 0 && enter_root(spec, &stage) < 0) fail(context, stage);
+    if (spec->cwd != NULL && syscall(SYS_chdir, spec->cwd) < 0) fail(context, DROVER_SPAWN_STAGE_DIRECTORY);
+}
+
+// The parts that take rights away, last.
+static void drop_rights(child_context *context) {
+    const drover_spawn_spec *spec = context->spec;
+    int caps = (spec->flags & DROVER_SPAWN_CAPABILITIES) != 0;
+    if (set_limits(spec) < 0) fail(context, DROVER_SPAWN_STAGE_LIMIT);
+    if (caps && bound_capabilities(spec->capabilities) < 0) fail(context, DROVER_SPAWN_STAGE_CAPABILITIES);
+    if ((spec->flags & DROVER_SPAWN_USER) != 0) {
+        if (caps && spec->capabilities != 0) syscall(SYS_prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0);
+        if (become_user(spec) < 0) fail(context, DROVER_SPAWN_STAGE_USER);
+    }
+    if (caps && keep_capabilities(spec->capabilities) < 0) fail(context, DROVER_SPAWN_STAGE_CAPABILITIES);
+    if ((spec->flags & DROVER_SPAWN_NO_NEW_PRIVS) != 0 && syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
+        fail(context, DROVER_SPAWN_STAGE_CAPABILITIES);
+    }
+    if ((spec->flags & DROVER_SPAWN_DIE_WITH_PARENT) == 0) return;
+    // After the change of user, which clears it (prctl(2)). The parent may have died before: then nobody would tell us.
+    if (syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0) fail(context, DROVER_SPAWN_STAGE_PARENT);
+    if ((spec->namespaces & CLONE_NEWPID) == 0 && syscall(SYS_getppid) != context->parent) {
+        errno = ESRCH;
+        fail(context, DROVER_SPAWN_STAGE_PARENT);
+    }
+}
+
+static int child_main(void *argument) {
+    child_context *context = argument;
+    reset_signals();
+    set_surroundings(context);
+    drop_rights(context);
+    uint64_t none = 0;
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, 8);
+    syscall(SYS_execve, context->spec->path, context->spec->argv, context->spec->envp);
+    fail(context, DROVER_SPAWN_STAGE_EXEC);
+}
+
+int drover_spawn(const drover_spawn_spec *spec, drover_spawn_result *result) {
+    *result = (drover_spawn_result){.pid = 0, .pidfd = -1, .stage = DROVER_SPAWN_STAGE_CLONE, .error = 0};
+    child_context context = {.spec = spec, .parent = getpid()};
+    char *stack = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    if (stack == MAP_FAILED) {
+        result->error = errno;
+        return -1;
+    }
+    mprotect(stack, 4096, PROT_NONE);
+    sigset_t all, before;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &before);
+    int pidfd = -1;
+    int flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD | (int)spec->namespaces;
+    int pid = clone(child_main, stack + STACK_BYTES, flags, &context, &pidfd);
+    int clone_error = errno;
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    munmap(stack, STACK_BYTES);
+    if (pid < 0) {
+        result->error = clone_error;
+        return -1;
+    }
+    if (context.stage != DROVER_SPAWN_STAGE_NONE) {
+        while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR) {}
+        close(pidfd);
+        result->stage = context.stage;
+        result->error = context.error;
+        return -1;
+    }
+    *result = (drover_spawn_result){.pid = pid, .pidfd = pidfd, .stage = DROVER_SPAWN_STAGE_NONE, .error = 0};
+    return 0;
+}

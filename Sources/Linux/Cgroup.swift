@@ -1,0 +1,168 @@
+internal import Glibc
+
+/// One control group of one task: a folder in each hierarchy it uses.
+package struct Cgroup: Equatable, Sendable {
+    package let version: CgroupHost.Version
+    /// The folder by controller; v2 has one entry, "".
+    package let folders: [String: String]
+
+    package init(version: CgroupHost.Version, folders: [String: String]) {
+        self.version = version
+        self.folders = folders
+    }
+
+    /// Folders in a fixed order, as the shim joins them.
+    package var paths: [String] { folders.sorted { $0.key < $1.key }.map(\.value) }
+
+    /// Where the group `parent/name` lies (or would lie), without touching anything.
+    package static func located(on host: CgroupHost, parent: String, name: String) -> Cgroup {
+        let wanted = ["cpu", "cpuacct", "cpuset", "memory", "pids"]
+        var folders: [String: String] = [:]
+        switch host.version {
+        case .v2:
+            for (_, mount) in host.mounts { folders[""] = "\(mount)/\(parent)/\(name)" }
+        case .v1:
+            var seen: Set<String> = []
+            for controller in wanted {
+                // cpu and cpuacct are often one hierarchy: join it once.
+                guard let mount = host.mounts[controller], seen.insert(mount).inserted else { continue }
+                folders[controller] = "\(mount)/\(parent)/\(name)"
+            }
+        }
+        return Cgroup(version: host.version, folders: folders)
+    }
+
+    /// Makes the group `parent/name` and sets its limits; one that exists is taken over.
+    ///
+    /// v1 makes only the hierarchies needed: cpuacct, memory and pids to account and kill, cpu and cpuset when limited.
+    package static func make(
+        on host: CgroupHost, parent: String, name: String, limits: CgroupLimits
+    ) throws(LinuxError) -> Cgroup {
+        var group = located(on: host, parent: parent, name: name)
+        if host.version == .v1 {
+            var folders = group.folders
+            if limits.cores.isEmpty { folders["cpuset"] = nil }
+            let cpuLimited = limits.cpuShares != nil || limits.cpuQuotaMicroseconds != nil
+            if !cpuLimited && host.mounts["cpu"] != host.mounts["cpuacct"] { folders["cpu"] = nil }
+            group = Cgroup(version: .v1, folders: folders)
+        } else {
+            try group.enableControllers(mount: host.mounts[""] ?? "/sys/fs/cgroup", parent: parent)
+        }
+        for path in group.paths { try Folder.make(path, mode: 0o755) }
+        do {
+            try group.apply(limits)
+        } catch {
+            group.remove()
+            throw error
+        }
+        return group
+    }
+
+    /// v2: a controller works in a group only if every group above it passes it on (cgroup-v2.rst, "Top-down constraint").
+    private func enableControllers(mount: String, parent: String) throws(LinuxError) {
+        var path = mount
+        for part in [""] + parent.split(separator: "/").map(String.init) {
+            if !part.isEmpty { path += "/" + part }
+            try Folder.make(path, mode: 0o755)
+            let present = SmallFile.text(path + "/cgroup.controllers")?.split(separator: " ") ?? []
+            for controller in ["cpu", "memory", "pids", "cpuset"] where present.contains(Substring(controller)) {
+                try? SmallFile.write("+\(controller)", to: path + "/cgroup.subtree_control")
+            }
+        }
+    }
+
+    private func apply(_ limits: CgroupLimits) throws(LinuxError) {
+        switch version {
+        case .v1: try applyV1(limits)
+        case .v2: try applyV2(limits)
+        }
+    }
+
+    private func applyV1(_ limits: CgroupLimits) throws(LinuxError) {
+        if let cpu = folders["cpu"] {
+            if let shares = limits.cpuShares { try SmallFile.write("\(shares)", to: cpu + "/cpu.shares") }
+            if let quota = limits.cpuQuotaMicroseconds {
+                try SmallFile.write("100000", to: cpu + "/cpu.cfs_period_us")
+                try SmallFile.write("\(quota)", to: cpu + "/cpu.cfs_quota_us")
+            }
+        }
+        if let cpuset = folders["cpuset"] { try applyCpusetV1(cpuset, limits.cores) }
+        if let memory = folders["memory"] {
+            if let soft = limits.memoryReservedBytes {
+                try SmallFile.write("\(soft)", to: memory + "/memory.soft_limit_in_bytes")
+            }
+            if let most = limits.memoryMaxBytes {
+                try SmallFile.write("\(most)", to: memory + "/memory.limit_in_bytes")
+            }
+        }
+        if let pids = folders["pids"], let most = limits.pidsMax {
+            try SmallFile.write("\(most)", to: pids + "/pids.max")
+        }
+    }
+
+    /// A v1 cpuset takes no process before both files are set, here and in every group above.
+    private func applyCpusetV1(_ folder: String, _ cores: [Int]) throws(LinuxError) {
+        guard let slash = folder.utf8.lastIndex(of: UInt8(ascii: "/")) else { return }
+        let parent = String(folder[..<slash])
+        let above = parent.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(parent[..<$0]) } ?? parent
+        for file in ["cpuset.cpus", "cpuset.mems"] {
+            if SmallFile.text("\(parent)/\(file)") == "", let all = SmallFile.text("\(above)/\(file)") {
+                try SmallFile.write(all, to: "\(parent)/\(file)")
+            }
+        }
+        try SmallFile.write(SmallFile.text(parent + "/cpuset.mems") ?? "0", to: folder + "/cpuset.mems")
+        try SmallFile.write(cores.map(String.init).joined(separator: ","), to: folder + "/cpuset.cpus")
+    }
+
+    private func applyV2(_ limits: CgroupLimits) throws(LinuxError) {
+        guard let folder = folders[""] else { return }
+        if let shares = limits.cpuShares {
+            // The kernel's own mapping of 2...262144 to 1...10000 (cgroup-v2 and OCI runtime specification).
+            let weight = 1 + (max(2, min(shares, 262_144)) - 2) * 9_999 / 262_142
+            try SmallFile.write("\(weight)", to: folder + "/cpu.weight")
+        }
+        if let quota = limits.cpuQuotaMicroseconds { try SmallFile.write("\(quota) 100000", to: folder + "/cpu.max") }
+        if !limits.cores.isEmpty {
+            try SmallFile.write(limits.cores.map(String.init).joined(separator: ","), to: folder + "/cpuset.cpus")
+        }
+        if let low = limits.memoryReservedBytes { try SmallFile.write("\(low)", to: folder + "/memory.low") }
+        if let most = limits.memoryMaxBytes { try SmallFile.write("\(most)", to: folder + "/memory.max") }
+        if let most = limits.pidsMax { try SmallFile.write("\(most)", to: folder + "/pids.max") }
+    }
+
+    /// Processes in the group, each once.
+    package func pids() -> [Int32] {
+        var found: Set<Int32> = []
+        for path in paths {
+            let text = SmallFile.text(path + "/cgroup.procs") ?? ""
+            for line in text.split(separator: "\n") { if let pid = Int32(line) { found.insert(pid) } }
+        }
+        return found.sorted()
+    }
+
+    /// SIGKILL to every process of the group: cgroup.kill where the kernel has it, else each member, again and again.
+    ///
+    /// A process that forks while it is being killed is met in a later turn; ends after 100 turns at the latest.
+    package func killAll() {
+        if let folder = folders[""], (try? SmallFile.write("1", to: folder + "/cgroup.kill")) != nil { return }
+        for _ in 0..<100 {
+            // v1 lists processes that have ended until their parent has asked how.
+            let members = pids().filter { ProcessTable.isLive($0) }
+            if members.isEmpty { return }
+            for pid in members where pid > 1 { _ = kill(pid, SIGKILL) }
+            usleep(1_000)
+        }
+    }
+
+    /// Removes the empty group; true when no folder of it is left. A group is busy for a moment after its last process ends.
+    @discardableResult
+    package func remove() -> Bool {
+        var left = paths
+        for turn in 0..<20 {
+            left = left.filter { rmdir($0) != 0 && errno != ENOENT }
+            if left.isEmpty { return true }
+            if turn > 2 { usleep(2_000) }
+        }
+        return false
+    }
+}

@@ -1,0 +1,66 @@
+internal import Glibc
+
+/// Folders: list, make, remove.
+package enum Folder {
+    /// Names in a folder without "." and "..", in byte order; empty when it cannot be read.
+    package static func names(_ path: String) -> [String] { (try? list(path)) ?? [] }
+
+    /// Names in a folder without "." and "..", in byte order.
+    package static func list(_ path: String) throws(LinuxError) -> [String] {
+        guard let stream = opendir(path) else { throw LinuxError(call: "opendir", path: path, errno: errno) }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while let entry = readdir(stream) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != "." && name != ".." { names.append(name) }
+        }
+        return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    }
+
+    /// Makes a folder and its absent parents; an existing one is fine. `mode` is exact, whatever the umask.
+    package static func make(_ path: String, mode: UInt32 = 0o700) throws(LinuxError) {
+        if mkdir(path, mode) == 0 {
+            _ = chmod(path, mode)
+            return
+        }
+        let error = errno
+        if error == EEXIST {
+            var status = stat()
+            if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR { return }
+            throw LinuxError(call: "mkdir", path: path, errno: ENOTDIR)
+        }
+        guard error == ENOENT, let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")), slash > path.startIndex else {
+            throw LinuxError(call: "mkdir", path: path, errno: error)
+        }
+        try make(String(path[..<slash]), mode: max(mode, 0o700))
+        if mkdir(path, mode) != 0 && errno != EEXIST { throw LinuxError(call: "mkdir", path: path, errno: errno) }
+        _ = chmod(path, mode)
+    }
+
+    /// Removes a file, or a folder with all it holds, following no links; an absent one is fine.
+    package static func remove(_ path: String) throws(LinuxError) {
+        try remove(at: AT_FDCWD, path, path)
+    }
+
+    private static func remove(at parent: Int32, _ name: String, _ path: String) throws(LinuxError) {
+        if unlinkat(parent, name, 0) == 0 || errno == ENOENT { return }
+        let unlinked = errno
+        guard unlinked == EISDIR || unlinked == EPERM else {
+            throw LinuxError(call: "unlink", path: path, errno: unlinked)
+        }
+        let number = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        if number < 0 {
+            if errno == ENOENT { return }
+            throw LinuxError(call: "open", path: path, errno: errno == ENOTDIR ? unlinked : errno)
+        }
+        let folder = FileDescriptor(owning: number)
+        for entry in names("/proc/self/fd/\(folder.number)") {
+            try remove(at: folder.number, entry, "\(path)/\(entry)")
+        }
+        if unlinkat(parent, name, AT_REMOVEDIR) != 0 && errno != ENOENT {
+            throw LinuxError(call: "rmdir", path: path, errno: errno)
+        }
+    }
+}
