@@ -1,0 +1,159 @@
+internal import Basics
+internal import CDroverABI
+internal import CLinux
+internal import CSpawn
+internal import Dispatch
+internal import Glibc
+internal import Linux
+internal import Synchronization
+
+/// A further program running inside a task.
+struct RunningCommand: Sendable {
+    let pid: Int32
+    /// A copy of its terminal; nil without one.
+    let terminal: FileDescriptor?
+}
+
+extension ShimExecutor {
+    /// Runs one more program in the task's control groups, namespaces, folder and user; see executor.h `exec`.
+    package func exec(
+        id: String, commandID: String, request: [UInt8], stdin: Int32, stdout: Int32, stderr: Int32,
+        call: any ExecutorCall
+    ) {
+        let cancellation = Cancellation(call)
+        do throws(ExecutorError) {
+            let run = try known(id)
+            guard run.exit == nil, let task = run.shimState.task else { throw .ended(id) }
+            let command = try CommandRequest(request, folder: run.folder)
+            let namespaces = run.folder.specValues("namespaces").first.flatMap { UInt64($0) } ?? 0
+            guard let target = try openTask(task) else { throw .ended(id) }
+            let started = try command.start(
+                stdio: (stdin, stdout, stderr), target: target, namespaces: namespaces & ~CommandRequest.pidNamespace)
+            let terminal = command.tty ? fcntl(stdin, F_DUPFD_CLOEXEC, 3) : -1
+            let record = RunningCommand(
+                pid: started.pid, terminal: terminal >= 0 ? FileDescriptor(owning: terminal) : nil)
+            commands.withLock { $0[commandID] = record }
+            // The pidfd names the process even after its end, so a late cancellation hits nobody else.
+            cancellation.set { _ = clinux_pidfd_send_signal(started.pidfd.number, SIGKILL) }
+            watch(started, commandID, call)
+        } catch {
+            call.fail(error)
+        }
+    }
+
+    /// Sets the size of the terminal of a running command.
+    package func resize(commandID: String, rows: Int32, columns: Int32) throws(ExecutorError) {
+        guard let command = commands.withLock({ $0[commandID] }) else {
+            throw ExecutorError(DROVER_E_NOT_FOUND, "no command \"\(commandID)\" is running")
+        }
+        guard let terminal = command.terminal else {
+            throw ExecutorError(DROVER_E_STATE, "command \"\(commandID)\" has no terminal")
+        }
+        let size = (UInt16(clamping: rows), UInt16(clamping: columns))
+        if clinux_set_terminal_size(terminal.number, size.0, size.1) != 0 {
+            throw .system(LinuxError(call: "TIOCSWINSZ", path: commandID, errno: errno))
+        }
+    }
+
+    private func openTask(_ task: ProcessIdentity) throws(ExecutorError) -> FileDescriptor? {
+        do {
+            return try task.open()
+        } catch {
+            throw .system(error)
+        }
+    }
+
+    private func watch(_ started: (pid: Int32, pidfd: FileDescriptor), _ commandID: String, _ call: any ExecutorCall) {
+        let source = DispatchSource.makeReadSource(fileDescriptor: started.pidfd.number, queue: queue)
+        source.setEventHandler { [self] in
+            var status: Int32 = 0
+            guard waitpid(started.pid, &status, WNOHANG) == started.pid else { return }
+            source.cancel()
+            commands.withLock { $0[commandID] = nil }
+            let signal = status & 0x7f
+            let code = signal == 0 ? status >> 8 & 0xff : 0
+            let result = JSON.object([("exit_code", .integer(Int64(code))), ("signal", .integer(Int64(signal)))])
+            call.complete(DROVER_OK, result.bytes)
+        }
+        source.setCancelHandler { withExtendedLifetime(started.pidfd) {} }
+        source.activate()
+    }
+}
+
+/// What to run inside a task: the request, completed by the task's own specification.
+private struct CommandRequest {
+    static let pidNamespace: UInt64 = 0x2000_0000
+
+    var program = ""
+    var arguments: [String] = []
+    var environment: [String] = []
+    var cwd = ""
+    var user: UserIdentity?
+    var cgroups: [String] = []
+    var tty = false
+
+    init(_ bytes: [UInt8], folder: RunFolder) throws(ExecutorError) {
+        guard let json = try? JSONParser.parse(bytes), json.object != nil else {
+            throw .invalid("exec request: not a JSON object")
+        }
+        let reader = ObjectReader(json, "exec request")
+        try reader.only(["argv", "tty", "env"])
+        arguments = try reader.textArray("argv") ?? []
+        guard let name = arguments.first, arguments.count <= 4_096 else {
+            throw .invalid("exec request: argv must hold 1 to 4,096 texts")
+        }
+        tty = try reader.flag("tty") ?? false
+        let added = try ObjectReader(json["env"], "exec request.env").texts()
+        environment = folder.specValues("env") + added.map { "\($0.0)=\($0.1)" }
+        cwd = folder.specValues("cwd").first ?? "/"
+        cgroups = folder.specValues("cgroup") + folder.specValues("cgroup_join")
+        if let uid = folder.specValues("uid").first.flatMap({ UInt32($0) }) {
+            let gid = folder.specValues("gid").first.flatMap { UInt32($0) } ?? uid
+            let groups = folder.specValues("group").compactMap { UInt32($0) }
+            user = UserIdentity(uid: uid, gid: gid, groups: groups, home: "/")
+        }
+        let pairs = environment.compactMap { entry -> (String, String)? in
+            guard let equals = entry.firstIndex(of: "=") else { return nil }
+            return (String(entry[..<equals]), String(entry[entry.index(after: equals)...]))
+        }
+        let search = ProgramSearch(root: folder.specValues("root").first, folder: cwd, environment: pairs)
+        program = try search.find(name)
+    }
+
+    func start(
+        stdio: (Int32, Int32, Int32), target: FileDescriptor, namespaces: UInt64
+    ) throws(ExecutorError) -> (pid: Int32, pidfd: FileDescriptor) {
+        let path = CStringArray([program, cwd])
+        let argv = CStringArray(arguments)
+        let envp = CStringArray(environment)
+        let groups = CStringArray(cgroups)
+        let cgroupPointers = groups.pointers.map { UnsafePointer($0) }
+        var result = drover_spawn_result()
+        let failed = cgroupPointers.withUnsafeBufferPointer { cgroups in
+            (user?.groups ?? []).withUnsafeBufferPointer { members in
+                var spec = drover_spawn_spec()
+                spec.path = UnsafePointer(path.pointers[0])
+                spec.cwd = UnsafePointer(path.pointers[1])
+                spec.argv = UnsafePointer(argv.base)
+                spec.envp = UnsafePointer(envp.base)
+                spec.stdio = stdio
+                spec.flags = DROVER_SPAWN_SETSID
+                if tty { spec.flags |= DROVER_SPAWN_TERMINAL }
+                spec.cgroups = cgroups.baseAddress
+                spec.cgroup_count = self.cgroups.count
+                spec.join_pidfd = target.number
+                spec.join_namespaces = namespaces
+                if let user {
+                    spec.flags |= DROVER_SPAWN_USER
+                    spec.uid = user.uid
+                    spec.gid = user.gid
+                    spec.groups = members.baseAddress
+                    spec.group_count = members.count
+                }
+                return drover_spawn(&spec, &result) != 0
+            }
+        }
+        if failed { throw .start(stage: result.stage, errno: result.error, program: program, cwd: cwd) }
+        return (result.pid, FileDescriptor(owning: result.pidfd))
+    }
+}

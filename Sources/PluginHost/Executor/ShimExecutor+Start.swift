@@ -1,0 +1,146 @@
+internal import CDroverABI
+internal import CLinux
+internal import CSpawn
+internal import Glibc
+internal import Linux
+
+extension ShimExecutor {
+    /// Writes the specification, starts a shim on it and waits for its answer. After an error nothing runs.
+    func start(_ plan: LaunchPlan) throws(ExecutorError) -> TaskRun {
+        let folder = RunFolder(root: configuration.runRoot, id: plan.id)
+        var made: Cgroup?
+        do {
+            try Folder.make(folder.path)
+            made = try makeCgroup(plan)
+            try SmallFile.replace(folder.path + "/spec", with: plan.records(cgroups: made?.paths ?? []))
+        } catch {
+            made?.remove()
+            removeFolder(folder)
+            throw .system(error)
+        }
+        let answer: ShimAnswer
+        do {
+            FaultPoint.reach("executor.spawn.before")
+            answer = try ShimAnswer(startShim(folder))
+            FaultPoint.reach("executor.spawn.after")
+        } catch {
+            abandon(folder)
+            throw error
+        }
+        if case .failed(let stage, let errno, let detail) = answer {
+            removeFolder(folder)
+            if stage != 0 { throw .start(stage: stage, errno: errno, program: plan.program, cwd: plan.cwd) }
+            throw ExecutorError.system(LinuxError(call: "drover-shim", path: detail, errno: errno))
+        }
+        // Started by this shim, or by another of the same launch: either way the folder tells which processes they are.
+        switch try folder.look() {
+        case .running(let state): return try keep(TaskRun(id: plan.id, folder: folder, state: state, exit: nil))
+        case .exited(let state, let exit):
+            return try keep(TaskRun(id: plan.id, folder: folder, state: state, exit: exit))
+        case .absent, .stale:
+            throw ExecutorError(DROVER_E_IO, "the shim answered but left no record in \(folder.path)")
+        }
+    }
+
+    /// Nil where this process may not make control groups: tasks then run without, and are found by session and parent.
+    private func makeCgroup(_ plan: LaunchPlan) throws(LinuxError) -> Cgroup? {
+        guard Machine.isRoot, plan.cgroupsJoined.isEmpty, let host = CgroupHost.detect() else { return nil }
+        let parent = plan.cgroupParent ?? configuration.cgroupParent
+        let name = RunFolder.name(of: plan.id)
+        do {
+            return try Cgroup.make(on: host, parent: parent, name: name, limits: plan.limits)
+        } catch {
+            if plan.limits == CgroupLimits() && (error.errno == EROFS || error.errno == EACCES) { return nil }
+            throw error
+        }
+    }
+
+    /// Kills and removes what a start without an answer may have left.
+    private func abandon(_ folder: RunFolder) {
+        if let state = folder.state, state.bootID == Machine.bootID {
+            _ = try? state.shim.send(SIGKILL)
+            _ = folder.settle(state)
+        }
+        removeFolder(folder)
+    }
+
+    /// Runs `drover-shim FOLDER` and returns the line it answers on descriptor 3.
+    private func startShim(_ folder: RunFolder) throws(ExecutorError) -> String {
+        var ends: [Int32] = [-1, -1]
+        guard clinux_pipe(&ends) == 0 else { throw .system(LinuxError(call: "pipe2", errno: errno)) }
+        let reader = FileDescriptor(owning: ends[0])
+        do {
+            let writer = FileDescriptor(owning: ends[1])
+            let pid = try spawnShim(folder, answer: writer.number)
+            FaultPoint.reach("executor.spawned")
+            // The first half of the shim ends as soon as it has forked.
+            var status: Int32 = 0
+            while waitpid(pid, &status, 0) < 0 && errno == EINTR {}
+        }
+        return try readLine(reader)
+    }
+
+    private func spawnShim(_ folder: RunFolder, answer: Int32) throws(ExecutorError) -> Int32 {
+        let arguments = CStringArray([configuration.shim, folder.path])
+        let environment = CStringArray(FaultPoint.environment)
+        var extra = answer
+        var result = drover_spawn_result()
+        let failed = withUnsafePointer(to: &extra) { extra in
+            var spec = drover_spawn_spec()
+            spec.path = UnsafePointer(arguments.pointers[0])
+            spec.argv = UnsafePointer(arguments.base)
+            spec.envp = UnsafePointer(environment.base)
+            spec.stdio = (-1, -1, -1)
+            spec.extra = extra
+            spec.extra_count = 1
+            spec.join_pidfd = -1
+            return drover_spawn(&spec, &result) != 0
+        }
+        if failed {
+            throw .start(stage: result.stage, errno: result.error, program: configuration.shim, cwd: "")
+        }
+        close(result.pidfd)
+        return result.pid
+    }
+
+    private func readLine(_ reader: FileDescriptor) throws(ExecutorError) -> String {
+        var line: [UInt8] = []
+        while line.count < 4_096 {
+            var polled = pollfd(fd: reader.number, events: Int16(POLLIN), revents: 0)
+            let ready = poll(&polled, 1, configuration.startTimeoutMilliseconds)
+            if ready < 0 && errno == EINTR { continue }
+            guard ready > 0 else {
+                throw ExecutorError(DROVER_E_RETRY, "the shim did not start its task in time")
+            }
+            do {
+                let part = try reader.read(count: 1_024)
+                if part.isEmpty { break }
+                line += part
+            } catch {
+                throw .system(error)
+            }
+        }
+        return String(decoding: line, as: UTF8.self)
+    }
+}
+
+/// The line a shim answers (Sources/drover-shim/README.md).
+enum ShimAnswer: Equatable {
+    case started(pid: Int32)
+    case running
+    case ended
+    case failed(stage: Int32, errno: Int32, detail: String)
+
+    init(_ line: String) throws(ExecutorError) {
+        let words = line.split(separator: "\n").first?.split(separator: " ", maxSplits: 3) ?? []
+        guard words.count >= 3, let stage = Int32(words[1]), let number = Int32(words[2]) else {
+            throw ExecutorError(DROVER_E_RETRY, "the shim ended without an answer")
+        }
+        switch words[0] {
+        case "started": self = .started(pid: number)
+        case "running": self = .running
+        case "ended": self = .ended
+        default: self = .failed(stage: stage, errno: number, detail: words.count > 3 ? String(words[3]) : "")
+        }
+    }
+}
