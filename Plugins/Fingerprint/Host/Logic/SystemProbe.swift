@@ -1,0 +1,54 @@
+internal import DroverSDK
+internal import PluginSupport
+
+/// Kernel, distribution, host name, signals and cgroups.
+enum SystemProbe {
+    /// Signals that a job may name, in the order they are listed.
+    static let signals = [
+        "SIGABRT", "SIGALRM", "SIGBUS", "SIGCHLD", "SIGCONT", "SIGFPE", "SIGHUP", "SIGILL", "SIGINT", "SIGIO", "SIGIOT",
+        "SIGKILL", "SIGPIPE", "SIGPROF", "SIGQUIT", "SIGSEGV", "SIGSTOP", "SIGSYS", "SIGTERM", "SIGTRAP", "SIGTSTP",
+        "SIGTTIN", "SIGTTOU", "SIGURG", "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGXCPU", "SIGXFSZ",
+    ]
+
+    static func run(_ machine: Machine, _ fingerprint: inout Fingerprint) {
+        let kernel = machine.system.kernel()
+        let release = machine.text("/etc/os-release") ?? machine.text("/usr/lib/os-release") ?? ""
+        let found: [(String, String?)] = [
+            ("cpu.arch", architecture(kernel.machine)),
+            ("kernel.name", "linux"),
+            ("kernel.arch", kernel.machine),
+            ("kernel.version", kernel.release),
+            ("os.name", value("ID", in: release) ?? "linux"),
+            ("os.version", value("VERSION_ID", in: release)),
+            ("os.signals", signals.joined(separator: ",")),
+            ("os.cgroups.version", cgroupVersion(machine)),
+            ("unique.hostname", machine.system.hostname()),
+        ]
+        for (name, value) in found {
+            if let value, !value.isEmpty { fingerprint.attributes[name] = value }
+        }
+    }
+
+    /// The architecture as job files and artifacts name it.
+    static func architecture(_ machine: String) -> String {
+        let names = [
+            "x86_64": "amd64", "aarch64": "arm64", "i386": "386", "i686": "386", "armv7l": "arm", "armv6l": "arm",
+        ]
+        return names[machine] ?? machine
+    }
+
+    /// A value of os-release(5), whose values may be quoted.
+    private static func value(_ key: String, in release: String) -> String? {
+        for line in release.split(separator: "\n") where line.hasPrefix(key + "=") {
+            let value = SmallFile.trim(line.dropFirst(key.count + 1), also: "\"")
+            return SmallFile.trim(value[...], also: "'")
+        }
+        return nil
+    }
+
+    /// "2" when the unified hierarchy is mounted at /sys/fs/cgroup (cgroup-v2.rst), "1" for one hierarchy a controller.
+    private static func cgroupVersion(_ machine: Machine) -> String? {
+        if machine.text("/sys/fs/cgroup/cgroup.controllers") != nil { return "2" }
+        return machine.names(in: "/sys/fs/cgroup").isEmpty ? nil : "1"
+    }
+}
