@@ -1,0 +1,107 @@
+package import Basics
+
+/// What a caller must be allowed to do, by the names of the ACL policy document (SURFACE §1.4).
+package enum Capability: String, Sendable {
+    case none
+    case listJobs = "list-jobs"
+    case parseJob = "parse-job"
+    case readJob = "read-job"
+    case submitJob = "submit-job"
+    case readLogs = "read-logs"
+    case readFiles = "read-fs"
+    case allocationLifecycle = "alloc-lifecycle"
+    case nodeRead = "node:read"
+    case nodeWrite = "node:write"
+    case agentRead = "agent:read"
+    case agentWrite = "agent:write"
+    case operatorRead = "operator:read"
+    case operatorWrite = "operator:write"
+    case pluginRead = "plugin:read"
+    case namespaceAny = "namespace:any"
+    case management
+    /// A client agent speaking for its own node, by the node's secret.
+    case node
+    /// Another server.
+    case server
+}
+
+/// Who calls, and about what: carried by every call and route.
+package struct CallContext: Document {
+    package var token = ""
+    package var namespace = "default"
+    package var region = "global"
+    /// Hops so far; a forwarded call is not forwarded again without end.
+    package var hops = 0
+
+    package init() {}
+
+    package mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+        try visitor.field("Token", &token)
+        try visitor.field("Namespace", &namespace)
+        try visitor.field("Region", &region)
+        try visitor.field("Hops", &hops)
+    }
+}
+
+/// One kind of request to a server and its reply.
+///
+/// Calls are documents: JSON bodies on the wire, plain values when caller and server share a process. Hot calls override their
+/// codec with packed columns.
+package protocol ServerCall: Document {
+    associatedtype Reply: Document
+
+    static var method: CallMethod { get }
+}
+
+/// The numbers calls have on the wire. A number is never used for another call.
+package enum CallMethod: UInt16, Sendable, CaseIterable {
+    case query = 1
+    case registerJob = 2
+    case deregisterJob = 3
+    case planJob = 4
+    case evaluateJob = 5
+    case stopAllocation = 6
+    case setSchedulerConfiguration = 7
+    case collectGarbage = 8
+    case setNodeEligibility = 9
+    case registerNode = 20
+    case heartbeat = 21
+    case watchAllocations = 22
+    case updateAllocations = 23
+
+    package var capability: Capability {
+        switch self {
+        case .query: .none  // each query kind declares its own
+        case .registerJob, .deregisterJob, .planJob, .evaluateJob: .submitJob
+        case .stopAllocation: .allocationLifecycle
+        case .setSchedulerConfiguration: .operatorWrite
+        case .collectGarbage: .management
+        case .setNodeEligibility: .nodeWrite
+        case .registerNode, .heartbeat, .watchAllocations, .updateAllocations: .node
+        }
+    }
+}
+
+/// Makes calls: on a server in the same process, unencoded, or through a ``Peer``.
+package protocol Caller: Sendable {
+    func call<Call: ServerCall>(
+        _ call: Call, context: CallContext, deadline: Duration
+    ) async throws -> Call.Reply
+}
+
+extension Caller {
+    package func call<Call: ServerCall>(_ call: Call, context: CallContext) async throws -> Call.Reply {
+        try await self.call(call, context: context, deadline: .seconds(30))
+    }
+}
+
+/// Bytes that are JSON already and go through unread.
+package struct RawJSON: JSONForm, Equatable {
+    package var bytes: [UInt8]
+
+    package init(_ bytes: [UInt8] = Array("null".utf8)) { self.bytes = bytes }
+
+    package func write(to writer: inout JSONWriter) { writer.raw(bytes) }
+
+    package static func read(_ json: JSON) throws(DocumentError) -> RawJSON { RawJSON(json.bytes) }
+}

@@ -1,0 +1,109 @@
+package import Basics
+
+/// What a client agent answers about the allocations on its node; the HTTP API calls it in the same process.
+///
+/// Paths are relative to the allocation's folder and cannot lead out of it. Every function throws ``CallError``: `notFound` for an
+/// unknown allocation, task or file, `invalid` for a bad argument.
+package protocol ClientEndpoint: Sendable {
+    var nodeID: ID { get }
+
+    func files(allocation: ID, path: String) async throws -> [FileInfo]
+
+    func file(allocation: ID, path: String) async throws -> FileInfo
+
+    /// Up to `limit` bytes from `offset`.
+    func read(allocation: ID, path: String, offset: Int64, limit: Int64) async throws -> [UInt8]
+
+    /// Frames of a file, then, when `follow` is set, of what is appended to it.
+    func stream(allocation: ID, path: String, from: FilePosition, follow: Bool) async throws -> any FileStream
+
+    /// Frames of a task's rotated log files in order.
+    func logs(allocation: ID, request: LogRequest) async throws -> any FileStream
+
+    /// A HostStats object (SURFACE §7).
+    func hostStatistics() async throws -> JSON
+
+    /// An AllocResourceUsage object.
+    func statistics(allocation: ID, task: String?) async throws -> JSON
+
+    func restart(allocation: ID, task: String?, allTasks: Bool) async throws
+
+    func signal(allocation: ID, task: String?, signal: String) async throws
+
+    /// Removes ended allocations from the node; one, or all when nil.
+    func collectGarbage(allocation: ID?) async throws
+}
+
+/// A file's entry, as `/v1/client/fs/ls` answers.
+package struct FileInfo: Document {
+    package var name = ""
+    package var isDirectory = false
+    package var size: Int64 = 0
+    /// As `ls` shows it: `-rw-r--r--`.
+    package var fileMode = ""
+    package var modificationTime = TimeText()
+    package var contentType = ""
+
+    package init() {}
+
+    package mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+        try visitor.field("Name", &name)
+        try visitor.field("IsDir", &isDirectory)
+        try visitor.field("Size", &size)
+        try visitor.field("FileMode", &fileMode)
+        try visitor.field("ModTime", &modificationTime)
+        try visitor.field("ContentType", &contentType)
+    }
+}
+
+package struct FilePosition: Sendable, Equatable {
+    package var offset: Int64
+    /// The offset counts back from the end.
+    package var fromEnd: Bool
+
+    package init(offset: Int64 = 0, fromEnd: Bool = false) {
+        self.offset = offset
+        self.fromEnd = fromEnd
+    }
+}
+
+package struct LogRequest: Sendable, Equatable {
+    package enum Stream: String, Sendable {
+        case stdout
+        case stderr
+    }
+
+    package var task: String
+    package var stream: Stream
+    package var position: FilePosition
+    package var follow: Bool
+
+    package init(task: String, stream: Stream, position: FilePosition = FilePosition(), follow: Bool = false) {
+        self.task = task
+        self.stream = stream
+        self.position = position
+        self.follow = follow
+    }
+}
+
+/// A piece of a streamed file.
+package struct FileFrame: Sendable, Equatable {
+    package var data: [UInt8]
+    package var file: String
+    /// Position in the file just after `data`.
+    package var offset: Int64
+    /// `file deleted` or `file truncated`; empty for plain data.
+    package var event: String
+
+    package init(data: [UInt8], file: String, offset: Int64, event: String = "") {
+        self.data = data
+        self.file = file
+        self.offset = offset
+        self.event = event
+    }
+}
+
+/// Frames pulled one by one; nil at the end. The puller cancels by cancelling its task.
+package protocol FileStream: Sendable {
+    func next() async throws -> FileFrame?
+}

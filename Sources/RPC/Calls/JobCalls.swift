@@ -1,0 +1,138 @@
+package import Basics
+package import Model
+
+/// Adds or replaces a job and makes its evaluation.
+package struct RegisterJob: ServerCall {
+    package typealias Reply = JobReply
+    package static let method = CallMethod.registerJob
+
+    package var job = Job()
+    package var enforceIndex = false
+    /// With ``enforceIndex``: the job's present `JobModifyIndex`, 0 for "absent".
+    package var jobModifyIndex: UInt64 = 0
+    package var preserveCounts = false
+    package var evalPriority = 0
+
+    package init() {}
+
+    package mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+        try visitor.field("Job", &job)
+        try visitor.field("EnforceIndex", &enforceIndex)
+        try visitor.field("JobModifyIndex", &jobModifyIndex)
+        try visitor.field("PreserveCounts", &preserveCounts)
+        try visitor.field("EvalPriority", &evalPriority)
+    }
+}
+
+/// Stops a job, and with ``purge`` forgets it.
+package struct DeregisterJob: ServerCall {
+    package typealias Reply = JobReply
+    package static let method = CallMethod.deregisterJob
+
+    package var jobID = ""
+    package var purge = false
+    package var evalPriority = 0
+    package var noShutdownDelay = false
+
+    package init() {}
+
+    package mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+        try visitor.field("JobID", &jobID)
+        try visitor.field("Purge", &purge)
+        try visitor.field("EvalPriority", &evalPriority)
+        try visitor.field("NoShutdownDelay", &noShutdownDelay)
+    }
+}
+
+/// Makes a fresh evaluation of a job.
+package struct EvaluateJob: ServerCall {
+    package typealias Reply = JobReply
+    package static let method = CallMethod.evaluateJob
+
+    package var jobID = ""
+    package var forceReschedule = false
+
+    package init() {}
+
+    package mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+        try visitor.field("JobID", &jobID)
+        try visitor.field("ForceReschedule", &forceReschedule)
+    }
+}
+
+/// The HTTP API's answer to a write of a job.
+package struct JobReply: Document {
+    package var evalID = ID.none
+    package var evalCreateIndex: UInt64 = 0
+    package var jobModifyIndex: UInt64 = 0
+    package var warnings = ""
+    package var index: UInt64 = 0
+
+    package init() {}
+
+    package mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+        try visitor.field("EvalID", &evalID)
+        try visitor.field("EvalCreateIndex", &evalCreateIndex)
+        try visitor.field("JobModifyIndex", &jobModifyIndex)
+        try visitor.field("Warnings", &warnings)
+        try visitor.field("Index", &index)
+    }
+}
+
+/// What a registration would do, without doing it.
+package struct PlanJob: ServerCall {
+    package typealias Reply = PlanJobReply
+    package static let method = CallMethod.planJob
+
+    package var job = Job()
+    package var diff = false
+
+    package init() {}
+
+    package mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+        try visitor.field("Job", &job)
+        try visitor.field("Diff", &diff)
+    }
+}
+
+package struct PlanJobReply: Document {
+    package var jobModifyIndex: UInt64 = 0
+    package var createdEvals: [Evaluation] = []
+    /// A JobDiff object (SURFACE §7) when asked for.
+    package var diff = JSON.null
+    /// A PlanAnnotations object.
+    package var annotations = JSON.null
+    package var failedTGAllocs: [String: AllocationMetric] = [:]
+    package var nextPeriodicLaunch = TimeText()
+    package var warnings = ""
+    package var index: UInt64 = 0
+
+    package init() {}
+
+    package mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+        try visitor.field("JobModifyIndex", &jobModifyIndex)
+        try visitor.field("CreatedEvals", &createdEvals)
+        try visitor.field("Diff", &diff)
+        try visitor.field("Annotations", &annotations)
+        try visitor.field("FailedTGAllocs", &failedTGAllocs)
+        try visitor.field("NextPeriodicLaunch", &nextPeriodicLaunch)
+        try visitor.field("Warnings", &warnings)
+        try visitor.field("Index", &index)
+    }
+}
+
+/// Stops one allocation; its job's evaluation replaces it.
+package struct StopAllocation: ServerCall {
+    package typealias Reply = JobReply
+    package static let method = CallMethod.stopAllocation
+
+    package var allocationID = ID.none
+    package var noShutdownDelay = false
+
+    package init() {}
+
+    package mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+        try visitor.field("AllocationID", &allocationID)
+        try visitor.field("NoShutdownDelay", &noShutdownDelay)
+    }
+}

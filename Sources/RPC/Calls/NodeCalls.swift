@@ -1,0 +1,114 @@
+package import Basics
+package import Model
+
+/// A client registers its node, or what has changed of it.
+package struct RegisterNode: ServerCall {
+    package typealias Reply = RegisterNodeReply
+    package static let method = CallMethod.registerNode
+
+    package var node = Node()
+
+    package init() {}
+
+    package init(node: Node) { self.node = node }
+
+    package mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+        try visitor.field("Node", &node)
+    }
+}
+
+package struct RegisterNodeReply: Document {
+    /// Heartbeat at least this often.
+    package var heartbeatTTL = Duration.zero
+    package var index: UInt64 = 0
+    /// RPC addresses of the servers.
+    package var servers: [String] = []
+
+    package init() {}
+
+    package mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+        try visitor.field("HeartbeatTTL", &heartbeatTTL)
+        try visitor.field("Index", &index)
+        try visitor.field("Servers", &servers)
+    }
+}
+
+/// A node is alive, and what status it has: `ready` once it can take work.
+package struct Heartbeat: ServerCall {
+    package typealias Reply = RegisterNodeReply
+    package static let method = CallMethod.heartbeat
+
+    package var nodeID = ID.none
+    package var secretID = ID.none
+    package var status = NodeStatus.ready
+
+    package init() {}
+
+    package init(nodeID: ID, secretID: ID, status: NodeStatus = .ready) {
+        self.nodeID = nodeID
+        self.secretID = secretID
+        self.status = status
+    }
+
+    package mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+        try visitor.field("NodeID", &nodeID)
+        try visitor.field("SecretID", &secretID)
+        try visitor.field("Status", &status)
+    }
+}
+
+/// A node's allocations once something about them is newer than `minIndex`; waits at most `wait`.
+///
+/// The reply lists every allocation of the node by id and index, and in full those that changed above `minIndex`.
+package struct WatchAllocations: ServerCall {
+    package typealias Reply = WatchAllocationsReply
+    package static let method = CallMethod.watchAllocations
+
+    package var nodeID = ID.none
+    package var secretID = ID.none
+    package var minIndex: UInt64 = 0
+    package var wait = Duration.seconds(60)
+
+    package init() {}
+
+    package mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+        try visitor.field("NodeID", &nodeID)
+        try visitor.field("SecretID", &secretID)
+        try visitor.field("MinIndex", &minIndex)
+        try visitor.field("Wait", &wait)
+    }
+}
+
+package struct WatchAllocationsReply: Document {
+    package var index: UInt64 = 0
+    /// Every allocation the servers know of for this node that is not collected yet: id to `AllocModifyIndex`.
+    package var present: [String: UInt64] = [:]
+    /// Those whose `AllocModifyIndex` is above the asked index, with their job.
+    package var changed: [Allocation] = []
+
+    package init() {}
+
+    package mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+        try visitor.field("Index", &index)
+        try visitor.field("Present", &present)
+        try visitor.field("Changed", &changed)
+    }
+}
+
+/// What a client reports of its allocations: only the client's fields are read.
+package struct UpdateAllocations: ServerCall {
+    package typealias Reply = IndexReply
+    package static let method = CallMethod.updateAllocations
+
+    package var nodeID = ID.none
+    package var secretID = ID.none
+    package var updates: [AllocationUpdate] = []
+
+    package init() {}
+
+    package mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+        try visitor.field("NodeID", &nodeID)
+        try visitor.field("SecretID", &secretID)
+        try visitor.field("Updates", &updates)
+    }
+}

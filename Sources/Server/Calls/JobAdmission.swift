@@ -1,0 +1,65 @@
+internal import Basics
+internal import Model
+internal import RPC
+internal import StateStore
+
+extension ServerAgent {
+    /// Brings a user's job to its canonical form and checks all that can be known before it is scheduled.
+    ///
+    /// - Returns: the job as it is logged, and warnings for the user.
+    /// - Throws: ``CallError/Code/invalid`` with every problem found.
+    func admit(_ submitted: Job, _ context: CallContext, _ snapshot: Snapshot) throws -> (job: Job, warnings: String) {
+        var job = submitted
+        if job.namespace.isEmpty { job.namespace = context.namespace }
+        if job.region.isEmpty { job.region = settings.region }
+        if job.priority == 0 { job.priority = settings.defaultPriority }
+        job = job.canonicalized()
+        var problems = job.validate()
+        problems += job.unsupportedFeatures() + job.refusedFeatures
+        if job.namespace != context.namespace, context.namespace != "default" {
+            problems.append("the job's namespace \"\(job.namespace)\" is not the request's, \"\(context.namespace)\"")
+        }
+        if snapshot.namespace(job.namespace) == nil { problems.append("nonexistent namespace \"\(job.namespace)\"") }
+        if job.region != settings.region { problems.append("no path to region \"\(job.region)\"") }
+        if job.priority > settings.priorityMax {
+            problems.append("job priority must be between [1, \(settings.priorityMax)]")
+        }
+        let count = job.taskGroups.reduce(0) { $0 + ($1.count ?? 1) }
+        if count > settings.jobCountMax {
+            problems.append("job total count (\(count)) exceeds the server's limit (\(settings.jobCountMax))")
+        }
+        if schedulerNames(for: job.type, snapshot.schedulerConfiguration).isEmpty {
+            problems.append(
+                "no scheduler places jobs of type \"\(job.type)\"; \"drover plugin status\" lists the loaded ones")
+        }
+        guard problems.isEmpty else { throw CallError(.invalid, CallError.list(problems)) }
+        return (job, CallError.warnings(job.ignoredFeatures + unknownDrivers(of: job, snapshot)))
+    }
+
+    /// A warning for each driver that no ready node has.
+    private func unknownDrivers(of job: Job, _ snapshot: Snapshot) -> [String] {
+        var wanted = Set(job.taskGroups.flatMap { $0.tasks.map(\.driver) })
+        snapshot.forEachNode { record in
+            if record.node.status == .ready {
+                for (name, driver) in record.node.drivers where driver.healthy { wanted.remove(name) }
+            }
+            return !wanted.isEmpty
+        }
+        return wanted.sorted().map { "no ready node has the driver \"\($0)\"; allocations wait until one does" }
+    }
+}
+
+extension CallError {
+    /// Several problems as one message, in the form users of the API know.
+    static func list(_ problems: [String]) -> String {
+        let noun = problems.count == 1 ? "error" : "errors"
+        return "\(problems.count) \(noun) occurred:\n" + problems.map { "\t* \($0)\n" }.joined()
+    }
+
+    /// Several warnings as one message; empty when there are none.
+    static func warnings(_ warnings: [String]) -> String {
+        guard !warnings.isEmpty else { return "" }
+        let noun = warnings.count == 1 ? "warning" : "warnings"
+        return "\(warnings.count) \(noun):\n\n" + warnings.map { "* \($0)" }.joined(separator: "\n")
+    }
+}

@@ -1,0 +1,94 @@
+internal import Basics
+internal import Model
+internal import RPC
+internal import StateStore
+
+extension RegisterJob: Served {
+    func serve(on server: ServerAgent, context: CallContext) async throws -> JobReply {
+        let snapshot = server.snapshot
+        guard !snapshot.schedulerConfiguration.rejectJobRegistration else {
+            throw CallError(.permission, "job registration is disabled by the operator (RejectJobRegistration)")
+        }
+        let (job, warnings) = try server.admit(job, context, snapshot)
+        var registration = JobRegistration(job: job, time: server.seam.time.now)
+        registration.expectedIndex = enforceIndex ? jobModifyIndex : nil
+        registration.preserveCounts = preserveCounts
+        registration.evaluationPriority = evalPriority
+        let outcome = try await server.propose(.jobRegister(registration))
+        return JobReply(outcome, job: JobKey(namespace: job.namespace, id: job.id), server, warnings: warnings)
+    }
+}
+
+extension DeregisterJob: Served {
+    func serve(on server: ServerAgent, context: CallContext) async throws -> JobReply {
+        let key = JobKey(namespace: context.namespace, id: jobID)
+        var deregistration = JobDeregistration(key: key, time: server.seam.time.now)
+        deregistration.purge = purge
+        deregistration.evaluationPriority = evalPriority
+        deregistration.noShutdownDelay = noShutdownDelay
+        let outcome = try await server.propose(.jobDeregister(deregistration))
+        return JobReply(outcome, job: key, server)
+    }
+}
+
+extension EvaluateJob: Served {
+    func serve(on server: ServerAgent, context: CallContext) async throws -> JobReply {
+        let key = JobKey(namespace: context.namespace, id: jobID)
+        guard let job = server.snapshot.job(key.namespace, key.id) else { throw CallError.unknownJob(jobID) }
+        var evaluation = Evaluation()
+        evaluation.id = server.seam.random.id()
+        evaluation.namespace = job.namespace
+        evaluation.jobID = job.id
+        evaluation.priority = job.priority
+        evaluation.type = job.type
+        evaluation.triggeredBy = .jobRegister
+        evaluation.jobModifyIndex = job.jobModifyIndex
+        let time = server.seam.time.now
+        if forceReschedule {
+            let failed = server.snapshot.allocations(ofJob: key.id, namespace: key.namespace)
+                .filter { $0.clientStatus == .failed && $0.desiredStatus == .run && $0.nextAllocation.isNone }.map(\.id)
+            if !failed.isEmpty {
+                var transition = DesiredTransition()
+                transition.forceReschedule = true
+                let request = TransitionRequest(
+                    allocations: failed, transition: transition, trigger: .jobRegister, time: time)
+                return JobReply(try await server.propose(.allocationTransition(request)), job: key, server)
+            }
+        }
+        return JobReply(try await server.propose(.evaluationsUpdate([evaluation], time: time)), job: key, server)
+    }
+}
+
+extension StopAllocation: Served {
+    func serve(on server: ServerAgent, context: CallContext) async throws -> JobReply {
+        guard let row = server.snapshot.allocationRow(allocationID) else {
+            throw CallError(.notFound, "alloc not found")
+        }
+        var transition = DesiredTransition()
+        transition.migrate = true
+        transition.noShutdownDelay = noShutdownDelay
+        let request = TransitionRequest(
+            allocations: [allocationID], transition: transition, trigger: .allocationStop, time: server.seam.time.now)
+        let key = server.snapshot.jobVersion(of: row).job
+        return JobReply(
+            try await server.propose(.allocationTransition(request)),
+            job: JobKey(namespace: key.namespace, id: key.id), server)
+    }
+}
+
+extension JobReply {
+    /// The answer to a write that made an evaluation of `job`.
+    init(_ outcome: ApplyOutcome, job: JobKey, _ server: ServerAgent, warnings: String = "") {
+        self.init()
+        index = outcome.index
+        let evaluation = outcome.evaluations.first { $0.namespace == job.namespace && $0.jobID == job.id }
+        evalID = evaluation?.id ?? .none
+        evalCreateIndex = evaluation == nil ? 0 : outcome.index
+        jobModifyIndex = server.snapshot.job(job.namespace, job.id)?.jobModifyIndex ?? outcome.index
+        self.warnings = warnings
+    }
+}
+
+extension CallError {
+    static func unknownJob(_ id: String) -> CallError { CallError(.notFound, "job \"\(id)\" not found") }
+}

@@ -1,0 +1,119 @@
+internal import Basics
+internal import Model
+internal import RPC
+internal import StateStore
+
+extension RegisterNode: Served {
+    func serve(on server: ServerAgent, context: CallContext) async throws -> RegisterNodeReply {
+        try check(against: server.snapshot)
+        let registration = NodeRegistration(node: node, time: server.seam.time.now)
+        let outcome = try await server.propose(.nodeRegister(registration))
+        return server.reply(beating: node.id, index: outcome.index)
+    }
+
+    private func check(against snapshot: Snapshot) throws {
+        guard !node.id.isNone else { throw CallError(.invalid, "missing node ID for client registration") }
+        guard !node.secretID.isNone else { throw CallError(.invalid, "missing node secret ID for client registration") }
+        guard !node.datacenter.isEmpty else { throw CallError(.invalid, "missing datacenter for client registration") }
+        guard !node.name.isEmpty else { throw CallError(.invalid, "missing node name for client registration") }
+        if let known = snapshot.node(node.id), known.secretID != node.secretID {
+            throw CallError(
+                .permission,
+                "node ID \(node.id) is registered with another secret; two clients must not share one state folder")
+        }
+    }
+}
+
+extension Heartbeat: Served {
+    func serve(on server: ServerAgent, context: CallContext) async throws -> RegisterNodeReply {
+        let node = try server.node(nodeID, secret: secretID)
+        var index = server.snapshot.index
+        if node.status != status {
+            let message = status == .ready ? "Node reregistered by heartbeat" : "Node status is \(status.rawValue)"
+            let change = NodeStatusChange(nodes: [nodeID], status: status, message: message, time: server.seam.time.now)
+            index = try await server.propose(.nodeStatus(change)).index
+        }
+        return server.reply(beating: nodeID, index: index)
+    }
+}
+
+extension WatchAllocations: Served {
+    func serve(on server: ServerAgent, context: CallContext) async throws -> WatchAllocationsReply {
+        _ = try server.node(nodeID, secret: secretID)
+        guard let row = server.snapshot.nodeRow(nodeID) else { throw CallError(.notFound, "node not found") }
+        let deadline = server.seam.time.uptime + min(wait, .seconds(300))
+        let minIndex = minIndex
+        let feed = server.state.feed
+        if minIndex > 0 {
+            _ = await feed.wait(for: [.clientOf(row), .node(nodeID)], until: deadline) {
+                feed.snapshot.nodeServerIndex(row) > minIndex
+            }
+        }
+        let snapshot = feed.snapshot
+        // Collected while it waited, its row may be another node's by now.
+        guard snapshot.nodeRow(nodeID) == row else { throw CallError(.notFound, "node not found") }
+        return reply(from: snapshot, row)
+    }
+
+    private func reply(from snapshot: Snapshot, _ row: NodeRow) -> WatchAllocationsReply {
+        var reply = WatchAllocationsReply()
+        reply.index = max(1, snapshot.nodeServerIndex(row))
+        for allocation in snapshot.allocations(ofNode: row) {
+            reply.present[allocation.id.description] = allocation.allocModifyIndex
+            if allocation.allocModifyIndex > minIndex {
+                reply.changed.append(snapshot.allocation(allocation, withJob: true))
+            }
+        }
+        return reply
+    }
+}
+
+extension UpdateAllocations: Served {
+    /// Reports of one call at most.
+    private static var updatesMax: Int { 10_000 }
+
+    func serve(on server: ServerAgent, context: CallContext) async throws -> IndexReply {
+        _ = try server.node(nodeID, secret: secretID)
+        guard updates.count <= Self.updatesMax else {
+            throw CallError(.tooLarge, "\(updates.count) allocation updates in one call; at most \(Self.updatesMax)")
+        }
+        let snapshot = server.snapshot
+        guard let row = snapshot.nodeRow(nodeID) else { throw CallError(.notFound, "node not found") }
+        // Those collected meanwhile are of no interest; those of other nodes are not this client's to report.
+        let own = updates.filter { snapshot.allocationRow($0.id)?.node == row }
+        guard !own.isEmpty else { return IndexReply(index: snapshot.index) }
+        let reports = AllocationReports(updates: own, time: server.seam.time.now)
+        return IndexReply(index: try await server.propose(.allocationUpdates(reports)).index)
+    }
+}
+
+extension SetNodeEligibility: Served {
+    func serve(on server: ServerAgent, context: CallContext) async throws -> NodeUpdateReply {
+        guard server.snapshot.node(nodeID) != nil else { throw CallError(.notFound, "node not found") }
+        let change = NodeEligibilityChange(node: nodeID, eligibility: eligibility, time: server.seam.time.now)
+        let outcome = try await server.propose(.nodeEligibility(change))
+        var reply = NodeUpdateReply()
+        reply.index = outcome.index
+        reply.nodeModifyIndex = server.snapshot.node(nodeID)?.modifyIndex ?? outcome.index
+        reply.evalIDs = outcome.evaluations.map(\.id)
+        reply.evalCreateIndex = outcome.evaluations.isEmpty ? 0 : outcome.index
+        return reply
+    }
+}
+
+extension ServerAgent {
+    /// The node, if the caller knows its secret.
+    fileprivate func node(_ id: ID, secret: ID) throws -> Node {
+        guard let node = snapshot.node(id) else { throw CallError(.notFound, "node not found") }
+        guard node.secretID == secret else { throw CallError(.permission, "node secret ID does not match") }
+        return node
+    }
+
+    fileprivate func reply(beating node: ID, index: UInt64) -> RegisterNodeReply {
+        var reply = RegisterNodeReply()
+        reply.heartbeatTTL = heartbeats.beat(node)
+        reply.index = index
+        reply.servers = [settings.rpcAddress.description]
+        return reply
+    }
+}

@@ -1,0 +1,207 @@
+internal import Basics
+internal import Consensus
+internal import Filter
+internal import Model
+internal import RPC
+internal import Raft
+internal import StateStore
+
+extension Query: Served {
+    /// The longest a reader may wait for a change (SURFACE §1.1).
+    private static var waitMax: Duration { .seconds(300) }
+
+    func serve(on server: ServerAgent, context: CallContext) async throws -> QueryReply {
+        let source = try QuerySource(self, context, server)
+        let feed = server.state.feed
+        if minIndex > 0, !source.keys.isEmpty {
+            let jitter = Int64(server.seam.random.next() % 1000)
+            let wait = min(wait > .zero ? wait : Query.waitMax, Query.waitMax)
+            let deadline = server.seam.time.uptime + wait + .nanoseconds(wait.nanosecondCount / 16_000 * jitter)
+            // A wake-up says that something near changed; only a higher index ends the wait.
+            while source.index(feed.snapshot) <= minIndex {
+                let changed = await feed.wait(for: source.keys, until: deadline) {
+                    source.index(feed.snapshot) > minIndex
+                }
+                if !changed { break }
+            }
+        }
+        let snapshot = feed.snapshot
+        let page = try source.answer(snapshot)
+        var reply = QueryReply()
+        reply.index = max(1, source.index(snapshot))
+        reply.knownLeader = server.consensus.status.leader != nil
+        reply.nextToken = page.nextToken
+        reply.body = RawJSON(page.body)
+        return reply
+    }
+}
+
+/// Where a query's answer comes from: what it waits for, the index of what it reads, and the reading itself.
+struct QuerySource: Sendable {
+    let keys: [WatchKey]
+    let index: @Sendable (Snapshot) -> UInt64
+    let answer: @Sendable (Snapshot) throws -> ListPage
+
+    init(
+        keys: [WatchKey], index: @escaping @Sendable (Snapshot) -> UInt64,
+        answer: @escaping @Sendable (Snapshot) throws -> ListPage
+    ) {
+        self.keys = keys
+        self.index = index
+        self.answer = answer
+    }
+
+    init(_ query: Query, _ context: CallContext, _ server: ServerAgent) throws {
+        let request = try ListRequest(query, context)
+        switch query.kind {
+        case .jobs: self = .table(.jobs) { try $0.listJobs(request) }
+        case .nodes: self = .table(.nodes) { try $0.listNodes(request) }
+        case .allocations: self = .table(.allocations) { try $0.listAllocations(request) }
+        case .evaluations: self = .table(.evaluations) { try $0.listEvaluations(request) }
+        case .namespaces: self = .table(.namespaces) { .objects($0.namespaces) }
+        case .namespace:
+            self = .table(.namespaces) {
+                .object(try $0.namespace(query.id).found("namespace \"\(query.id)\" not found"))
+            }
+        case .deployments, .jobDeployments:
+            self = .table(.allocations) { _ in ListPage(body: Array("[]".utf8), nextToken: "") }
+        case .schedulerConfiguration:
+            self = .table(.schedulerConfiguration) { snapshot in
+                var writer = JSONWriter()
+                snapshot.schedulerConfiguration.write(to: &writer)
+                return ListPage(body: writer.bytes, nextToken: "")
+            }
+        case .job, .jobAllocations, .jobEvaluations, .jobSummary, .jobVersions:
+            self = QuerySource.job(query, JobKey(namespace: context.namespace, id: query.id), request)
+        case .node, .nodeAllocations: self = try QuerySource.node(query)
+        case .allocation: self = try QuerySource.allocation(query)
+        case .evaluation, .evaluationAllocations: self = try QuerySource.evaluation(query, request)
+        case .leader, .peers, .members, .regions, .raftConfiguration: self = QuerySource.cluster(query.kind, server)
+        }
+    }
+
+    private static func table(
+        _ table: StateTable, _ answer: @escaping @Sendable (Snapshot) throws -> ListPage
+    ) -> QuerySource {
+        QuerySource(keys: [.table(table)], index: { $0.tableIndex(table) }, answer: answer)
+    }
+
+    private static func job(_ query: Query, _ key: JobKey, _ request: ListRequest) -> QuerySource {
+        let missing = "job not found"
+        let index: @Sendable (Snapshot) -> UInt64 = { snapshot in
+            snapshot.jobRecord(key.namespace, key.id)?.changeIndex ?? snapshot.tableIndex(.jobs)
+        }
+        return QuerySource(keys: [.job(key)], index: index) { snapshot in
+            switch query.kind {
+            case .jobAllocations:
+                return try snapshot.jobAllocations(key, all: query.options["all"] == "true", request)
+            case .jobEvaluations:
+                return .objects(Array(snapshot.evaluations(ofJob: key.id, namespace: key.namespace).reversed()))
+            case .jobSummary: return .object(try snapshot.jobSummary(key.namespace, key.id).found(missing))
+            case .jobVersions:
+                let versions = snapshot.jobVersions(key.namespace, key.id)
+                guard !versions.isEmpty else { throw CallError(.notFound, "job versions not found") }
+                var writer = JSONWriter()
+                writer.beginObject()
+                writer.key("Versions")
+                versions.write(to: &writer)
+                writer.key("Diffs")
+                writer.null()
+                writer.endObject()
+                return ListPage(body: writer.bytes, nextToken: "")
+            default: return .object(try snapshot.job(key.namespace, key.id).found(missing))
+            }
+        }
+    }
+
+    private static func node(_ query: Query) throws -> QuerySource {
+        let id = try query.uuid("node")
+        let index: @Sendable (Snapshot) -> UInt64 = { snapshot in
+            guard let row = snapshot.nodeRow(id) else { return snapshot.tableIndex(.nodes) }
+            return query.kind == .node ? snapshot.nodeDocumentIndex(row) : snapshot.nodeAllocationIndex(row)
+        }
+        // Allocations of a node change with the allocation table; its own index filters the rest.
+        let keys: [WatchKey] = query.kind == .node ? [.node(id)] : [.table(.allocations)]
+        return QuerySource(keys: keys, index: index) { snapshot in
+            let body = try snapshot.nodeView(id).found("node not found")
+            return ListPage(body: query.kind == .node ? body : snapshot.nodeAllocations(id), nextToken: "")
+        }
+    }
+
+    private static func allocation(_ query: Query) throws -> QuerySource {
+        let id = try query.uuid("alloc")
+        return QuerySource(
+            keys: [.table(.allocations)],
+            index: { $0.allocationRow(id)?.modifyIndex ?? $0.tableIndex(.allocations) },
+            answer: { .object(try $0.allocation(id).found("alloc not found")) })
+    }
+
+    private static func evaluation(_ query: Query, _ request: ListRequest) throws -> QuerySource {
+        let id = try query.uuid("eval")
+        guard query.kind == .evaluation else {
+            return table(.allocations) { try $0.evaluationAllocations(id, request) }
+        }
+        return QuerySource(
+            keys: [.table(.evaluations)],
+            index: { $0.evaluation(id)?.modifyIndex ?? $0.tableIndex(.evaluations) },
+            answer: { .object(try $0.evaluation(id).found("eval not found")) })
+    }
+}
+
+extension Query {
+    /// The id as a UUID.
+    fileprivate func uuid(_ what: String) throws -> ID {
+        guard let id = ID(id) else {
+            throw CallError(.notFound, "\(what) not found: \"\(id)\" is not a whole id")
+        }
+        guard !id.isNone else { throw CallError(.notFound, "\(what) not found") }
+        return id
+    }
+}
+
+extension Optional {
+    fileprivate func found(_ message: String) throws -> Wrapped {
+        guard let self else { throw CallError(.notFound, message) }
+        return self
+    }
+}
+
+extension ListPage {
+    static func object(_ document: some Document) -> ListPage {
+        ListPage(body: document.jsonBytes, nextToken: "")
+    }
+
+    static func objects(_ documents: [some Document]) -> ListPage {
+        var writer = JSONWriter(capacity: 1024)
+        writer.beginArray()
+        for document in documents { document.write(to: &writer) }
+        writer.endArray()
+        return ListPage(body: writer.bytes, nextToken: "")
+    }
+}
+
+extension ListRequest {
+    /// How the state is asked to list; the filter is compiled once.
+    fileprivate init(_ query: Query, _ context: CallContext) throws {
+        self.init()
+        namespace = context.namespace
+        prefix = query.prefix
+        perPage = query.perPage
+        nextToken = query.nextToken
+        reverse = query.reverse
+        options = query.options
+        guard !query.filter.isEmpty else { return }
+        do {
+            let expression = try FilterExpression(query.filter)
+            filter = { object in
+                do {
+                    return try expression.matches(object)
+                } catch {
+                    throw CallError(.invalid, "failed to evaluate filter expression: \(error)")
+                }
+            }
+        } catch {
+            throw CallError(.invalid, "failed to read filter expression: \(error)")
+        }
+    }
+}

@@ -1,0 +1,96 @@
+package import Basics
+package import RPC
+internal import StateStore
+
+/// A call this server answers. One file a subject in `Calls/` makes the calls conform.
+protocol Served: ServerCall {
+    func serve(on server: ServerAgent, context: CallContext) async throws -> Reply
+}
+
+extension ServerAgent: Caller {
+    /// Answers a call made in the same process, unencoded.
+    package func call<Call: ServerCall>(
+        _ call: Call, context: CallContext, deadline: Duration
+    ) async throws -> Call.Reply {
+        guard let served = call as? any Served, let reply = try await answer(served, context) as? Call.Reply else {
+            throw CallError(.unsupported, "this server does not answer \(Call.method)")
+        }
+        return reply
+    }
+
+    private func answer<Call: Served>(_ call: Call, _ context: CallContext) async throws -> any Document {
+        try checkScope(context)
+        let query = call as? Query
+        try authorize(query?.kind.capability ?? Call.method.capability, context)
+        if query?.stale != true { try await waitForLeadership() }
+        return try await call.serve(on: self, context: context)
+    }
+
+    /// A call must be for a region that exists here.
+    private func checkScope(_ context: CallContext) throws {
+        guard context.region.isEmpty || context.region == settings.region else {
+            throw CallError(.failed, "No path to region: this server is in \"\(settings.region)\"")
+        }
+    }
+
+    /// Whether the caller's token grants what the call needs. While access control is off, everybody may do everything; client
+    /// agents are still held to their own node by its secret.
+    private func authorize(_ capability: Capability, _ context: CallContext) throws {
+        guard accessControl.allows(capability, context) else {
+            throw CallError(.permission, "Permission denied")
+        }
+    }
+}
+
+extension ServerAgent: CallHandler {
+    /// The calls that may arrive over the network.
+    private static let served: [CallMethod: any Served.Type] = [
+        .query: Query.self,
+        .registerJob: RegisterJob.self,
+        .deregisterJob: DeregisterJob.self,
+        .planJob: PlanJob.self,
+        .evaluateJob: EvaluateJob.self,
+        .stopAllocation: StopAllocation.self,
+        .setSchedulerConfiguration: SetSchedulerConfiguration.self,
+        .collectGarbage: CollectGarbage.self,
+        .setNodeEligibility: SetNodeEligibility.self,
+        .registerNode: RegisterNode.self,
+        .heartbeat: Heartbeat.self,
+        .watchAllocations: WatchAllocations.self,
+        .updateAllocations: UpdateAllocations.self,
+    ]
+
+    /// Answers a call that came over the network.
+    package func handle(_ method: UInt16, _ body: [UInt8], from caller: CallOrigin) async throws -> [UInt8] {
+        guard let method = CallMethod(rawValue: method), let served = ServerAgent.served[method] else {
+            throw CallError(.unsupported, "this server knows no call number \(method)")
+        }
+        return try await handle(served, body)
+    }
+
+    private func handle<Call: Served>(_ type: Call.Type, _ body: [UInt8]) async throws -> [UInt8] {
+        let envelope: Envelope<Call>
+        do {
+            envelope = try Envelope<Call>(json: body)
+        } catch {
+            throw CallError(.invalid, "the call \(Call.method) cannot be read: \(error)")
+        }
+        var writer = JSONWriter(capacity: 1024)
+        try await answer(envelope.call, envelope.context).write(to: &writer)
+        return writer.bytes
+    }
+
+    package func handleStream(
+        _ method: UInt16, _ body: [UInt8], from caller: CallOrigin, to sink: any ItemSink
+    ) async throws {
+        throw CallError(.unsupported, "this server streams no call number \(method)")
+    }
+}
+
+/// Who may do what.
+///
+/// Every call and route names its capability and carries token, namespace and region, so that a policy decides in one place.
+/// This one is for clusters whose `acl` block is off.
+struct AccessControl: Sendable {
+    func allows(_ capability: Capability, _ context: CallContext) -> Bool { true }
+}

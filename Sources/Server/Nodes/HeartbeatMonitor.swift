@@ -1,0 +1,48 @@
+internal import Basics
+internal import Model
+internal import StateStore
+internal import Synchronization
+
+/// The leader's ear on all nodes: wraps ``Heartbeats`` with a lock and the seam's clock.
+final class HeartbeatMonitor: Sendable {
+    private let seam: Seam
+    private let settings: Heartbeats.Settings
+    private let heartbeats: Mutex<Heartbeats>
+
+    init(seam: Seam, settings: Heartbeats.Settings) {
+        self.seam = seam
+        self.settings = settings
+        heartbeats = Mutex(Heartbeats(settings: settings))
+    }
+
+    /// Starts anew: every node that is not down gets time to report to this leader.
+    ///
+    /// The newest snapshot is read under the lock, so a node that registers meanwhile is in it or beats afterwards.
+    func enable(from feed: ChangeFeed) {
+        let now = seam.time.uptime
+        heartbeats.withLock { heartbeats in
+            heartbeats = Heartbeats(settings: settings)
+            feed.snapshot.forEachNode { record in
+                if record.node.status != .down { heartbeats.expect(record.node.id, now: now) }
+                return true
+            }
+        }
+    }
+
+    func disable() { heartbeats.withLock { $0 = Heartbeats(settings: settings) } }
+
+    /// Notes a sign of life; returns the interval within which to report again.
+    func beat(_ node: ID) -> Duration {
+        let jitter = Double(seam.random.next() >> 11) / Double(1 << 53)
+        return heartbeats.withLock { $0.beat(node, now: seam.time.uptime, jitter: jitter / 2) }
+    }
+
+    func expired() -> [ID] { heartbeats.withLock { $0.expired(now: seam.time.uptime) } }
+
+    /// Nodes that could not be marked down: unless they report meanwhile, ``expired()`` names them again.
+    func putBack(_ nodes: [ID]) {
+        heartbeats.withLock { heartbeats in
+            for node in nodes { heartbeats.putBack(node, now: seam.time.uptime) }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+internal import Basics
+internal import Consensus
+internal import Logging
+internal import Model
+internal import Raft
+internal import StateStore
+internal import Synchronization
+
+extension ServerAgent {
+    /// How often the leader looks at heartbeats, delayed evaluations and waiting readers.
+    private static let clockInterval = Duration.milliseconds(250)
+
+    /// Turns the leader's queues on and off as leadership comes and goes.
+    func followLeadership() async throws {
+        // The term it leads in: another server may have led in between without this one having seen it.
+        var leading: UInt64?
+        for await status in consensus.statusUpdates() {
+            let term = status.role == .leader ? status.term : nil
+            guard term != leading else { continue }
+            if leading != nil { stopLeading() }
+            leading = nil
+            if let term, await beginLeading() { leading = term }
+        }
+        try Task.checkCancellation()
+    }
+
+    /// Returns whether this server leads now: everything committed before is applied, and the queues are filled from it.
+    private func beginLeading() async -> Bool {
+        do {
+            try await consensus.barrier()
+        } catch {
+            log.warning("leadership was lost before it began", metadata: ["error": "\(error)"])
+            return false
+        }
+        heartbeats.enable(from: state.feed)
+        plans.enable()
+        queue.enable(from: state.feed)
+        isEstablished.store(true, ordering: .releasing)
+        log.info("became the leader", metadata: ["raft.index": "\(snapshot.index)"])
+        return true
+    }
+
+    private func stopLeading() {
+        isEstablished.store(false, ordering: .releasing)
+        queue.disable()
+        plans.disable()
+        heartbeats.disable()
+        log.info("no longer the leader")
+    }
+
+    /// The leader's clock, and everybody's timeouts.
+    func runClock() async throws {
+        var nextCollection = seam.time.uptime + settings.collectionInterval
+        while true {
+            try await seam.time.sleep(for: ServerAgent.clockInterval)
+            state.feed.expire(now: seam.time.uptime)
+            guard isLeader else { continue }
+            await settleEvaluations()
+            await downSilentNodes()
+            if seam.time.uptime >= nextCollection {
+                nextCollection = seam.time.uptime + settings.collectionInterval
+                await collectGarbage(force: false)
+            }
+        }
+    }
+
+    /// Marks the evaluations that were given up or became moot.
+    private func settleEvaluations() async {
+        let due = queue.tick()
+        var updates = due.cancelled.map { evaluation in
+            evaluation.settled(
+                .canceled, "canceled: a newer evaluation covers it or the job has ended", at: seam.time.now)
+        }
+        for evaluation in due.failed {
+            updates.append(evaluation.settled(.failed, "maximum delivery attempts reached", at: seam.time.now))
+            updates.append(evaluation.retry(id: seam.random.id(), at: seam.time.now))
+        }
+        guard !updates.isEmpty else { return }
+        await attempt("settle evaluations") {
+            do {
+                _ = try await self.propose(.evaluationsUpdate(updates, time: self.seam.time.now))
+            } catch {
+                self.queue.putBack(failed: due.failed, cancelled: due.cancelled)
+                throw error
+            }
+        }
+    }
+
+    private func downSilentNodes() async {
+        let silent = heartbeats.expired()
+        guard !silent.isEmpty else { return }
+        let change = NodeStatusChange(
+            nodes: silent, status: .down, message: "Node heartbeat missed", time: seam.time.now)
+        log.warning("nodes missed their heartbeats", metadata: ["nodes": "\(silent.map(\.description))"])
+        await attempt("mark nodes down") {
+            do {
+                _ = try await self.propose(.nodeStatus(change))
+            } catch {
+                self.heartbeats.putBack(silent)
+                throw error
+            }
+        }
+    }
+
+    /// Runs housekeeping whose failure is logged and met by the next round.
+    func attempt(_ what: String, _ body: () async throws -> Void) async {
+        do { try await body() } catch {
+            log.warning(
+                "housekeeping failed; the next round tries again", metadata: ["task": "\(what)", "error": "\(error)"])
+        }
+    }
+}
+
+extension Evaluation {
+    /// The evaluation with a final status.
+    fileprivate func settled(_ status: EvaluationStatus, _ description: String, at time: Timestamp) -> Evaluation {
+        var settled = self
+        settled.status = status
+        settled.statusDescription = description
+        settled.modifyTime = time
+        return settled
+    }
+
+    /// A new try at what was given up, after five minutes.
+    fileprivate func retry(id: ID, at time: Timestamp) -> Evaluation {
+        var next = Evaluation()
+        next.id = id
+        next.namespace = namespace
+        next.priority = priority
+        next.type = type
+        next.triggeredBy = .failedFollowUp
+        next.jobID = jobID
+        next.jobModifyIndex = jobModifyIndex
+        next.status = .pending
+        next.waitUntil = time + .seconds(300)
+        next.previousEval = self.id
+        next.createTime = time
+        next.modifyTime = time
+        return next
+    }
+}

@@ -1,0 +1,150 @@
+package import Basics
+internal import Consensus
+package import Logging
+package import PluginHost
+internal import RPC
+package import Raft
+package import StateStore
+internal import Synchronization
+
+/// One server: a voter of the replicated log with the state behind it, and, while it leads, the queues and clocks of
+/// the cluster.
+///
+/// ```
+/// calls ─► propose ─► ReplicatedLog ─► ReplicatedState ─► ChangeFeed (readers, clients)
+///                                        └─► EvaluationQueue ─► Worker ─► PlanPipeline ─► propose
+/// ```
+/// Made by ``open(_:seam:placers:log:)``; alive while ``run()`` runs in its caller's task tree.
+package final class ServerAgent: Sendable {
+    let settings: ServerOptions
+    let seam: Seam
+    let log: Logger
+    let placers: any SchedulerRegistry
+    let state: ReplicatedState
+    let consensus: ReplicatedLog<ReplicatedState>
+    let queue: EvaluationQueue
+    let plans: PlanPipeline
+    let accessControl = AccessControl()
+    let heartbeats: HeartbeatMonitor
+    /// Set while this server leads, has applied all that was committed before, and its queues are filled.
+    let isEstablished = Atomic(false)
+
+    private init(
+        settings: ServerOptions, seam: Seam, placers: any SchedulerRegistry, log: Logger, state: ReplicatedState,
+        consensus: ReplicatedLog<ReplicatedState>, queue: EvaluationQueue
+    ) {
+        self.settings = settings
+        self.seam = seam
+        self.placers = placers
+        self.log = log
+        self.state = state
+        self.consensus = consensus
+        self.queue = queue
+        plans = PlanPipeline(seam: seam, limit: settings.plansPerEntryMax)
+        heartbeats = HeartbeatMonitor(
+            seam: seam,
+            settings: Heartbeats.Settings(
+                intervalMin: settings.heartbeatIntervalMin, grace: settings.heartbeatGrace,
+                perSecondMax: settings.heartbeatsPerSecondMax, failover: settings.heartbeatFailover))
+    }
+
+    /// Opens the log and restores the state; the data folder is locked until ``run()`` has ended.
+    ///
+    /// `observer` sees each batch of entries once it is applied; for simulations.
+    /// Throws ``ConsensusError`` when the folder is in use, unwritable, or holds a damaged log.
+    package static func open(
+        _ settings: ServerOptions, seam: Seam, placers: any SchedulerRegistry, log: Logger,
+        observer: @escaping @Sendable (ArraySlice<LogEntry>, [ApplyOutcome], Snapshot) -> Void = { _, _, _ in }
+    ) async throws -> ServerAgent {
+        let queue = EvaluationQueue(time: seam.time)
+        let state = ReplicatedState { entries, outcomes, snapshot in
+            observer(entries, outcomes, snapshot)
+            for outcome in outcomes { queue.take(outcome, snapshot: snapshot) }
+        }
+        var configuration = ConsensusConfiguration(
+            id: ServerID(settings.id), folder: settings.folder + "/raft", bootstrap: settings.bootstrap)
+        configuration.log.segmentBytes = settings.logSegmentBytes
+        configuration.snapshotAfterBytes = settings.snapshotAfterBytes
+        configuration.report = { report in
+            switch report {
+            case .tornTail(let bytes, let folder):
+                log.warning(
+                    "cut a torn tail off the log; nothing in it had been acknowledged",
+                    metadata: ["bytes": "\(bytes)", "folder": "\(folder)"])
+            case .snapshotFailed(let error): log.error("snapshot failed", metadata: ["error": "\(error)"])
+            }
+        }
+        let consensus = try await ReplicatedLog.open(configuration, machine: state, transport: NoPeers(), seam: seam)
+        return ServerAgent(
+            settings: settings, seam: seam, placers: placers, log: log, state: state, consensus: consensus, queue: queue
+        )
+    }
+
+    /// The state as this server knows it.
+    package var snapshot: Snapshot { state.feed.snapshot }
+
+    /// Saves a snapshot now and drops the log before it.
+    package func saveSnapshot() async throws { _ = try await consensus.saveSnapshot() }
+
+    /// Whether it leads and its state holds all that was ever acknowledged.
+    package var isLeader: Bool { isEstablished.load(ordering: .acquiring) && consensus.isLeader }
+
+    /// Returns once this server's state holds all that was acknowledged before the call.
+    ///
+    /// A server that has just started leads before its log is read back. Until then its state is that of an earlier time, in
+    /// which allocations that run are missing: a client that believed it would end them.
+    /// - Throws: ``CallError``: `unavailable` when it does not lead.
+    func waitForLeadership() async throws {
+        guard !isLeader else { return }
+        guard consensus.isLeader else { throw CallError(.unavailable, "No cluster leader") }
+        do {
+            try await consensus.barrier()
+        } catch let error as ConsensusError {
+            throw CallError(.unavailable, "\(error)")
+        }
+    }
+
+    /// Does the work until cancelled or until the log fails; then throws what it failed of.
+    package func run() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await self.consensus.run() }
+            group.addTask { try await self.followLeadership() }
+            group.addTask { try await self.runClock() }
+            group.addTask { try await self.plans.run(self) }
+            for number in 0..<settings.workers {
+                group.addTask { await Worker(server: self, number: number).run() }
+            }
+            defer { group.cancelAll() }
+            try await group.next()
+            group.cancelAll()
+            // When the log fails, what hangs on it may end first and without an error.
+            while let result = await group.nextResult() {
+                if case .failure(let error) = result, !(error is CancellationError) { throw error }
+            }
+        }
+    }
+
+    /// Logs an entry and returns what it changed, once it is durable and applied.
+    ///
+    /// - Throws: ``CallError``: `unavailable` without leadership, or what the entry was refused for.
+    @discardableResult
+    package func propose(_ entry: StateEntry) async throws -> ApplyOutcome {
+        do {
+            let outcome = try await consensus.propose(ReplicatedState.entryKind, entry.encoded).output
+            if let refusal = outcome.refusal { throw CallError(refusal) }
+            return outcome
+        } catch let error as ConsensusError {
+            throw CallError(.unavailable, "\(error)")
+        }
+    }
+}
+
+extension CallError {
+    init(_ refusal: ApplyRefusal) {
+        switch refusal.kind {
+        case .notFound: self.init(.notFound, refusal.message)
+        case .conflict: self.init(.conflict, refusal.message)
+        case .invalid: self.init(.invalid, refusal.message)
+        }
+    }
+}

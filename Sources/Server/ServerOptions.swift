@@ -1,0 +1,47 @@
+package import Basics
+package import Raft
+
+/// How a server runs; durations and thresholds have the names and defaults of the agent configuration (SURFACE §3, `server`).
+package struct ServerOptions: Sendable {
+    package var region = "global"
+    package var datacenter = "dc1"
+    /// The server's name in the pool: `<name>.<region>`.
+    package var name = "server"
+    /// This server's id in the Raft group; kept in the data folder.
+    package var id = ""
+    /// Where gossip will listen; shown with the members.
+    package var serfPort = 4648
+    /// Absolute path; the log lives in `<folder>/raft`.
+    package var folder: String
+    /// Where other agents reach this server's RPC.
+    package var rpcAddress = NetworkAddress(host: "127.0.0.1", port: 4647)
+    /// The group's first members when this server starts a new one; empty waits to be added.
+    package var bootstrap: Membership?
+
+    /// Size of a segment file of the log, and bytes applied before the next snapshot is taken.
+    package var logSegmentBytes: UInt64 = 64 << 20
+    package var snapshotAfterBytes: UInt64 = 64 << 20
+
+    /// Scheduling workers.
+    package var workers = 2
+    /// Plans committed in one entry at most.
+    package var plansPerEntryMax = 128
+
+    package var heartbeatGrace = Duration.seconds(10)
+    package var heartbeatIntervalMin = Duration.seconds(10)
+    package var heartbeatsPerSecondMax = 50.0
+    package var heartbeatFailover = Duration.seconds(300)
+
+    /// How often ended work is looked for, and how long it stays visible.
+    package var collectionInterval = Duration.seconds(300)
+    package var jobCollectionAge = Duration.seconds(4 * 3600)
+    package var evaluationCollectionAge = Duration.seconds(3600)
+    package var batchEvaluationCollectionAge = Duration.seconds(24 * 3600)
+    package var nodeCollectionAge = Duration.seconds(24 * 3600)
+
+    package var defaultPriority = 50
+    package var priorityMax = 100
+    package var jobCountMax = 50_000
+
+    package init(folder: String) { self.folder = folder }
+}

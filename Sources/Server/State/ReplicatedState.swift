@@ -1,0 +1,68 @@
+internal import Basics
+internal import Consensus
+internal import Raft
+internal import StateStore
+internal import Synchronization
+
+/// The state machine behind the log: decodes entries, applies them in batches, publishes the newest snapshot.
+final class ReplicatedState: StateMachine {
+    typealias Output = ApplyOutcome
+
+    /// The kind of log entry that carries a ``StateEntry``.
+    static let entryKind = EntryKind.firstApplication
+
+    let feed: ChangeFeed
+    /// Told of each batch after it is published, with its log entries: the leader's queues live from it.
+    typealias Observer = @Sendable (ArraySlice<LogEntry>, [ApplyOutcome], Snapshot) -> Void
+
+    private let observer: Observer
+    private let store: Mutex<StateTables>
+
+    init(observer: @escaping Observer) {
+        let store = StateTables()
+        feed = ChangeFeed(store.snapshot())
+        self.store = Mutex(store)
+        self.observer = observer
+    }
+
+    func apply(_ entries: ArraySlice<LogEntry>) async throws -> [ApplyOutcome] {
+        let (outcomes, snapshot) = try store.withLock { store in
+            let outcomes = try entries.map { entry in
+                guard entry.kind == ReplicatedState.entryKind else {
+                    throw UnknownEntryKind(kind: entry.kind.rawValue, index: entry.index)
+                }
+                return store.apply(try StateEntry(decoding: entry.data), index: entry.index)
+            }
+            return (outcomes, store.snapshot())
+        }
+        feed.publish(snapshot, outcomes)
+        observer(entries, outcomes, snapshot)
+        return outcomes
+    }
+
+    func snapshot() async throws -> any StateSnapshot { StoredSnapshot(snapshot: feed.snapshot) }
+
+    func restore(from chunks: SnapshotChunks) async throws {
+        var reader = SnapshotReader()
+        while let chunk = try await chunks.next() { try reader.read(chunk) }
+        let restored = try reader.finish()
+        store.withLock { $0 = restored }
+        feed.publish(restored.snapshot(), [])
+    }
+}
+
+/// An entry that a newer release wrote: this one must not skip it.
+struct UnknownEntryKind: Error, CustomStringConvertible {
+    let kind: UInt16
+    let index: UInt64
+
+    var description: String {
+        "log entry \(index) is of kind \(kind), which this release does not know; run the release that wrote it, or a newer one"
+    }
+}
+
+private struct StoredSnapshot: StateSnapshot {
+    let snapshot: Snapshot
+
+    func write(to emit: ([UInt8]) throws -> Void) throws { try snapshot.encode(to: emit) }
+}
