@@ -1,0 +1,69 @@
+package import Basics
+package import PluginHost
+
+/// Modes and owners of files, which the seam's disk does not have.
+package protocol FileModes: Sendable {
+    /// Sets the permission bits exactly, whatever the umask.
+    func setMode(_ path: String, _ mode: UInt32) throws
+
+    /// Gives a folder to a user: a name or uid, optionally ":" and a group. Throws when there is no such user.
+    func setOwner(_ path: String, user: String) throws
+}
+
+/// No modes: for simulated disks.
+package struct NoFileModes: FileModes {
+    package init() {}
+
+    package func setMode(_ path: String, _ mode: UInt32) throws {}
+
+    package func setOwner(_ path: String, user: String) throws {}
+}
+
+/// The folders of one allocation: `<alloc_dir>/<id>/{alloc/{data,logs,tmp},<task>/{local,secrets,tmp,private}}`.
+package struct AllocationFolders: Sendable, Equatable {
+    package let root: String
+
+    package init(base: String, id: ID) { root = "\(base)/\(id)" }
+
+    /// Shared by the tasks.
+    package var shared: String { root + "/alloc" }
+    package var logs: String { root + "/alloc/logs" }
+
+    package func task(_ name: String) -> String { "\(root)/\(name)" }
+
+    /// The attempt of a task, as a second record beside the state database: JSON with driver and task id.
+    package func attemptFile(_ task: String) -> String { "\(root)/\(task)/private/attempt" }
+
+    package func directories(_ task: String) -> TaskSpec.Directories {
+        var directories = TaskSpec.Directories()
+        directories.allocation = shared
+        directories.task = self.task(task)
+        directories.local = self.task(task) + "/local"
+        directories.secrets = self.task(task) + "/secrets"
+        return directories
+    }
+
+    /// Makes the allocation's own folders; safe to run again. Blocks.
+    package func make(disk: any Disk, modes: any FileModes) throws {
+        try disk.makeDirectory(root)
+        try modes.setMode(root, 0o711)
+        // Tasks of different users share these.
+        for (name, mode) in [("", 0o755), ("/data", 0o777), ("/logs", 0o777), ("/tmp", 0o1777)] as [(String, UInt32)] {
+            try disk.makeDirectory(shared + name)
+            try modes.setMode(shared + name, mode)
+        }
+    }
+
+    /// Makes one task's folders; safe to run again. Secrets are the task's user's alone ("" is the agent's own). Blocks.
+    package func make(task: String, user: String, disk: any Disk, modes: any FileModes) throws {
+        let folder = self.task(task)
+        let parts: [(String, UInt32)] = [
+            ("", 0o777), ("/local", 0o777), ("/secrets", 0o700), ("/tmp", 0o1777), ("/private", 0o700),
+        ]
+        for (name, mode) in parts {
+            try disk.makeDirectory(folder + name)
+            try modes.setMode(folder + name, mode)
+        }
+        if !user.isEmpty { try modes.setOwner(folder + "/secrets", user: user) }
+    }
+}

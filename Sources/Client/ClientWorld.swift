@@ -1,0 +1,36 @@
+package import Basics
+package import Logging
+package import PluginHost
+package import RPC
+internal import Synchronization
+
+/// Everything a client takes from outside.
+package struct ClientWorld: Sendable {
+    package let configuration: ClientConfiguration
+    package let seam: Seam
+    /// The servers: in the same process, or through RPC.
+    package let servers: any Caller
+    package let drivers: any DriverRegistry
+    package let fingerprinters: any FingerprinterRegistry
+    package let store: any ClientStore
+    package let modes: any FileModes
+    package let log: Logger
+    /// Whether the drivers have been given time to load.
+    let settled = OneShot<Void>()
+
+    package init(
+        configuration: ClientConfiguration, seam: Seam, servers: any Caller, drivers: any DriverRegistry,
+        fingerprinters: any FingerprinterRegistry, store: any ClientStore, modes: any FileModes, log: Logger
+    ) {
+        self.configuration = configuration
+        self.seam = seam
+        self.servers = servers
+        self.drivers = drivers
+        self.fingerprinters = fingerprinters
+        self.store = store
+        self.modes = modes
+        self.log = log
+    }
+
+    func isSettled() -> Bool { settled.current != nil }
+}

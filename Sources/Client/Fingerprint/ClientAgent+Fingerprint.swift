@@ -1,0 +1,166 @@
+internal import Basics
+internal import Logging
+internal import Model
+internal import PluginHost
+internal import Synchronization
+
+/// What is to be looked at now; filled by events, emptied by the loop.
+private final class DueNames: Sendable {
+    let names = Mutex<Set<String>>([])
+    let signal = ChangeSignal()
+
+    func add(_ name: String) {
+        names.withLock { _ = $0.insert(name) }
+        signal.notify()
+    }
+
+    func take() -> Set<String> {
+        names.withLock { names in
+            defer { names = [] }
+            return names
+        }
+    }
+}
+
+/// The result of one look.
+private enum Look: Sendable {
+    case machine(String, MachineFingerprint?)
+    case driver(String, DriverInfo?, Duration)
+    case absent(String)
+}
+
+extension ClientAgent {
+    /// Looks at machine and drivers, then again whenever one asks for it or its period is over; registers what has changed.
+    func fingerprintForever() async throws {
+        let due = DueNames()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await self.followDrivers(due) }
+            group.addTask {
+                for await name in self.world.fingerprinters.fingerprintChanges() { due.add("machine:" + name) }
+            }
+            try await fingerprint(due)
+            group.cancelAll()
+        }
+    }
+
+    private func followDrivers(_ due: DueNames) async {
+        for await event in world.drivers.driverEvents() {
+            switch event {
+            case .changed(let driver), .available(let driver), .unavailable(let driver, _): due.add("driver:" + driver)
+            case .task: break
+            }
+        }
+    }
+
+    private func fingerprint(_ due: DueNames) async throws {
+        var builder = NodeBuilder(configuration: world.configuration)
+        var next: [String: Uptime] = [:]
+        var names = Set(world.fingerprinters.fingerprinters.map { "machine:" + $0.name })
+        names.formUnion(world.drivers.driverNames.map { "driver:" + $0 })
+        while true {
+            let seen = due.signal.count
+            try await look(at: names.union(due.take()), &builder, &next)
+            publish(builder)
+            world.settled.set(())
+            names = []
+            let now = world.seam.time.uptime
+            let soonest = next.values.min()
+            if let soonest, soonest > now {
+                try await race(
+                    [
+                        { [world] in try await world.seam.time.sleep(until: soonest) },
+                        { _ = try await due.signal.changed(since: seen) },
+                    ] as [@Sendable () async throws -> Void])
+            } else if soonest == nil {
+                _ = try await due.signal.changed(since: seen)
+            }
+            let later = world.seam.time.uptime
+            for (name, time) in next where time <= later { names.insert(name) }
+        }
+    }
+
+    /// Machine first, in order, as each sees what the ones before found; drivers together.
+    private func look(
+        at names: Set<String>, _ builder: inout NodeBuilder, _ next: inout [String: Uptime]
+    ) async throws {
+        for fingerprinter in world.fingerprinters.fingerprinters where names.contains("machine:" + fingerprinter.name) {
+            let found = await probe(fingerprinter, builder.attributes)
+            try Task.checkCancellation()
+            if let found { builder.machine[fingerprinter.name] = found }
+            schedule("machine:" + fingerprinter.name, found?.period ?? .seconds(30), &next)
+        }
+        let drivers = names.filter { $0.hasPrefix("driver:") }.map { String($0.dropFirst(7)) }.sorted()
+        let looks = try await withThrowingTaskGroup(of: Look.self) { group in
+            for name in drivers { group.addTask { await self.probeDriver(name) } }
+            var looks: [Look] = []
+            for try await look in group { looks.append(look) }
+            return looks
+        }
+        try Task.checkCancellation()
+        for case .driver(let name, let info, let period) in looks {
+            builder.drivers[name] = info
+            schedule("driver:" + name, period, &next)
+        }
+        for case .absent(let name) in looks {
+            builder.drivers[name] = nil
+            next["driver:" + name] = nil
+        }
+    }
+
+    private func schedule(_ name: String, _ period: Duration, _ next: inout [String: Uptime]) {
+        next[name] = period > .zero ? world.seam.time.uptime + period : nil
+    }
+
+    private func probe(_ fingerprinter: any Fingerprinter, _ attributes: [String: String]) async -> MachineFingerprint?
+    {
+        do {
+            return try await fingerprinter.probe(
+                attributes: attributes, options: world.configuration.options,
+                dataFolder: world.configuration.allocationFolder)
+        } catch {
+            world.log.warning(
+                "fingerprinter failed", metadata: ["plugin": "\(fingerprinter.name)", "error": "\(error)"])
+            return nil
+        }
+    }
+
+    private func probeDriver(_ name: String) async -> Look {
+        let configuration = world.configuration
+        let isAllowed = configuration.allowedDrivers.isEmpty || configuration.allowedDrivers.contains(name)
+        guard isAllowed, !configuration.deniedDrivers.contains(name) else { return .absent(name) }
+        var info = DriverInfo()
+        info.updateTime = TimeText(world.seam.time.now)
+        guard let driver = world.drivers.driver(named: name) else {
+            info.healthDescription = "the plug-in is not running"
+            return .driver(name, info, .seconds(30))
+        }
+        do {
+            let found = try await driver.fingerprint()
+            info.detected = found.health != .undetected
+            info.healthy = found.health == .healthy
+            info.healthDescription = found.message.isEmpty && info.healthy ? "Healthy" : found.message
+            info.attributes = found.attributes
+            return .driver(name, info, found.period)
+        } catch {
+            info.healthDescription = "\(error)"
+            return .driver(name, info, .seconds(30))
+        }
+    }
+
+    /// Replaces the node and registers it when something other than the time of a look has changed.
+    private func publish(_ builder: NodeBuilder) {
+        let changed = nodeState.withLock { node -> Bool in
+            var next = builder.node(from: node)
+            for (name, old) in node.drivers {
+                guard var same = next.drivers[name] else { continue }
+                let time = same.updateTime
+                same.updateTime = old.updateTime
+                if same != old { same.updateTime = time }
+                next.drivers[name] = same
+            }
+            defer { node = next }
+            return next != node
+        }
+        if changed || nodeChanged.count == 0 { nodeChanged.notify() }
+    }
+}

@@ -1,0 +1,46 @@
+internal import Basics
+internal import Model
+internal import PluginHost
+
+/// One step before a task's start, in a file of its own; run anew for every attempt and safe to run again after a restart.
+///
+/// The order is the array in ``TaskHooks/all``. A hook that throws ends the attempt: ``TaskSetupError`` says whether another
+/// attempt may help.
+protocol TaskHook: Sendable {
+    /// A stable name for messages.
+    var name: String { get }
+
+    func prestart(_ start: inout TaskStart, _ context: TaskContext) async throws
+}
+
+/// What hooks make together: the task document for the driver.
+struct TaskStart: Sendable {
+    let allocation: Allocation
+    let job: Job
+    let group: TaskGroup
+    let task: JobTask
+    let node: Node
+    let driver: any Driver
+    var spec: TaskSpec
+    /// Set by ``EnvironmentHook``.
+    var environment: TaskEnvironment?
+}
+
+/// Why an attempt could not be prepared.
+struct TaskSetupError: Error, CustomStringConvertible {
+    let message: String
+    /// Trying again may help.
+    var recoverable = false
+    /// The job is at fault: shown as a failed validation.
+    var isValidation = false
+
+    var description: String { message }
+}
+
+enum TaskHooks {
+    /// In the order in which they run.
+    static let all: [any TaskHook] = [
+        ValidationHook(), TaskFolderHook(), DispatchPayloadHook(), LogsHook(), ResourcesHook(), EnvironmentHook(),
+        ConfigurationHook(),
+    ]
+}

@@ -1,0 +1,104 @@
+import Basics
+import Linux
+import Model
+import RPC
+import Synchronization
+
+/// The servers of a test: they hand out allocations and keep what the client reports.
+final class FakeServers: Caller {
+    struct State {
+        var index: UInt64 = 1
+        var allocations: [ID: Allocation] = [:]
+        var updates: [ID: [AllocationUpdate]] = [:]
+        var node: Node?
+        var heartbeats = 0
+    }
+
+    let state = Mutex(State())
+    private let time: any TimeSource
+    private let period: Duration
+
+    /// `period` is how often a waiting watch looks for news.
+    init(time: any TimeSource = SystemTime(), period: Duration = .milliseconds(2)) {
+        self.time = time
+        self.period = period
+    }
+
+    func place(_ allocation: Allocation) {
+        state.withLock { state in
+            state.index += 1
+            var allocation = allocation
+            allocation.allocModifyIndex = state.index
+            state.allocations[allocation.id] = allocation
+        }
+    }
+
+    func change(_ id: ID, _ body: (inout Allocation) -> Void) {
+        guard var allocation = state.withLock({ $0.allocations[id] }) else { return }
+        body(&allocation)
+        place(allocation)
+    }
+
+    func forget(_ id: ID) {
+        state.withLock { state in
+            state.index += 1
+            state.allocations[id] = nil
+        }
+    }
+
+    func latest(_ id: ID) -> AllocationUpdate? { state.withLock { $0.updates[id]?.last } }
+
+    func call<Call: ServerCall>(_ call: Call, context: CallContext, deadline: Duration) async throws -> Call.Reply {
+        let reply: any Sendable
+        switch call {
+        case let call as RegisterNode:
+            state.withLock { $0.node = call.node }
+            reply = registered
+        case is Heartbeat:
+            state.withLock { $0.heartbeats += 1 }
+            reply = registered
+        case let call as WatchAllocations: reply = try await watch(call)
+        case let call as UpdateAllocations:
+            state.withLock { state in
+                for update in call.updates { state.updates[update.id, default: []].append(update) }
+            }
+            reply = IndexReply()
+        default: throw CallError(.unsupported, "not in this test")
+        }
+        guard let typed = reply as? Call.Reply else { throw CallError(.failed, "wrong reply") }
+        return typed
+    }
+
+    private var registered: RegisterNodeReply {
+        var reply = RegisterNodeReply()
+        reply.heartbeatTTL = .seconds(10)
+        return reply
+    }
+
+    private func watch(_ call: WatchAllocations) async throws -> WatchAllocationsReply {
+        while true {
+            let reply = state.withLock { state -> WatchAllocationsReply? in
+                guard state.index > call.minIndex else { return nil }
+                var reply = WatchAllocationsReply()
+                reply.index = state.index
+                for (id, allocation) in state.allocations.sorted(by: { $0.key < $1.key }) {
+                    reply.present["\(id)"] = allocation.allocModifyIndex
+                    if allocation.allocModifyIndex > call.minIndex { reply.changed.append(allocation) }
+                }
+                return reply
+            }
+            if let reply { return reply }
+            do {
+                try await time.sleep(for: period)
+            } catch {
+                // As a server in the same process may: an answer without news in place of an error.
+                var reply = WatchAllocationsReply()
+                reply.index = call.minIndex
+                reply.present = state.withLock { state in
+                    Dictionary(state.allocations.map { ("\($0.key)", $0.value.allocModifyIndex) }) { first, _ in first }
+                }
+                return reply
+            }
+        }
+    }
+}
