@@ -1,0 +1,73 @@
+public import Basics
+public import Model
+
+/// Allocations, nodes, servers and the agent.
+extension DroverClient {
+    public func allocations(prefix: String = "") async throws -> [AllocationStub] {
+        try await get("/v1/allocations", query: prefix.isEmpty ? [] : [("prefix", prefix)]).list()
+    }
+
+    /// An allocation with its job.
+    public func allocation(_ id: ID) async throws -> Allocation { try await get("/v1/allocation/\(id)").decode() }
+
+    public func stopAllocation(_ id: ID, noShutdownDelay: Bool = false) async throws -> JobRegisterResponse {
+        try await put(
+            "/v1/allocation/\(id)/stop", query: noShutdownDelay ? [("no_shutdown_delay", "true")] : []
+        ).decode()
+    }
+
+    /// Restarts one task, the running tasks when `task` is nil, or all, the ended ones too.
+    public func restartAllocation(_ id: ID, task: String? = nil, allTasks: Bool = false) async throws {
+        let body = JSON.object([("TaskName", .string(task ?? "")), ("AllTasks", .bool(allTasks))])
+        _ = try await put("/v1/client/allocation/\(id)/restart", body: body)
+    }
+
+    /// Sends a signal such as `SIGHUP` to one task, or to all when `task` is nil.
+    public func signalAllocation(_ id: ID, task: String? = nil, signal: String) async throws {
+        let body = JSON.object([("Task", .string(task ?? "")), ("Signal", .string(signal))])
+        _ = try await put("/v1/client/allocation/\(id)/signal", body: body)
+    }
+
+    public func files(allocation id: ID, path: String) async throws -> [AllocationFile] {
+        try await get("/v1/client/fs/ls/\(id)", query: [("path", path)]).list()
+    }
+
+    public func file(allocation id: ID, path: String) async throws -> AllocationFile {
+        try await get("/v1/client/fs/stat/\(id)", query: [("path", path)]).decode()
+    }
+
+    public func nodes(prefix: String = "", resources: Bool = false) async throws -> [NodeStub] {
+        var query = prefix.isEmpty ? [] : [("prefix", prefix)]
+        if resources { query.append(("resources", "true")) }
+        return try await get("/v1/nodes", query: query).list()
+    }
+
+    public func node(_ id: ID) async throws -> Node { try await get("/v1/node/\(id)").decode() }
+
+    public func nodeAllocations(_ id: ID) async throws -> [Allocation] {
+        try await get("/v1/node/\(id)/allocations").list()
+    }
+
+    public func members() async throws -> MembersResponse { try await get("/v1/agent/members").decode() }
+
+    /// The leader's RPC address; empty when there is none.
+    public func leader() async throws -> String { try await get("/v1/status/leader").json().string ?? "" }
+
+    public func plugins() async throws -> [PluginStatus] { try await get("/v1/agent/plugins").list() }
+
+    /// Removes everything that has ended, whatever its age.
+    public func collectGarbage() async throws { _ = try await put("/v1/system/gc") }
+
+    public func schedulerConfiguration() async throws -> SchedulerConfigurationResponse {
+        try await get("/v1/operator/scheduler/configuration").decode()
+    }
+
+    /// Stores the configuration, with `checkIndex` only if its present `ModifyIndex` is that; false when it is not.
+    public func setSchedulerConfiguration(
+        _ configuration: SchedulerConfiguration, checkIndex: UInt64? = nil
+    ) async throws -> Bool {
+        let query = checkIndex.map { [("cas", String($0))] } ?? []
+        let answer = try await put("/v1/operator/scheduler/configuration", query: query, body: configuration.json)
+        return try answer.decode(SetSchedulerConfigurationResponse.self).updated
+    }
+}

@@ -1,0 +1,129 @@
+internal import Basics
+internal import Client
+internal import HTTPAPI
+internal import Linux
+internal import Logging
+internal import Model
+internal import PluginHost
+internal import RPC
+internal import Raft
+internal import Server
+internal import ServiceLifecycle
+internal import UnixSignals
+
+/// One agent: the parts that its settings ask for, wired together and run as one service group.
+///
+/// ```
+/// PluginManager ◄── Server ◄── RPC listener      services end in the reverse order: nobody new comes in,
+///     ▲            ▲   ▲                      then work is let go of, then what it stood on
+///     └─ Client ───┘   └── HTTP API
+/// ```
+package struct AgentRuntime {
+    private let settings: AgentSettings
+    private let output: LogOutput
+
+    package init(_ settings: AgentSettings, output: LogOutput) {
+        self.settings = settings
+        self.output = output
+    }
+
+    /// Runs until SIGINT or SIGTERM, or until a part fails.
+    ///
+    /// - Parameter started: called once the API answers, with the addresses bound.
+    /// - Throws: ``AgentError`` or the failing part's error, each saying what to do.
+    package func run(started: @escaping @Sendable ([String]) -> Void) async throws {
+        let log = output.logger("agent")
+        let network = try TCPNetwork()
+        let seam = Seam.system(network: network)
+        let lock = try await AgentFolder(settings.dataFolder, seam).prepare()
+        defer { lock.release() }
+        let plugins = PluginManager(seam: seam, configuration: settings.plugins, log: output.logger("plugin"))
+        // Loading plug-ins and reading the log back take longest: do both at once.
+        async let loading: Void = plugins.start()
+        let server = try await openServer(seam, plugins)
+        await loading
+        let servers: any Caller = server ?? ServerList(settings.servers, network: network)
+        let client = try await openClient(seam, servers, plugins)
+        var services: [any ServiceLifecycle.Service] = [CancelledService { await plugins.run() }]
+        if let server {
+            services.append(CancelledService { try await server.run() })
+            services.append(
+                CancelledService { [settings] in
+                    try await network.serve(at: settings.rpcAddress, handler: server) { _ in }
+                })
+        }
+        if let client { services.append(ClientService(client: client, stopsTasks: settings.isDevelopment)) }
+        services.append(api(servers, client, server, plugins, seam, started))
+        let group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: services.map {
+                    .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup)
+                }, gracefulShutdownSignals: [.sigterm, .sigint], logger: output.logger("agent.lifecycle").quiet))
+        try await group.run()
+        if settings.removesDataFolder { try? SystemDisk().remove(settings.dataFolder) }
+        log.info("stopped")
+    }
+
+    private func openServer(_ seam: Seam, _ plugins: PluginManager) async throws -> ServerAgent? {
+        guard var wanted = settings.server else { return nil }
+        wanted.id = try await ServerIdentity.load(folder: wanted.folder, seam: seam)
+        let itself = Membership.Member(id: ServerID(wanted.id), address: wanted.rpcAddress.description)
+        wanted.bootstrap = Membership(members: [itself])
+        return try await ServerAgent.open(wanted, seam: seam, placers: plugins, log: output.logger("server"))
+    }
+
+    private func openClient(_ seam: Seam, _ servers: any Caller, _ plugins: PluginManager) async throws -> ClientAgent?
+    {
+        guard let wanted = settings.client else { return nil }
+        let log = output.logger("client")
+        let store = try await SQLiteClientStore.open(wanted.stateFolder + "/state.db", seam: seam, log: log)
+        return try await ClientAgent(
+            ClientWorld(
+                configuration: wanted, seam: seam, servers: servers, drivers: plugins, fingerprinters: plugins,
+                store: store,
+                modes: LinuxFileModes(), log: log))
+    }
+
+    private func api(
+        _ servers: any Caller, _ client: ClientAgent?, _ server: ServerAgent?, _ plugins: PluginManager, _ seam: Seam,
+        _ started: @escaping @Sendable ([String]) -> Void
+    ) -> APIServer {
+        let settings = settings
+        let info = AgentInfo(
+            region: settings.region, nodeName: settings.name, version: Version.text, isServer: server != nil,
+            describe: { try await AgentRuntime.describe(settings, servers, isServer: server != nil, client) },
+            plugins: { .array(plugins.status.map(\.json)) })
+        var configuration = APIConfiguration(addresses: settings.httpAddresses.map { .tcp($0) })
+        configuration.responseHeaders = settings.responseHeaders
+        configuration.connectionsPerClientMax = settings.connectionsPerClientMax
+        return APIServer(
+            configuration: configuration,
+            endpoints: Endpoints(caller: servers, client: client, agent: info, time: seam.time),
+            log: output.logger("http"), onReady: { started($0.map(\.description)) })
+    }
+
+    /// The answer of `/v1/agent/self`.
+    private static func describe(
+        _ settings: AgentSettings, _ servers: any Caller, isServer: Bool, _ client: ClientAgent?
+    ) async throws -> JSON {
+        let members = try? await servers.call(Query(.members), context: CallContext())
+        let member = members.flatMap { try? JSONParser.parse($0.body.bytes) }?["Members"]?.array?.first ?? .null
+        var stats: [(String, JSON)] = [
+            ("nomad", .object([("server", .string("\(isServer)")), ("leader", .string("\(isServer)"))]))
+        ]
+        if let client {
+            let facts = [("node_id", client.nodeID.description), ("num_allocations", "\(client.allocationCount)")]
+            stats.append(("client", .object(facts.map { ($0.0, .string($0.1)) })))
+        }
+        return .object([("config", settings.shownConfiguration), ("member", member), ("stats", .object(stats))])
+    }
+}
+
+extension Logger {
+    /// The same logger without what only developers of the library want to know.
+    fileprivate var quiet: Logger {
+        var quiet = self
+        quiet.logLevel = .warning
+        return quiet
+    }
+}

@@ -1,0 +1,239 @@
+internal import AgentConfiguration
+internal import Basics
+internal import Client
+internal import Glibc
+internal import Linux
+internal import Logging
+internal import Model
+internal import PluginHost
+internal import Raft
+internal import Server
+
+extension AgentSettings {
+    /// Resolves a configuration: folders made absolute, address templates filled in, defaults of the machine taken.
+    ///
+    /// - Throws: ``AgentError`` for what cannot be resolved on this machine or is not there yet.
+    init(_ configuration: Configuration) throws {
+        var folder = configuration.dataDirectory
+        let isTemporary = folder.isEmpty && configuration.isDevelopment
+        if isTemporary { folder = "/tmp/drover-\(getpid())" }
+        let binaries = Machine.executableFolder
+        var plugins = PluginHostConfiguration(
+            stockFolder: binaries,
+            pluginFolder: configuration.pluginDirectory.isEmpty ? nil : configuration.pluginDirectory,
+            dataFolder: folder + "/plugins", hostProgram: binaries + "/drover")
+        for (name, wanted) in configuration.plugins { plugins.plugins[name] = PluginHostConfiguration.Plugin(wanted) }
+        self.init(dataFolder: folder, plugins: plugins)
+        removesDataFolder = isTemporary
+        isDevelopment = configuration.isDevelopment
+        region = configuration.region
+        datacenter = configuration.datacenter
+        name = configuration.name.isEmpty ? Machine.hostName : configuration.name
+        try resolveAddresses(configuration)
+        try resolveLogging(configuration)
+        responseHeaders = configuration.httpAPIResponseHeaders
+        connectionsPerClientMax = configuration.limits.httpConnectionsPerClientMax
+        if configuration.server.isEnabled { server = serverOptions(configuration) }
+        if configuration.client.isEnabled { client = clientConfiguration(configuration) }
+        servers = try
+            (configuration.client.servers + configuration.client.join.startJoin + configuration.client.join.retryJoin)
+            .map { try AgentSettings.address($0, port: 4647, of: "client.servers") }
+        try refuseWhatIsAbsent(configuration)
+        shownConfiguration = shown()
+    }
+
+    // MARK: - Addresses
+
+    private mutating func resolveAddresses(_ configuration: Configuration) throws {
+        let bind = try AgentSettings.fill(configuration.bindAddress)
+        let http = try AgentSettings.fill(configuration.addresses.http)
+        let hosts = http.isEmpty ? [bind] : http.split(separator: " ").map(String.init)
+        httpAddresses = hosts.map { NetworkAddress(host: $0, port: configuration.ports.http) }
+        let rpc = try AgentSettings.fill(configuration.addresses.rpc)
+        rpcAddress = NetworkAddress(host: rpc.isEmpty ? bind : rpc, port: configuration.ports.rpc)
+        rpcAdvertised = try advertised(configuration.advertise.rpc, bound: rpcAddress, "advertise.rpc")
+        httpAdvertised = try advertised(configuration.advertise.http, bound: httpAddresses[0], "advertise.http")
+    }
+
+    private func advertised(_ text: String, bound: NetworkAddress, _ key: String) throws -> NetworkAddress {
+        let text = try AgentSettings.fill(text)
+        guard text.isEmpty else { return try AgentSettings.address(text, port: bound.port, of: key) }
+        guard bound.host == "0.0.0.0" || bound.host == "::" else { return bound }
+        let own =
+            AgentSettings.interfaces().first { !$0.isLoopback && $0.isPrivate } ?? AgentSettings.interfaces().first
+        return NetworkAddress(host: own?.address ?? "127.0.0.1", port: bound.port)
+    }
+
+    private static func address(_ text: String, port: Int, of key: String) throws -> NetworkAddress {
+        guard let address = NetworkAddress(text, defaultPort: port) else {
+            throw AgentError("\(key): \"\(text)\" is not host or host:port")
+        }
+        return address
+    }
+
+    /// Fills in go-sockaddr templates.
+    private static func fill(_ text: String) throws -> String {
+        guard text.contains("{{") else { return text }
+        return try AddressTemplate.resolve(text, interfaces: interfaces())
+    }
+
+    // MARK: - Parts
+
+    private func serverOptions(_ configuration: Configuration) -> ServerOptions {
+        let block = configuration.server
+        var options = ServerOptions(
+            folder: block.dataDirectory.isEmpty ? dataFolder + "/server" : AgentSettings.absolute(block.dataDirectory))
+        options.region = region
+        options.datacenter = datacenter
+        options.name = name
+        options.rpcAddress = rpcAdvertised
+        options.serfPort = configuration.ports.serf
+        options.workers = block.schedulerCount ?? max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+        options.heartbeatGrace = block.heartbeatGrace
+        options.heartbeatIntervalMin = block.heartbeatTTLMin
+        options.heartbeatsPerSecondMax = block.heartbeatsPerSecondMax
+        options.heartbeatFailover = block.failoverHeartbeatTTL
+        options.collectionInterval = block.jobGCInterval
+        options.jobCollectionAge = block.jobGCThreshold
+        options.evaluationCollectionAge = block.evalGCThreshold
+        options.batchEvaluationCollectionAge = block.batchEvalGCThreshold
+        options.nodeCollectionAge = block.nodeGCThreshold
+        options.defaultPriority = block.jobDefaultPriority
+        options.priorityMax = block.jobMaxPriority
+        options.jobCountMax = block.jobMaxCount == 0 ? .max : block.jobMaxCount
+        return options
+    }
+
+    private func clientConfiguration(_ configuration: Configuration) -> ClientConfiguration {
+        let block = configuration.client
+        func folder(_ text: String, _ name: String) -> String {
+            text.isEmpty ? dataFolder + "/" + name : AgentSettings.absolute(text)
+        }
+        var client = ClientConfiguration(
+            stateFolder: folder(block.stateDirectory, "client"), allocationFolder: folder(block.allocDirectory, "alloc")
+        )
+        client.region = region
+        client.datacenter = datacenter
+        client.name = name
+        client.nodeClass = block.nodeClass
+        client.nodePool = block.nodePool
+        client.meta = block.meta
+        client.options = block.options
+        client.httpAddress = httpAdvertised.description
+        client.reserved.cpu.cpuShares = Int64(block.reserved.cpu)
+        client.reserved.memory.memoryMB = Int64(block.reserved.memory)
+        client.reserved.disk.diskMB = Int64(block.reserved.disk)
+        client.reserved.networks.reservedHostPorts = block.reserved.reservedPorts
+        for (name, volume) in block.hostVolumes {
+            client.hostVolumes[name] = HostVolumeInfo(path: volume.path, readOnly: volume.isReadOnly)
+        }
+        for (name, network) in block.hostNetworks {
+            var info = HostNetworkInfo()
+            info.name = name
+            info.cidr = network.cidr
+            info.interface = network.interface
+            info.reservedPorts = network.reservedPorts
+            client.hostNetworks[name] = info
+        }
+        if !block.cgroupParent.isEmpty { client.cgroupParent = block.cgroupParent }
+        client.maxKillTimeout = block.killTimeoutMax
+        client.minDynamicPort = block.dynamicPortMin
+        client.maxDynamicPort = block.dynamicPortMax
+        client.endedAllocationsMax = block.gcAllocsMax
+        client.collectInterval = block.gcInterval
+        client.diskUsageMax = block.gcDiskUsageThreshold
+        client.cpuTotalCompute = Int64(block.cpuTotalCompute)
+        client.memoryTotalMB = Int64(block.memoryTotalMB)
+        client.diskTotalMB = Int64(block.diskTotalMB)
+        client.nodeMaxAllocs = block.allocsMax
+        client.attributes = ["nomad.version": Version.compatibility, "drover.version": Version.text]
+        applyOptions(block.options, &client)
+        return client
+    }
+
+    /// The lists of the older `client.options` map.
+    private func applyOptions(_ options: [String: String], _ client: inout ClientConfiguration) {
+        func list(_ key: String) -> [String] {
+            (options[key] ?? "").split(separator: ",").map { $0.drop { $0 == " " } }.map(String.init).filter {
+                !$0.isEmpty
+            }
+        }
+        client.allowedDrivers = list("driver.allowlist")
+        client.deniedDrivers = list("driver.denylist")
+        client.deniedUsers = list("user.denylist")
+        let denied = options["env.denylist"] == nil ? ClientConfiguration.deniedVariables : list("env.denylist")
+        client.inheritedEnvironment = AgentSettings.environment().filter { !denied.contains($0.key) }
+    }
+
+    private func refuseWhatIsAbsent(_ configuration: Configuration) throws {
+        if configuration.acl.isEnabled {
+            throw AgentError("acl.enabled: this release has no access control yet; remove the block to run without")
+        }
+        if configuration.tls.http || configuration.tls.rpc {
+            throw AgentError("tls: this release does not serve TLS yet; set tls.http and tls.rpc to false")
+        }
+        if configuration.server.isEnabled, configuration.server.bootstrapExpect > 1 {
+            throw AgentError("server.bootstrap_expect: this release runs one server; set it to 1")
+        }
+        guard server != nil || client != nil else {
+            throw AgentError(
+                "neither a server nor a client: give -dev, -server, -client or a configuration that enables one")
+        }
+    }
+
+    // MARK: - Logging
+
+    private mutating func resolveLogging(_ configuration: Configuration) throws {
+        logsJSON = configuration.logJSON
+        logFile = configuration.logFile.isEmpty ? nil : AgentSettings.absolute(configuration.logFile)
+        logFileBytesMax = configuration.logRotateBytes
+        logFilesMax = max(0, configuration.logRotateFilesMax)
+        switch configuration.logLevel.uppercased() {
+        case "TRACE": logLevel = .trace
+        case "DEBUG": logLevel = .debug
+        case "INFO": logLevel = .info
+        case "WARN": logLevel = .warning
+        case "ERROR": logLevel = .error
+        case "OFF": logLevel = .critical
+        default:
+            throw AgentError("log_level: \"\(configuration.logLevel)\" is none of TRACE, DEBUG, INFO, WARN, ERROR, OFF")
+        }
+    }
+
+    /// The settings as `/v1/agent/self` shows them.
+    private func shown() -> JSON {
+        .object([
+            ("Region", .string(region)), ("Datacenter", .string(datacenter)), ("NodeName", .string(name)),
+            ("DataDir", .string(dataFolder)), ("LogLevel", .string("\(logLevel)".uppercased())),
+            ("DevMode", .bool(isDevelopment)),
+            ("BindAddr", .string(rpcAddress.host)),
+            (
+                "Ports",
+                .object([
+                    ("HTTP", .integer(Int64(httpAdvertised.port))), ("RPC", .integer(Int64(rpcAdvertised.port))),
+                ])
+            ),
+            ("Server", .object([("Enabled", .bool(server != nil))])),
+            ("Client", .object([("Enabled", .bool(client != nil))])),
+            ("Version", .object([("Version", .string(Version.compatibility)), ("Drover", .string(Version.text))])),
+            ("ACL", .object([("Enabled", .bool(false))])),
+        ])
+    }
+}
+
+extension PluginHostConfiguration.Plugin {
+    fileprivate init(_ block: PluginBlock) {
+        self.init()
+        isEnabled = block.isEnabled
+        isolation = PluginIsolation(rawValue: block.isolation)
+        config = block.config
+    }
+}
+
+extension HostVolumeInfo {
+    fileprivate init(path: String, readOnly: Bool) {
+        self.init()
+        self.path = path
+        self.readOnly = readOnly
+    }
+}

@@ -1,0 +1,52 @@
+internal import APIClient
+internal import Basics
+internal import Model
+
+/// Servers, plug-ins and settings.
+struct AgentOutput {
+    let shown: Shown
+
+    /// The table of servers; `leader` is the leader's RPC address.
+    func members(_ members: [AgentMember], leader: String) -> String {
+        let heading = ["Name", "Address", "Port", "Status", "Leader", "Raft Version", "Build", "Datacenter", "Region"]
+        let rows = members.sorted { $0.name < $1.name }.map { member in
+            let rpc = "\(member.addr):\(member.tags["port"] ?? "")"
+            return [
+                member.name, member.addr, String(member.port), member.status, String(rpc == leader),
+                member.tags["raft_vsn"] ?? "", member.tags["build"] ?? "", member.tags["dc"] ?? "",
+                member.tags["region"] ?? "",
+            ]
+        }
+        return Table.list(heading, rows)
+    }
+
+    func plugins(_ plugins: [PluginStatus]) -> String {
+        guard !plugins.isEmpty else { return "No plug-ins found" }
+        let heading = ["Name", "Kind", "Version", "ABI", "Isolation", "State", "PID", "Restarts", "File"]
+        let sorted = plugins.sorted { ($0.kind, $0.name) < ($1.kind, $1.name) }
+        let rows = sorted.map { plugin in
+            [
+                plugin.name, plugin.kind, plugin.version, plugin.abi, plugin.isolation, plugin.state,
+                plugin.pid == 0 ? "-" : String(plugin.pid), String(plugin.restarts), plugin.file,
+            ]
+        }
+        let reasons = sorted.filter { !$0.reason.isEmpty }.map { "\($0.name): \($0.reason)" }
+        let table = Table.list(heading, rows)
+        return reasons.isEmpty ? table : table + "\n\n" + reasons.joined(separator: "\n")
+    }
+
+    func scheduler(_ configuration: SchedulerConfiguration) -> String {
+        let preemption = configuration.preemptionConfig
+        return Table.pairs([
+            ("Scheduler Algorithm", configuration.schedulerAlgorithm),
+            ("Memory Oversubscription", String(configuration.memoryOversubscriptionEnabled)),
+            ("Reject Job Registration", String(configuration.rejectJobRegistration)),
+            ("Pause Eval Broker", String(configuration.pauseEvalBroker)),
+            ("Preemption System Scheduler", String(preemption.systemSchedulerEnabled)),
+            ("Preemption Service Scheduler", String(preemption.serviceSchedulerEnabled)),
+            ("Preemption Batch Scheduler", String(preemption.batchSchedulerEnabled)),
+            ("Preemption SysBatch Scheduler", String(preemption.sysBatchSchedulerEnabled)),
+            ("Modify Index", String(configuration.modifyIndex)),
+        ])
+    }
+}

@@ -1,0 +1,50 @@
+package import Basics
+package import RPC
+
+/// What the routes reach: the servers, the node's client, the agent itself.
+package struct Endpoints: Sendable {
+    /// The servers: in this process, or through RPC.
+    package var caller: any Caller
+    /// The client of this agent; nil on an agent that is a server only.
+    package var client: (any ClientEndpoint)?
+    package var agent: AgentInfo
+    package var time: any TimeSource
+    /// Asked before every handler; throws ``CallError`` with ``CallError/Code/permission`` to refuse.
+    package var authorize: @Sendable (Capability, CallContext) async throws -> Void
+
+    package init(
+        caller: any Caller, client: (any ClientEndpoint)?, agent: AgentInfo, time: any TimeSource,
+        authorize: @escaping @Sendable (Capability, CallContext) async throws -> Void = { _, _ in }
+    ) {
+        self.caller = caller
+        self.client = client
+        self.agent = agent
+        self.time = time
+        self.authorize = authorize
+    }
+}
+
+/// The agent as `/v1/agent/...` shows it.
+package struct AgentInfo: Sendable {
+    package var region: String
+    package var nodeName: String
+    package var version: String
+    package var isServer: Bool
+    /// The answer of `/v1/agent/self`: `config` (secrets blanked), `member` and `stats`.
+    package var describe: @Sendable () async throws -> JSON
+    /// The answer of `/v1/agent/plugins`: a list of plug-ins, each with `Name`, `Kind`, `File`, `Version`, `ABI`,
+    /// `Isolation`, `State`, `PID`, `Restarts` and `Reason`.
+    package var plugins: @Sendable () async throws -> JSON
+
+    package init(
+        region: String, nodeName: String, version: String, isServer: Bool,
+        describe: @escaping @Sendable () async throws -> JSON, plugins: @escaping @Sendable () async throws -> JSON
+    ) {
+        self.region = region
+        self.nodeName = nodeName
+        self.version = version
+        self.isServer = isServer
+        self.describe = describe
+        self.plugins = plugins
+    }
+}

@@ -1,0 +1,65 @@
+internal import Basics
+internal import HTTPTypes
+internal import HummingbirdCore
+internal import Logging
+internal import RPC
+
+/// One request's way: route, permission, handler, response.
+struct Exchange: Sendable {
+    let table: RouteTable
+    let endpoints: Endpoints
+    let configuration: APIConfiguration
+    let log: Logger
+    private let extraHeaders: HTTPFields
+
+    init(table: RouteTable, endpoints: Endpoints, configuration: APIConfiguration, log: Logger) {
+        self.table = table
+        self.endpoints = endpoints
+        self.configuration = configuration
+        self.log = log
+        var headers = HTTPFields()
+        for (name, value) in configuration.responseHeaders.sorted(by: { $0.key < $1.key }) {
+            if let name = HTTPField.Name(name) { headers[name] = value }
+        }
+        extraHeaders = headers
+    }
+
+    func respond(to request: Request, writer: consuming ResponseWriter, from origin: String) async throws {
+        let start = endpoints.time.uptime
+        let target = request.head.path ?? "/"
+        let split = target.firstIndex(of: "?") ?? target.endIndex
+        let query = QueryItems(target[split...].dropFirst())
+        if request.headers[.expect]?.lowercased() == "100-continue" {
+            try await writer.writeInformationalHead(HTTPResponse(status: .continue))
+        }
+        var response = await answer(request, path: target[..<split], query: query)
+        for field in extraHeaders { response.headers[field.name] = field.value }
+        let pretty = query["pretty"].map { $0 != "0" && $0 != "false" } ?? false
+        let (head, body) = response.encoded(pretty: pretty)
+        try await writer.write(response: head, body: body)
+        log.debug(
+            "request complete",
+            metadata: [
+                "http.method": "\(request.method.rawValue)", "http.path": "\(target[..<split])",
+                "http.status": "\(head.status.code)", "duration": "\((endpoints.time.uptime - start).goText)",
+                "peer": "\(origin)",
+            ])
+    }
+
+    private func answer(_ request: Request, path: Substring, query: QueryItems) async -> APIResponse {
+        switch table.find(request.method, path: path) {
+        case .unknown: return .failure(.notFound, "404 page not found: no such path in this API")
+        case .wrongMethod: return .failure(.methodNotAllowed, "Invalid method")
+        case .found(let route, let parameters):
+            let call = APIRequest(
+                request, parameters: parameters, query: query, region: endpoints.agent.region, limits: configuration)
+            do {
+                try await endpoints.authorize(route.capability, call.context)
+                return try await route.handler(call, endpoints)
+            } catch {
+                log.debug("request failed", metadata: ["http.path": "\(path)", "error": "\(error)"])
+                return APIResponse(error: error)
+            }
+        }
+    }
+}

@@ -1,0 +1,35 @@
+internal import HTTPTypes
+
+/// All routes, and the way from a path to one of them.
+package struct RouteTable: Sendable {
+    package let routes: [Route]
+
+    /// The whole API.
+    package static let standard = RouteTable(
+        routes: Route.jobs + Route.nodes + Route.allocations + Route.evaluations + Route.clients + Route.agent
+            + Route.operators)
+
+    enum Lookup {
+        case found(Route, parameters: [String: String])
+        case wrongMethod
+        case unknown
+    }
+
+    func find(_ method: HTTPRequest.Method, path: Substring) -> Lookup {
+        // One leading slash; a trailing one is kept off, as `/v1/jobs/` means `/v1/jobs`.
+        var segments = path.split(separator: "/", omittingEmptySubsequences: false)
+        if segments.first?.isEmpty == true { segments.removeFirst() }
+        if segments.last?.isEmpty == true { segments.removeLast() }
+        var best: (literals: Int, candidates: [(Route, [String: String])]) = (-1, [])
+        for route in routes {
+            let literals = route.pattern.literals
+            guard literals >= best.literals, let values = route.pattern.match(segments) else { continue }
+            if literals > best.literals { best = (literals, []) }
+            best.candidates.append((route, values))
+        }
+        guard !best.candidates.isEmpty else { return .unknown }
+        let wanted = Route.Method(method)
+        guard let (route, values) = best.candidates.first(where: { $0.0.method == wanted }) else { return .wrongMethod }
+        return .found(route, parameters: values)
+    }
+}

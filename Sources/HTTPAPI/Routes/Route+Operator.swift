@@ -1,0 +1,87 @@
+internal import Basics
+internal import HTTPTypes
+internal import Model
+internal import RPC
+
+extension Route {
+    /// `/v1/operator/...`, `/v1/system/gc`, `/v1/namespaces` and `/v1/search`.
+    static let operators: [Route] = [
+        Route(.get, "/v1/operator/scheduler/configuration", .operatorRead) { request, endpoints in
+            // The servers answer the configuration; the API puts it into an object.
+            var reply = try await request.ask(try request.serverQuery(.schedulerConfiguration), endpoints)
+            var writer = JSONWriter()
+            writer.beginObject()
+            writer.key("SchedulerConfig")
+            writer.raw(reply.body.bytes)
+            writer.key("Index")
+            writer.integer(reply.index)
+            writer.endObject()
+            reply.body = RawJSON(writer.bytes)
+            return APIResponse(reading: reply, closes: request.isWaiting)
+        },
+        Route(.write, "/v1/operator/scheduler/configuration", .operatorWrite) { request, endpoints in
+            try await setSchedulerConfiguration(request, endpoints)
+        },
+        read("/v1/operator/raft/configuration", .raftConfiguration, .operatorRead),
+        Route(.write, "/v1/system/gc", .management) { request, endpoints in
+            let reply = try await endpoints.caller.call(CollectGarbage(), context: request.context)
+            return .done(index: reply.index)
+        },
+        read("/v1/namespaces", .namespaces, .namespaceAny),
+        read("/v1/namespace/:id", .namespace, .namespaceAny),
+        Route(.write, "/v1/search", .none) { request, endpoints in try await search(request, endpoints) },
+    ]
+
+    private static func setSchedulerConfiguration(
+        _ request: APIRequest, _ endpoints: Endpoints
+    ) async throws -> APIResponse {
+        var call = SetSchedulerConfiguration()
+        call.configuration = try SchedulerConfiguration(json: try await request.json())
+        if let text = request.query["cas"] {
+            guard let index = UInt64(text) else { throw CallError(.invalid, "Error parsing cas value: \(text)") }
+            call.modifyIndex = index
+            call.checkAndSet = true
+        }
+        let reply = try await endpoints.caller.call(call, context: request.context)
+        return .json(reply, index: reply.index)
+    }
+
+    /// The searchable kinds: name in requests and answers, query, and the field that identifies an object.
+    private static let contexts: [(name: String, kind: QueryKind, field: String)] = [
+        ("allocs", .allocations, "ID"), ("deployment", .deployments, "ID"), ("evals", .evaluations, "ID"),
+        ("jobs", .jobs, "ID"), ("namespaces", .namespaces, "Name"), ("nodes", .nodes, "ID"),
+    ]
+
+    /// Ids answered for each kind.
+    private static let matchesMax = 20
+
+    /// `{"Prefix": "...", "Context": "all"}` to the ids that begin so, by kind.
+    private static func search(_ request: APIRequest, _ endpoints: Endpoints) async throws -> APIResponse {
+        let body = try await request.json()
+        let prefix = body["Prefix"]?.string ?? ""
+        let wanted = body["Context"]?.string ?? ""
+        let isAll = wanted.isEmpty || wanted == "all"
+        guard isAll || contexts.contains(where: { $0.name == wanted }) else {
+            let known = contexts.map(\.name).joined(separator: ", ")
+            throw CallError(.invalid, "unknown context \"\(wanted)\": it must be one of all, \(known)")
+        }
+        var matches: [(String, JSON)] = []
+        var truncations: [(String, JSON)] = []
+        var index: UInt64 = 0
+        for context in contexts where isAll || context.name == wanted {
+            var query = Query(context.kind)
+            query.prefix = prefix
+            query.perPage = matchesMax + 1
+            try await endpoints.authorize(context.kind.capability, request.context)
+            let reply = try await endpoints.caller.call(query, context: request.context)
+            index = max(index, reply.index)
+            let ids = (try JSONParser.parse(reply.body.bytes).array ?? []).compactMap { $0[context.field] }
+            matches.append((context.name, .array(Array(ids.prefix(matchesMax)))))
+            truncations.append((context.name, .bool(ids.count > matchesMax)))
+        }
+        var response = APIResponse.json(
+            .object([("Matches", .object(matches)), ("Truncations", .object(truncations))]))
+        response.headers[.nomadIndex] = String(index)
+        return response
+    }
+}

@@ -1,0 +1,82 @@
+import ArgumentParser
+import Glibc
+import Model
+import Testing
+
+@testable import CLI
+
+func unlinkFile(_ path: String) { unlink(path) }
+
+@Suite("Job files")
+struct JobSourceTests {
+    /// A file that is gone once `body` returns.
+    private func withFile(_ text: String, body: (String) throws -> Void) throws {
+        let path = "/tmp/drover-cli-\(UInt64.random(in: 0...UInt64.max)).hcl"
+        try LocalFile.create(path, text)
+        defer { unlinkFile(path) }
+        try body(path)
+    }
+
+    static let job = """
+        variable "count" { default = 1 }
+        job "web" {
+          group "g" {
+            count = var.count
+            task "t" {
+              driver = "raw_exec"
+              config { command = "true" }
+            }
+          }
+        }
+        """
+
+    @Test func flagsFillVariables() throws {
+        try withFile(JobSourceTests.job) { path in
+            #expect(try JobSource.parse([path]).job().taskGroups.first?.count == 1)
+            #expect(try JobSource.parse(["-var", "count=4", path]).job().taskGroups.first?.count == 4)
+            try withFile("count = 6") { file in
+                let job = try JobSource.parse(["-var-file", file, path]).job()
+                #expect(job.taskGroups.first?.count == 6)
+            }
+        }
+    }
+
+    @Test func jsonJobs() throws {
+        for text in [#"{"Job": {"ID": "j"}}"#, #"{"ID": "j"}"#] {
+            try withFile(text) { path in
+                let job = try JobSource.parse(["-json", path]).job()
+                #expect(job.id == "j")
+            }
+        }
+    }
+
+    @Test func filesCanBeIncluded() throws {
+        try withFile("from a file") { included in
+            try withFile(#"job "web" { meta { note = file("\#(included)") } }"#) { path in
+                let job = try JobSource.parse([path]).job()
+                #expect(job.meta["note"] == "from a file")
+            }
+        }
+    }
+
+    @Test(arguments: [
+        ("job \"a\" {", [], "line 1"),
+        ("job \"a\" { prioriti = 5 }", [], "prioriti"),
+        ("job \"a\" {}", ["-var", "x"], "must have the form name=value"),
+        ("job \"a\" {}", ["-var", "x=1"], "does not declare"),
+        ("{", ["-json"], "invalid JSON at line 1"),
+        ("job \"a\" { meta { x = file(\"/nonexistent/x\") } }", [], "cannot open /nonexistent/x"),
+        ("job \"a\u{0}\" {}", [], "NUL"),
+    ])
+    func faultsAreNamed(text: String, options: [String], message: String) throws {
+        try withFile(text) { path in
+            let error = #expect(throws: CommandError.self) { try JobSource.parse(options + [path]).job() }
+            #expect(error?.message.contains(message) == true, "\(error?.message ?? "")")
+        }
+    }
+
+    @Test func absentFilesAreNamed() {
+        let error = #expect(throws: CommandError.self) { try JobSource.parse(["/nonexistent/job.hcl"]).job() }
+        #expect(error?.message == "cannot open /nonexistent/job.hcl: No such file or directory")
+    }
+}
