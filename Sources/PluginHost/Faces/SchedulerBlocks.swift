@@ -5,6 +5,7 @@ enum SchedulerBlocks {
     /// What indexes in records are compared with.
     struct Shape {
         var nodeCount: UInt32
+        var deviceGroupCount: UInt32
         /// Groups of each problem.
         var groups: [UInt32]
     }
@@ -13,29 +14,36 @@ enum SchedulerBlocks {
 
     /// Throws ``PluginError/Code/invalid`` when an offset leads out of its block.
     static func check(view: Block, batch: Block) throws(PluginError) -> Shape {
-        let nodeCount = try check(view: view)
+        var shape = try check(view: view)
         var blocks = Checker(block: batch, what: "batch")
         let head = try blocks.head(drover_problem_batch.self) { $0.head }
         guard head.problem_count >= 1, head.problem_count <= problemsMax else {
             throw PluginError(.invalid, "batch: \(head.problem_count) problems; 1 to \(problemsMax) are allowed")
         }
-        var groups: [UInt32] = []
         for at in try blocks.elements(head.problems, head.problem_count, least: MemoryLayout<drover_problem>.size) {
             let problem = batch.base.load(fromByteOffset: at, as: drover_problem.self)
-            groups.append(problem.group_count)
+            shape.groups.append(problem.group_count)
             let deltaBytes = MemoryLayout<drover_usage_delta>.size
             _ = try blocks.elements(problem.deltas, problem.delta_count, least: deltaBytes)
-            _ = try blocks.elements(
-                problem.candidates, problem.candidate_count, least: MemoryLayout<drover_candidate>.size)
+            try check(candidatesOf: problem, &blocks)
             let groupBytes = MemoryLayout<drover_group_ask>.size
             for at in try blocks.elements(problem.groups, problem.group_count, least: groupBytes) {
-                try check(group: batch.base.load(fromByteOffset: at, as: drover_group_ask.self), &blocks, nodeCount)
+                try check(group: batch.base.load(fromByteOffset: at, as: drover_group_ask.self), &blocks, shape)
             }
         }
-        return Shape(nodeCount: nodeCount, groups: groups)
+        return shape
     }
 
-    private static func check(view: Block) throws(PluginError) -> UInt32 {
+    private static func check(candidatesOf problem: drover_problem, _ blocks: inout Checker) throws(PluginError) {
+        let bytes = MemoryLayout<drover_candidate>.size
+        for at in try blocks.elements(problem.candidates, problem.candidate_count, least: bytes) {
+            let candidate = blocks.block.base.load(fromByteOffset: at, as: drover_candidate.self)
+            try blocks.array(candidate.devices, UInt64(candidate.device_count), 8)
+            try blocks.array(candidate.static_ports, UInt64(candidate.static_port_count), 4)
+        }
+    }
+
+    private static func check(view: Block) throws(PluginError) -> Shape {
         var blocks = Checker(block: view, what: "view")
         let head = try blocks.head(drover_cluster_view.self) { $0.head }
         let rows = UInt64(head.node_count)
@@ -49,16 +57,21 @@ enum SchedulerBlocks {
         for offset in [head.flags, head.class_id, head.datacenter_id, head.pool_id, head.free_ports] {
             try blocks.array(offset, rows, 4)
         }
-        try blocks.array(head.node_key, rows, 8)
+        for offset in [head.node_key, head.core_mhz] { try blocks.array(offset, rows, 8) }
         if head.dirty_count != DROVER_NONE { try blocks.array(head.dirty, UInt64(head.dirty_count), 4) }
         _ = try blocks.elements(head.devices, head.device_count, least: MemoryLayout<drover_device_instance>.size)
-        return head.node_count
+        let bytes = MemoryLayout<drover_workload>.size
+        for at in try blocks.elements(head.workload, head.workload_count, least: bytes) {
+            let workload = blocks.block.base.load(fromByteOffset: at, as: drover_workload.self)
+            try blocks.array(workload.shares, UInt64(head.device_group_count), 4)
+        }
+        return Shape(nodeCount: head.node_count, deviceGroupCount: head.device_group_count, groups: [])
     }
 
     private static func check(
-        group: drover_group_ask, _ blocks: inout Checker, _ nodeCount: UInt32
+        group: drover_group_ask, _ blocks: inout Checker, _ shape: Shape
     ) throws(PluginError) {
-        let rows = UInt64(nodeCount)
+        let rows = UInt64(shape.nodeCount)
         try blocks.array(group.feasible, (rows + 63) / 64, 8)
         try blocks.array(group.penalty, (rows + 63) / 64, 8)
         try blocks.array(group.same_job, rows, 4)
@@ -76,7 +89,12 @@ enum SchedulerBlocks {
             try blocks.array(limit.node_value, rows, 4)
             try blocks.array(limit.current, UInt64(limit.value_count), 4)
         }
-        _ = try blocks.elements(group.devices, group.device_count, least: MemoryLayout<drover_device_ask>.size)
+        let bytes = MemoryLayout<drover_device_ask>.size
+        for at in try blocks.elements(group.devices, group.device_count, least: bytes) {
+            let device = blocks.block.base.load(fromByteOffset: at, as: drover_device_ask.self)
+            try blocks.array(device.shares, UInt64(shape.deviceGroupCount), 4)
+            try blocks.array(device.affinity, UInt64(shape.deviceGroupCount), 4)
+        }
     }
 
     // MARK: - Records

@@ -1,5 +1,5 @@
 // Written by SDK/abi-hash from the text of the other headers; do not edit.
 #ifndef DROVER_ABI_HASH_H
 #define DROVER_ABI_HASH_H
-#define DROVER_ABI_HASH "072180371d2459e4"
+#define DROVER_ABI_HASH "d99b9ca688f713de"
 #endif

@@ -43,7 +43,21 @@ typedef struct drover_cluster_view {
     uint32_t dirty_count;       // DROVER_NONE: unknown, all rows may have changed
     uint32_t device_count;
     uint64_t devices;           // offset of drover_device_instance[device_count], sorted by node
+    uint64_t core_mhz;          // offset of int64_t[node_count]: DROVER_CPU_MHZ that a whole core takes besides; absent: 0
+    uint64_t workload;          // offset of drover_workload[workload_count]: what is asked for here, commonest first
+    uint32_t workload_count;    // at most 256
+    uint32_t device_group_count;  // numbers in use for `group` of a device instance
 } drover_cluster_view;
+
+// One shape of work and how common it is: what a node should still be good for. `shares` is as in drover_device_ask.
+typedef struct drover_workload {
+    uint32_t size;
+    uint32_t weight;            // live instances of this shape
+    int64_t ask[DROVER_DIMENSIONS_MAX];
+    uint64_t shares;            // offset of uint32_t[device_group_count]; absent: it asks for no device
+    uint32_t device_count;      // instances, each with that share
+    uint32_t reserved;
+} drover_workload;
 
 // One device instance of one node.
 typedef struct drover_device_instance {
@@ -64,6 +78,7 @@ typedef struct drover_device_instance {
 #define DROVER_ALGORITHM_SPREAD 1
 #define DROVER_WANT_SCORES (1U << 0)   // also write drover_score records, at most 64 best a placement
 #define DROVER_MAY_PREEMPT (1U << 1)   // `candidates` may be evicted
+#define DROVER_WANT_EVERY_SCORE (1U << 2)  // a drover_score for each node that fits, for the first ordinal of a group
 
 typedef struct drover_problem_batch {
     drover_block head;
@@ -140,12 +155,15 @@ typedef struct drover_limit {
     uint64_t current;           // offset of uint32_t[value_count]
 } drover_limit;
 
+// Devices of one kind for each instance, all of one device group. Asks of one group ask are met one after the other.
 typedef struct drover_device_ask {
     uint32_t size;
-    uint32_t count;             // instances, each with the share below
-    uint32_t share_milli;       // 1,000: a whole instance
+    uint32_t count;             // device instances, each with the share below
+    uint64_t shares;            // offset of uint32_t[device_group_count]: share wanted of an instance of that group, 1 to
+                                //   1,000 milli; 0: a group that does not satisfy the ask
+    uint64_t affinity;          // offset of int32_t[device_group_count]: -DROVER_SCORE_ONE to DROVER_SCORE_ONE
     uint32_t same_numa;         // 1: prefer instances on one NUMA node
-    uint64_t groups;            // offset of a bitmap over device group numbers that satisfy the ask
+    uint32_t reserved;
 } drover_device_ask;
 
 typedef struct drover_usage_delta {
@@ -162,7 +180,17 @@ typedef struct drover_candidate {
     uint32_t job;               // number of its job and group: evicting many of one costs more
     uint64_t allocation;        // the host's number, echoed in drover_preemption
     int64_t resources[DROVER_DIMENSIONS_MAX];
+    uint64_t devices;           // offset of drover_device_share[device_count]
+    uint32_t device_count;
+    uint32_t static_port_count;
+    uint64_t static_ports;      // offset of uint32_t[static_port_count]
 } drover_candidate;
+
+// Part of a device instance that an allocation holds.
+typedef struct drover_device_share {
+    uint32_t index;             // row of `devices`
+    uint32_t share_milli;
+} drover_device_share;
 
 // ---- The answer ---------------------------------------------------------------------------------------------------
 // Records begin with kind and size (a multiple of 8); `problem` and `group` are indexes. Every ordinal asked for gets a
