@@ -13,6 +13,7 @@ struct ProblemBuilder {
     let seed: UInt64
     /// The job's allocations that stay, for anti-affinity, spreads and limits.
     private let live: [AllocationRow]
+    private let stopped: Set<ID>
     private let freed: [NodeRow: FreedResources]
     private var limits: LimitColumns
 
@@ -27,19 +28,25 @@ struct ProblemBuilder {
         self.block = block
         self.seed = seed
         let stopped = Set(reconciliation.stops.lazy.filter { $0.desiredStatus != .run }.map(\.id))
+        self.stopped = stopped
         live = rows.filter { !$0.isTerminal && !stopped.contains($0.id) }
         var freed: [NodeRow: FreedResources] = [:]
         for row in rows where !row.isTerminal && stopped.contains(row.id) {
             freed[row.node, default: FreedResources()].amounts += snapshot.usage(of: row)
             freed[row.node, default: FreedResources()].ports += snapshot.ports(of: row)
+            if let hardware = snapshot.hardware(of: row) {
+                freed[row.node, default: FreedResources()].hardware.append(hardware)
+            }
         }
         self.freed = freed
         limits = LimitColumns(job: job, view: view, live: live)
     }
 
-    /// Builds the block; `feasibility` answers by the group's position.
+    /// Builds the block; `feasibility` answers by the group's position. With `mayPreempt`, allocations of lower priority are
+    /// offered for eviction.
     mutating func build(
-        _ requests: [GroupRequest], configuration: SchedulerConfiguration, feasibility: (Int) -> GroupFeasibility
+        _ requests: [GroupRequest], configuration: SchedulerConfiguration, mayPreempt: Bool = false,
+        feasibility: (Int) -> GroupFeasibility
     ) -> PlacementProblem {
         begin(requests.count, configuration)
         var groups: [ProblemGroup] = []
@@ -49,8 +56,18 @@ struct ProblemBuilder {
             groups.append(group)
         }
         block.setDeltas(deltas())
+        block.setDeviceDeltas(deviceDeltas())
+        let candidates = mayPreempt ? candidates(for: groups) : PreemptionCandidates()
+        block.setCandidates(candidates.raw(snapshot, view, in: block))
         block.finish()
-        return PlacementProblem(groups: groups, freed: freed, seed: seed)
+        return PlacementProblem(groups: groups, freed: freed, seed: seed, candidates: candidates)
+    }
+
+    private func candidates(for groups: [ProblemGroup]) -> PreemptionCandidates {
+        let nodes = groups.reduce(into: NodeBitmap(limit: view.nodeLimit)) { $0.formUnion($1.allowed) }
+        return PreemptionCandidates(on: nodes, priority: evaluation.priority, snapshot: snapshot) {
+            stopped.contains($0.id)
+        }
     }
 
     private func begin(_ count: Int, _ configuration: SchedulerConfiguration) {
@@ -88,6 +105,13 @@ struct ProblemBuilder {
         }
     }
 
+    /// Shares of devices that the plan's own stops give back.
+    private func deviceDeltas() -> [drover_device_share] {
+        freed.sorted { $0.key < $1.key }.flatMap { row, freed in
+            freed.hardware.flatMap { view.devices.shares(of: $0, on: row) }
+        }
+    }
+
     // MARK: - Groups
 
     private func problemGroup(_ request: GroupRequest, _ feasibility: GroupFeasibility) -> ProblemGroup {
@@ -101,6 +125,7 @@ struct ProblemBuilder {
         let collisions = removePortCollisions(ports, from: &allowed)
         return ProblemGroup(
             request: request, name: group.name, ask: GroupShape(group).resources, ports: ports,
+            devices: GroupDevices(group, view: view), definition: group, gang: job.gangNumber(request.group),
             feasibility: feasibility, allowed: allowed, portCollisions: collisions,
             desiredCount: max(1, group.count ?? 1))
     }
@@ -138,7 +163,12 @@ struct ProblemBuilder {
         }
         ask.feasible = block.append(problem.allowed.words)
         ask.desired_count = UInt32(problem.desiredCount)
+        ask.gang = problem.gang
         addPorts(problem.ports, to: &ask)
+        if !problem.devices.isEmpty {
+            ask.devices = block.append(problem.devices.raw(in: block))
+            ask.device_count = UInt32(problem.devices.asks.count)
+        }
         addSiblings(group, problem, to: &ask)
         addAffinity(group, to: &ask)
         addSpreads(group, problem, to: &ask)

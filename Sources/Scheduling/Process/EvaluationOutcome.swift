@@ -16,7 +16,7 @@ package struct EvaluationOutcome: Sendable {
     package internal(set) var failed: [String: AllocationMetric] = [:]
     /// How many, by group.
     package internal(set) var unplaced: [String: Int] = [:]
-    package let desired: [String: DesiredUpdates]
+    package internal(set) var desired: [String: DesiredUpdates]
 
     /// Times an evaluation's plan is made anew after a partial commit (Nomad: 5 for services, 2 for batch work).
     package static func attemptsMax(_ type: JobType) -> Int { type == .batch ? 2 : 5 }

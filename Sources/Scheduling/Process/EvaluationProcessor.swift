@@ -55,6 +55,30 @@ package final class EvaluationProcessor: @unchecked Sendable {
         return prepared
     }
 
+    /// Whether instances that found no place may be given another chance by ``offerCandidates(_:)``.
+    package func mayPreempt(_ prepared: PreparedEvaluation, _ outcome: EvaluationOutcome) -> Bool {
+        guard let problem = prepared.problem, problem.candidates.isEmpty, !outcome.failed.isEmpty else { return false }
+        return prepared.snapshot.schedulerConfiguration.preemptionConfig.allows(prepared.evaluation.type)
+    }
+
+    /// Builds the problem again, now with the allocations of lower priority that may be evicted; false when there are none.
+    ///
+    /// Candidates are only looked for when instances found no place without: that is rare, and collecting them is not.
+    package func offerCandidates(_ prepared: inout PreparedEvaluation) -> Bool {
+        guard let job = prepared.job, let problem = prepared.problem else { return false }
+        let snapshot = prepared.snapshot
+        let feasibility = FeasibilitySource(job: job, view: view)
+        var builder = ProblemBuilder(
+            job: job, evaluation: prepared.evaluation, reconciliation: prepared.reconciliation,
+            rows: snapshot.allocations(ofJob: job.id, namespace: job.namespace), snapshot: snapshot, view: view,
+            block: block, seed: problem.seed)
+        let offered = builder.build(
+            prepared.reconciliation.groups, configuration: snapshot.schedulerConfiguration, mayPreempt: true
+        ) { feasibility.group($0) }
+        prepared.problem = offered
+        return !offered.candidates.isEmpty
+    }
+
     /// Makes the plan from the scheduler's answer; `answer` is empty when ``PreparedEvaluation/problem`` is nil.
     ///
     /// `duration` is how long the scheduler took, for the allocations' metrics. Throws when the answer is malformed or
@@ -70,6 +94,9 @@ package final class EvaluationProcessor: @unchecked Sendable {
         var builder = PlanBuilder(prepared, view: view, job: job)
         try builder.add(reader, duration: duration, generator: &generator)
         var outcome = EvaluationOutcome(prepared, plan: builder.plan)
+        for (index, group) in problem.groups.enumerated() {
+            outcome.desired[group.name]?.preemptions = reader.groups[index].victims.values.reduce(0) { $0 + $1.count }
+        }
         for (index, group) in problem.groups.enumerated() where !builder.unplaced[index].isEmpty {
             outcome.failed[group.name] = builder.metrics[index]
             outcome.unplaced[group.name] = builder.unplaced[index].count

@@ -31,9 +31,12 @@ extension PlanJob: Served {
         reply.warnings = warnings
         reply.failedTGAllocs = outcome.failed
         reply.createdEvals = outcome.followUps
+        let preempted = outcome.plan.stops.filter { $0.desiredStatus == .evict }.compactMap { stop in
+            snapshot.allocationRow(stop.id).map { snapshot.allocation($0, withJob: false).json }
+        }
         reply.annotations = .object([
             ("DesiredTGUpdates", .object(outcome.desired.sorted { $0.key < $1.key }.map { ($0.key, $0.value.json) })),
-            ("PreemptedAllocs", .null),
+            ("PreemptedAllocs", preempted.isEmpty ? .null : .array(preempted)),
         ])
         if diff {
             reply.diff = JobDiff.json(old: present, new: job, updates: reply.annotations["DesiredTGUpdates"] ?? .null)

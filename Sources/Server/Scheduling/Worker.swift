@@ -89,7 +89,7 @@ extension ServerAgent {
         _ evaluation: Evaluation, on snapshot: Snapshot, job: Job? = nil, with processor: EvaluationProcessor
     ) throws -> EvaluationOutcome {
         var generator = seam.random.generator()
-        let prepared = processor.prepare(
+        var prepared = processor.prepare(
             evaluation, snapshot: snapshot, now: seam.time.now, job: job, generator: &generator)
         guard prepared.problem != nil else {
             return try processor.finish(
@@ -100,14 +100,11 @@ extension ServerAgent {
         for name in schedulerNames(for: evaluation.type, snapshot.schedulerConfiguration) {
             guard let scheduler = placers.scheduler(named: name) else { continue }
             do {
-                let begin = seam.time.uptime
-                let answer = try scheduler.place(
-                    view: Block(processor.viewBytes), batch: Block(processor.problemBytes),
-                    deadline: begin + ServerAgent.placementTimeout)
-                let duration = seam.time.uptime - begin
-                return try answer.withUnsafeBytes {
-                    try processor.finish(prepared, answer: $0, duration: duration, generator: &generator)
+                let outcome = try ask(scheduler, prepared, processor, &generator)
+                guard processor.mayPreempt(prepared, outcome), processor.offerCandidates(&prepared) else {
+                    return outcome
                 }
+                return try ask(scheduler, prepared, processor, &generator)
             } catch {
                 log.error(
                     "scheduler failed; asking the next one",
@@ -116,6 +113,21 @@ extension ServerAgent {
             }
         }
         throw failure
+    }
+
+    /// One call of a scheduler, and the plan that its answer makes.
+    private func ask(
+        _ scheduler: any Scheduler, _ prepared: PreparedEvaluation, _ processor: EvaluationProcessor,
+        _ generator: inout some RandomNumberGenerator
+    ) throws -> EvaluationOutcome {
+        let begin = seam.time.uptime
+        let answer = try scheduler.place(
+            view: Block(processor.viewBytes), batch: Block(processor.problemBytes),
+            deadline: begin + ServerAgent.placementTimeout)
+        let duration = seam.time.uptime - begin
+        return try answer.withUnsafeBytes {
+            try processor.finish(prepared, answer: $0, duration: duration, generator: &generator)
+        }
     }
 
     /// The schedulers to ask for a type of job, in order: the configured one, then the stock one.
