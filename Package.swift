@@ -159,7 +159,11 @@ let programs: [Target] = [
         exclude: ["README.md"],
         swiftSettings: swiftSettings),
     .executableTarget(
-        name: "drover-bench", dependencies: ["Basics", "Linux", "Model", "RPC", "Simulation", "TestSupport"],
+        name: "drover-bench",
+        dependencies: [
+            "Basics", "Linux", "Model", "PluginHost", "RPC", "Scheduling", "Simulation", "StateStore", "TestSupport",
+            logging,
+        ],
         path: "Tests/Benchmarks", swiftSettings: swiftSettings),
     .executableTarget(
         name: "drover-shim", dependencies: ["CSpawn"], path: "Sources/drover-shim", exclude: ["README.md"],

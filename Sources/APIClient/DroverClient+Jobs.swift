@@ -42,8 +42,11 @@ extension DroverClient {
     }
 
     /// What ``register(_:checkIndex:preserveCounts:evalPriority:)`` would do.
-    public func plan(_ job: Job, diff: Bool = true) async throws -> JobPlanResponse {
-        let body = JSON.object([("Job", job.json), ("Diff", .bool(diff))])
+    /// ``JobPlanResponse/placement`` tells of `nodes`, by ID, beginning of one, or name; without any of the best ones.
+    public func plan(_ job: Job, diff: Bool = true, nodes: [String] = []) async throws -> JobPlanResponse {
+        let body = JSON.object([
+            ("Job", job.json), ("Diff", .bool(diff)), ("Nodes", .array(nodes.map { .string($0) })),
+        ])
         return try await put(DroverClient.jobPath(job.id, "plan"), body: body).decode()
     }
 
@@ -69,6 +72,12 @@ extension DroverClient {
 
     public func evaluation(_ id: ID) async throws -> Evaluation {
         try await get("/v1/evaluation/\(id)").decode()
+    }
+
+    /// Why the evaluation's instances are where they are; `nodes` are those asked about, by ID, beginning of one, or name.
+    public func placement(of id: ID, nodes: [String] = []) async throws -> PlacementExplanation {
+        let query = nodes.isEmpty ? [] : [("node", nodes.joined(separator: ","))]
+        return try await get("/v1/evaluation/\(id)/placement", query: query).decode()
     }
 
     public func evaluationAllocations(_ id: ID) async throws -> [AllocationStub] {

@@ -31,10 +31,13 @@ public struct JobPlanResponse: Document {
     public var failedTGAllocs: [String: AllocationMetric] = [:]
     public var nextPeriodicLaunch = TimeText()
     public var warnings = ""
+    /// How instances would be placed and why.
+    public var placement = PlacementExplanation()
 
     public init() {}
 
     public mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+        try visitor.field("Placement", &placement)
         try visitor.field("JobModifyIndex", &jobModifyIndex)
         try visitor.field("CreatedEvals", &createdEvals)
         try visitor.field("Diff", &diff)

@@ -139,6 +139,21 @@ package final class ServerAgent: Sendable {
     }
 }
 
+extension ServerAgent {
+    /// As ``propose(_:)``, for entries that must reach the log in the order of the calls; `completion` runs on the applier
+    /// and must be quick.
+    func submit(_ entry: StateEntry, _ completion: @escaping @Sendable (Result<ApplyOutcome, any Error>) -> Void) {
+        consensus.submit(ReplicatedState.entryKind, entry.encoded) { result in
+            switch result {
+            case .success(let applied):
+                if let refusal = applied.output.refusal { return completion(.failure(CallError(refusal))) }
+                completion(.success(applied.output))
+            case .failure(let error): completion(.failure(CallError(.unavailable, "\(error)")))
+            }
+        }
+    }
+}
+
 extension CallError {
     init(_ refusal: ApplyRefusal) {
         switch refusal.kind {

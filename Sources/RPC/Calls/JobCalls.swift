@@ -86,12 +86,15 @@ package struct PlanJob: ServerCall {
 
     package var job = Job()
     package var diff = false
+    /// Nodes to be explained, by ID, beginning of an ID, or name. Drover's own.
+    package var nodes: [String] = []
 
     package init() {}
 
     package mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
         try visitor.field("Job", &job)
         try visitor.field("Diff", &diff)
+        try visitor.field("Nodes", &nodes)
     }
 }
 
@@ -106,10 +109,13 @@ package struct PlanJobReply: Document {
     package var nextPeriodicLaunch = TimeText()
     package var warnings = ""
     package var index: UInt64 = 0
+    /// How instances would be placed and why. Drover's own.
+    package var placement = PlacementExplanation()
 
     package init() {}
 
     package mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+        try visitor.field("Placement", &placement)
         try visitor.field("JobModifyIndex", &jobModifyIndex)
         try visitor.field("CreatedEvals", &createdEvals)
         try visitor.field("Diff", &diff)

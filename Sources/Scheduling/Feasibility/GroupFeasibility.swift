@@ -1,5 +1,5 @@
 import CDroverABI
-package import Model
+import Model
 import StateStore
 
 /// Which nodes meet everything a task group asks for but resources, and why the others do not.
@@ -25,8 +25,8 @@ package struct GroupFeasibility: Sendable {
     /// Some condition is not decided by the class alone.
     package let isEscaped: Bool
 
-    package init(job: Job, group: TaskGroup, view: ClusterView) {
-        var scan = FeasibilityScan(job: job, group: group, view: view)
+    init(job: Job, group: TaskGroup, view: ClusterView, neighbours: NeighbourLabels) {
+        var scan = FeasibilityScan(job: job, group: group, view: view, neighbours: neighbours)
         scan.run()
         feasible = scan.feasible
         suitable = scan.suitable
@@ -93,12 +93,14 @@ private struct FeasibilityScan {
     private let poolMatches: [Bool]
     private let nodeSets: [(nodes: NodeBitmap, label: Int)]
     private let needsNodeCheck: Bool
+    private let neighbours: NeighbourLabels
     /// For every device ask, whether each device group satisfies it.
     private let deviceMatches: [[Bool]]
 
-    init(job: Job, group: TaskGroup, view: ClusterView) {
+    init(job: Job, group: TaskGroup, view: ClusterView, neighbours: NeighbourLabels) {
         self.job = job
         self.view = view
+        self.neighbours = neighbours
         let conditions = GroupConditions(job: job, group: group)
         self.conditions = conditions
         feasible = NodeBitmap(limit: view.nodeLimit)
@@ -178,7 +180,7 @@ private struct FeasibilityScan {
     /// Conditions that are asked node by node.
     private func nodeFailure(_ row: NodeRow) -> Int? {
         guard let node = view.record(row)?.node else { return nil }
-        for entry in escaped where !entry.predicate.holds(on: node) { return entry.label }
+        for entry in escaped where !entry.predicate.holds(on: node, row, neighbours) { return entry.label }
         let base = conditions.predicates.count
         for index in conditions.devices.indices where !offersDevices(row, index) { return base + 2 }
         for mode in conditions.networkModes where !node.offersNetwork(mode) { return base + 3 }
@@ -230,7 +232,7 @@ private struct FeasibilityScan {
 
 extension Node {
     /// Whether the node has a network of that mode, such as `bridge` or `cni/mesh`.
-    fileprivate func offersNetwork(_ mode: String) -> Bool {
+    func offersNetwork(_ mode: String) -> Bool {
         nodeResources.networks.contains { $0.mode == mode } || nodeResources.nodeNetworks.contains { $0.mode == mode }
     }
 }

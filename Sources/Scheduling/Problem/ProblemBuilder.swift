@@ -3,6 +3,16 @@ import CDroverABI
 import Model
 import StateStore
 
+/// What a problem says beyond what is to be placed.
+struct ProblemOptions: OptionSet {
+    let rawValue: Int
+
+    /// Allocations of lower priority are offered for eviction.
+    static let mayPreempt = ProblemOptions(rawValue: 1)
+    /// The score of every node is wanted.
+    static let wantsEveryScore = ProblemOptions(rawValue: 2)
+}
+
 /// Turns the reconciler's decisions into a `drover_problem_batch`.
 struct ProblemBuilder {
     let job: Job
@@ -16,10 +26,11 @@ struct ProblemBuilder {
     private let stopped: Set<ID>
     private let freed: [NodeRow: FreedResources]
     private var limits: LimitColumns
+    private let neighbours: NeighbourLabels
 
     init(
         job: Job, evaluation: Evaluation, reconciliation: Reconciliation, rows: [AllocationRow], snapshot: Snapshot,
-        view: ClusterView, block: ProblemBlock, seed: UInt64
+        view: ClusterView, block: ProblemBlock, seed: UInt64, neighbours: NeighbourLabels
     ) {
         self.job = job
         self.evaluation = evaluation
@@ -27,6 +38,7 @@ struct ProblemBuilder {
         self.view = view
         self.block = block
         self.seed = seed
+        self.neighbours = neighbours
         let stopped = Set(reconciliation.stops.lazy.filter { $0.desiredStatus != .run }.map(\.id))
         self.stopped = stopped
         live = rows.filter { !$0.isTerminal && !stopped.contains($0.id) }
@@ -42,13 +54,11 @@ struct ProblemBuilder {
         limits = LimitColumns(job: job, view: view, live: live)
     }
 
-    /// Builds the block; `feasibility` answers by the group's position. With `mayPreempt`, allocations of lower priority are
-    /// offered for eviction.
+    /// Builds the block; `feasibility` answers by the group's position.
     mutating func build(
-        _ requests: [GroupRequest], configuration: SchedulerConfiguration, mayPreempt: Bool = false,
-        feasibility: (Int) -> GroupFeasibility
+        _ requests: [GroupRequest], options: ProblemOptions, feasibility: (Int) -> GroupFeasibility
     ) -> PlacementProblem {
-        begin(requests.count, configuration)
+        begin(requests.count, options)
         var groups: [ProblemGroup] = []
         for (index, request) in requests.enumerated() {
             let group = problemGroup(request, feasibility(request.group))
@@ -57,7 +67,7 @@ struct ProblemBuilder {
         }
         block.setDeltas(deltas())
         block.setDeviceDeltas(deviceDeltas())
-        let candidates = mayPreempt ? candidates(for: groups) : PreemptionCandidates()
+        let candidates = options.contains(.mayPreempt) ? candidates(for: groups) : PreemptionCandidates()
         block.setCandidates(candidates.raw(snapshot, view, in: block))
         block.finish()
         return PlacementProblem(groups: groups, freed: freed, seed: seed, candidates: candidates)
@@ -70,12 +80,13 @@ struct ProblemBuilder {
         }
     }
 
-    private func begin(_ count: Int, _ configuration: SchedulerConfiguration) {
-        let spreads = configuration.schedulerAlgorithm == "spread"
+    private func begin(_ count: Int, _ options: ProblemOptions) {
+        let spreads = snapshot.schedulerConfiguration.schedulerAlgorithm == "spread"
         block.begin(groupCount: count) { problem in
             problem.kind = Self.kind(job.type)
             problem.algorithm = UInt32(spreads ? DROVER_ALGORITHM_SPREAD : DROVER_ALGORITHM_BINPACK)
             problem.flags = UInt32(DROVER_WANT_SCORES)
+            if options.contains(.wantsEveryScore) { problem.flags |= UInt32(DROVER_WANT_EVERY_SCORE) }
             problem.seed = seed
             problem.priority = UInt32(clamping: max(1, evaluation.priority))
         }
@@ -197,7 +208,7 @@ struct ProblemBuilder {
     private func addAffinity(_ group: TaskGroup, to ask: inout drover_group_ask) {
         let affinities = job.affinities + group.affinities + group.tasks.flatMap(\.affinities)
         guard !affinities.isEmpty else { return }
-        ask.affinity = block.append(AffinityColumn.scores(affinities, view: view))
+        ask.affinity = block.append(AffinityColumn.scores(affinities, view: view, neighbours: neighbours))
     }
 
     private func addSpreads(_ group: TaskGroup, _ problem: ProblemGroup, to ask: inout drover_group_ask) {

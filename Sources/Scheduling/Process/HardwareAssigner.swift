@@ -11,7 +11,7 @@ struct HardwareAssigner {
     /// What is held on the nodes looked at, this plan's placements and stops counted.
     private var loads: [NodeRow: HardwareLoad] = [:]
 
-    /// - Parameter freed: what the plan's stops give back, by node.
+    /// `freed` is what the plan's stops give back, by node.
     init(snapshot: Snapshot, view: ClusterView, freed: [NodeRow: FreedResources]) {
         self.snapshot = snapshot
         self.view = view

@@ -1,6 +1,7 @@
 internal import Basics
 internal import Model
 internal import RPC
+internal import Scheduling
 internal import StateStore
 
 extension ServerAgent {
@@ -15,7 +16,7 @@ extension ServerAgent {
         if job.priority == 0 { job.priority = settings.defaultPriority }
         job = job.canonicalized()
         var problems = job.validate()
-        problems += job.unsupportedFeatures() + job.refusedFeatures
+        problems += job.unsupportedFeatures() + job.refusedFeatures + ConstraintFaults.of(job)
         if job.namespace != context.namespace, context.namespace != "default" {
             problems.append("the job's namespace \"\(job.namespace)\" is not the request's, \"\(context.namespace)\"")
         }
@@ -33,7 +34,8 @@ extension ServerAgent {
                 "no scheduler places jobs of type \"\(job.type)\"; \"drover plugin status\" lists the loaded ones")
         }
         guard problems.isEmpty else { throw CallError(.invalid, CallError.list(problems)) }
-        return (job, CallError.warnings(job.ignoredFeatures + unknownDrivers(of: job, snapshot)))
+        let warnings = job.ignoredFeatures + ImpossibleAsks.contradictions(job) + unknownDrivers(of: job, snapshot)
+        return (job, CallError.warnings(warnings))
     }
 
     /// A warning for each driver that no ready node has.

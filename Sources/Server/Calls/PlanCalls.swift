@@ -22,10 +22,16 @@ extension PlanJob: Served {
         evaluation.triggeredBy = .jobRegister
         evaluation.status = .pending
         let planned = (evaluation, job)
-        let outcome = try await server.seam.blocking.run {
-            try server.decide(planned.0, on: snapshot, job: planned.1, with: EvaluationProcessor())
+        let nodes = try nodes.map { try snapshot.nodeRow(named: $0) }
+        let (outcome, placement) = try await server.seam.blocking.run {
+            let processor = EvaluationProcessor()
+            let outcome = try server.decide(planned.0, on: snapshot, job: planned.1, with: processor)
+            let placement = try server.explain(
+                planned.0, on: snapshot, nodes: nodes, job: planned.1, outcome: outcome, with: processor)
+            return (outcome, placement)
         }
         var reply = PlanJobReply()
+        reply.placement = placement
         reply.index = snapshot.index
         reply.jobModifyIndex = present?.jobModifyIndex ?? 0
         reply.warnings = warnings

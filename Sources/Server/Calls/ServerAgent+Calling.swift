@@ -49,6 +49,7 @@ extension ServerAgent: CallHandler {
         .registerJob: RegisterJob.self,
         .deregisterJob: DeregisterJob.self,
         .planJob: PlanJob.self,
+        .explainPlacement: ExplainPlacement.self,
         .evaluateJob: EvaluateJob.self,
         .stopAllocation: StopAllocation.self,
         .setSchedulerConfiguration: SetSchedulerConfiguration.self,

@@ -78,7 +78,7 @@ struct Worker: Sendable {
 
 extension ServerAgent {
     /// Longest time a scheduler gets for one evaluation.
-    private static let placementTimeout = Duration.seconds(30)
+    static let placementTimeout = Duration.seconds(30)
 
     /// Reconciles an evaluation and has its placements chosen; blocks the calling thread.
     ///
@@ -141,7 +141,7 @@ extension ServerAgent {
 }
 
 extension Block {
-    fileprivate init(_ bytes: UnsafeRawBufferPointer) {
+    init(_ bytes: UnsafeRawBufferPointer) {
         self.init(base: bytes.baseAddress ?? UnsafeRawPointer(bitPattern: 8).unsafelyUnwrapped, length: bytes.count)
     }
 }
