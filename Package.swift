@@ -223,11 +223,16 @@ let testTargets: [Target] = [
         ]),
     tests("PluginHost", ["Basics", "Linux", "PluginHost", "PluginHostTestSupport", abi], exclude: ["Plugins"]),
     tests("Conformance", ["Basics", "Linux", "PluginHost", "PluginHostTestSupport", abi]),
-    tests("Server", ["Basics", "Broker", "Model", "Server", "SimulatedSeam", "StateStore"]),
+    tests(
+        "Server",
+        [
+            "Basics", "Broker", "Model", "PluginHost", "RPC", "Raft", "Scheduling", "Server", "Simulation",
+            "SimulatedSeam", "StateStore", abi, logging,
+        ]),
     tests(
         "Simulation",
         ["Basics", "Model", "PluginHost", "Server", "Simulation", "SimulatedSeam", "StateStore", abi]),
-    tests("Integration", ["Basics", "TestSupport", "drover", "drover-shim"]),
+    tests("Integration", ["Basics", "PluginHostTestSupport", "TestSupport", "drover", "drover-shim"]),
 ]
 
 let package = Package(

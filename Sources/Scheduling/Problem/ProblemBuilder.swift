@@ -54,7 +54,7 @@ struct ProblemBuilder {
     }
 
     private func begin(_ count: Int, _ configuration: SchedulerConfiguration) {
-        let spreads = configuration.schedulerAlgorithm == "spread"
+        let spreads = configuration.choice(type: job.type, nodePool: job.nodePool).algorithm == "spread"
         block.begin(groupCount: count) { problem in
             problem.kind = Self.kind(job.type)
             problem.algorithm = UInt32(spreads ? DROVER_ALGORITHM_SPREAD : DROVER_ALGORITHM_BINPACK)

@@ -23,7 +23,7 @@ extension PlanJob: Served {
         evaluation.status = .pending
         let planned = (evaluation, job)
         let outcome = try await server.seam.blocking.run {
-            try server.decide(planned.0, on: snapshot, job: planned.1, with: EvaluationProcessor())
+            try server.decide(planned.0, on: snapshot, job: planned.1, with: EvaluationProcessor()).outcome
         }
         var reply = PlanJobReply()
         reply.index = snapshot.index
