@@ -146,7 +146,9 @@ let modules: [Target] = [
     module("SimulatedSeam", path: "Sources/Simulation/Seam", ["Basics"], exclude: []),
     module(
         "Simulation", path: "Sources/Simulation/World",
-        ["Basics", "Model", "PluginHost", "RPC", "Raft", "Server", "SimulatedSeam", "StateStore", logging], exclude: []),
+        [
+            "Basics", "Model", "PluginHost", "RPC", "Raft", "Server", "SimulatedSeam", "StateStore", abi, logging,
+        ], exclude: []),
     cModule("CSpawn"),
     cModule("CKernels", [abi], flags: ["-ffp-contract=off", "-O2"]),
 ]

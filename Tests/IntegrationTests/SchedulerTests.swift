@@ -44,7 +44,7 @@ import Testing
         }
     }
 
-    @Test func aShadowIsComparedAndHarmless() throws {
+    @Test func aSchedulerIsTriedInTheShadowAndThenChosen() throws {
         try agent(fault: nil) { agent in
             let set = try agent.drover("operator", "scheduler", "set-config", "-shadow-plugin", "wayward")
             #expect(set.code == 0, "\(set.output)")
@@ -55,6 +55,16 @@ import Testing
             }
             let shown = try agent.drover("operator", "scheduler", "status")
             #expect(shown.output.contains("Same Node            = 1 of 1 (100 %)"), "\(shown.output)")
+
+            let choose = try agent.drover(
+                "operator", "scheduler", "set-config", "-shadow-plugin", "none", "-scheduler-algorithm", "wayward")
+            #expect(choose.code == 0, "\(choose.output)")
+            let reply = try agent.register(immediate(Jobs.shell("api", "exec sleep 300")))
+            #expect(reply["Placement"]?["Status"] == .string("complete"))
+            #expect(reply["Placement"]?["StatusDescription"] == .string(""), "\(reply.text)")
+            let records = try agent.http.getJSON("/v1/operator/scheduler/status")["Schedulers"]?.array ?? []
+            #expect(records.first { $0["Name"] == .string("wayward") }?["Answers"] == .integer(1))
+            try agent.wait("api", "running")
         }
     }
 
@@ -62,8 +72,6 @@ import Testing
         let agent = try AgentProcess()
         try agent.start()
         try agent.waitUntilReady()
-        let set = try agent.drover("operator", "scheduler", "set-config", "-scheduler-algorithm", "scored")
-        #expect(set.code == 0, "\(set.output)")
         try agent.folder.write("web.json", Jobs.shell("web", "exec sleep 300").text)
         let run = try agent.drover("job", "run", "-immediate", "-json", agent.folder.path + "/web.json")
         #expect(run.code == 0 && run.output.contains("web.group[0]"), "\(run.output)")

@@ -60,7 +60,7 @@ import Testing
     @Test(arguments: [2, 3, 4] as [UInt64]) func aFaultySchedulerBreaksNothing(seed: UInt64) throws {
         let report = try TestProgram.play(seed) { $0.replaceSchedulers = { FaultySchedulers(stock: $0) } }
         #expect(report.violations.isEmpty, "\(report.text())")
-        #expect(report.lines.contains { $0.contains(" scheduler scored ") }, "the seed selects it")
+        #expect(report.lines.contains { $0.contains(" scheduler rival ") }, "the seed selects it")
         #expect(report.placed > 0)
     }
 }

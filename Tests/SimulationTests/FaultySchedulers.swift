@@ -2,19 +2,19 @@ import Basics
 import PluginHost
 import Synchronization
 
-/// The stock schedulers, of which `scored` fails in another way each time, with an honest answer in between.
+/// The schedulers of a simulation, of which `rival` fails in another way each time, with an honest answer in between.
 struct FaultySchedulers: SchedulerRegistry {
     private let stock: any SchedulerRegistry
     private let faulty: FaultyScheduler?
 
     init(stock: any SchedulerRegistry) {
         self.stock = stock
-        faulty = stock.scheduler(named: "scored").map(FaultyScheduler.init)
+        faulty = stock.scheduler(named: "rival").map(FaultyScheduler.init)
     }
 
     var schedulerNames: [String] { stock.schedulerNames }
 
-    func scheduler(named name: String) -> (any Scheduler)? { name == "scored" ? faulty : stock.scheduler(named: name) }
+    func scheduler(named name: String) -> (any Scheduler)? { name == "rival" ? faulty : stock.scheduler(named: name) }
 }
 
 /// A scheduler that is late, crashes, answers nonsense or puts things where they must not be.

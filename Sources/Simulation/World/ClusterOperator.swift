@@ -122,11 +122,11 @@ struct ClusterOperator {
             later(5...20, .succeed)
         case .changeScheduler:
             var call = SetSchedulerConfiguration()
-            call.configuration.schedulerAlgorithm = ["binpack", "spread", "scored"][below(3)]
-            if below(2) == 0 { call.configuration.shadow.plugin = "scored" }
+            call.configuration.schedulerAlgorithm = ["binpack", "spread", RivalSchedulers.name][below(3)]
+            if below(2) == 0 { call.configuration.shadow.plugin = RivalSchedulers.name }
             var rule = SchedulerRule()
             rule.jobType = ["", "service", "batch"][below(3)]
-            rule.plugin = ["", "scored"][below(2)]
+            rule.plugin = ["", RivalSchedulers.name][below(2)]
             rule.algorithm = ["", "spread"][below(2)]
             if below(2) == 0 { call.configuration.schedulers = [rule] }
             try await make(call)
