@@ -146,7 +146,9 @@ let modules: [Target] = [
     module("SimulatedSeam", path: "Sources/Simulation/Seam", ["Basics"], exclude: []),
     module(
         "Simulation", path: "Sources/Simulation/World",
-        ["Basics", "Model", "PluginHost", "RPC", "Raft", "Server", "SimulatedSeam", "StateStore", logging], exclude: []),
+        [
+            "Basics", "Model", "PluginHost", "RPC", "Raft", "Server", "SimulatedSeam", "StateStore", abi, logging,
+        ], exclude: []),
     cModule("CSpawn"),
     cModule("CKernels", [abi], flags: ["-ffp-contract=off", "-O2"]),
 ]
@@ -227,11 +229,16 @@ let testTargets: [Target] = [
         ]),
     tests("PluginHost", ["Basics", "Linux", "PluginHost", "PluginHostTestSupport", abi], exclude: ["Plugins"]),
     tests("Conformance", ["Basics", "Linux", "PluginHost", "PluginHostTestSupport", abi]),
-    tests("Server", ["Basics", "Broker", "Model", "Server", "SimulatedSeam", "StateStore"]),
+    tests(
+        "Server",
+        [
+            "Basics", "Broker", "Model", "PluginHost", "RPC", "Raft", "Scheduling", "Server", "Simulation",
+            "SimulatedSeam", "StateStore", abi, logging,
+        ]),
     tests(
         "Simulation",
         ["Basics", "Model", "PluginHost", "Server", "Simulation", "SimulatedSeam", "StateStore", abi]),
-    tests("Integration", ["Basics", "TestSupport", "drover", "drover-shim"]),
+    tests("Integration", ["Basics", "PluginHostTestSupport", "TestSupport", "drover", "drover-shim"]),
 ]
 
 let package = Package(

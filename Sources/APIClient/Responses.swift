@@ -8,6 +8,8 @@ public struct JobRegisterResponse: Document {
     public var evalCreateIndex: UInt64 = 0
     public var jobModifyIndex: UInt64 = 0
     public var warnings = ""
+    /// Where it was placed, if that was asked for.
+    public var placement: PlacementReport?
 
     public init() {}
 
@@ -16,6 +18,7 @@ public struct JobRegisterResponse: Document {
         try visitor.field("EvalCreateIndex", &evalCreateIndex)
         try visitor.field("JobModifyIndex", &jobModifyIndex)
         try visitor.field("Warnings", &warnings)
+        try visitor.field("Placement", &placement)
     }
 }
 

@@ -81,7 +81,8 @@ struct ProblemBuilder {
     }
 
     private func begin(_ count: Int, _ options: ProblemOptions) {
-        let spreads = snapshot.schedulerConfiguration.schedulerAlgorithm == "spread"
+        let choice = snapshot.schedulerConfiguration.choice(type: job.type, nodePool: job.nodePool)
+        let spreads = choice.algorithm == "spread"
         block.begin(groupCount: count) { problem in
             problem.kind = Self.kind(job.type)
             problem.algorithm = UInt32(spreads ? DROVER_ALGORITHM_SPREAD : DROVER_ALGORITHM_BINPACK)

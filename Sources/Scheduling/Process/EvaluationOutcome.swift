@@ -70,6 +70,12 @@ package struct EvaluationOutcome: Sendable {
         evaluation.blockedEval = newID
     }
 
+    /// Tells with the evaluation how it was placed, where that is not as configured.
+    package mutating func note(_ text: String) {
+        let description = evaluation.statusDescription
+        evaluation.statusDescription = description.isEmpty ? text : "\(description); \(text)"
+    }
+
     /// What to store and whether to go on, now that the leader has answered.
     ///
     /// `result` is nil when the plan was empty and was not submitted; `attempt` is how often the evaluation has been

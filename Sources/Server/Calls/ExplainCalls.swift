@@ -32,17 +32,18 @@ extension ServerAgent {
         guard let inquiry = processor.inquire(evaluation, snapshot: snapshot, job: job, generator: &generator) else {
             throw CallError(.notFound, "job \"\(evaluation.jobID)\" of the evaluation is gone")
         }
-        for name in schedulerNames(for: inquiry.job.type, snapshot.schedulerConfiguration) {
-            guard let answer = try? place(with: name, processor) else { continue }
+        let configuration = snapshot.schedulerConfiguration
+        for name in schedulerNames(for: inquiry.job.type, nodePool: inquiry.job.nodePool, configuration) {
+            let deadline = seam.time.uptime + configuration.schedulerDeadline
+            guard let answer = try? place(with: name, processor, deadline) else { continue }
             return answer.withUnsafeBytes { processor.explain(inquiry, nodes: nodes, answer: $0, outcome: outcome) }
         }
         throw CallError(.unavailable, "no scheduler for jobs of type \"\(inquiry.job.type)\" answers")
     }
 
-    private func place(with name: String, _ processor: EvaluationProcessor) throws -> [UInt8]? {
+    private func place(with name: String, _ processor: EvaluationProcessor, _ deadline: Uptime) throws -> [UInt8]? {
         try placers.scheduler(named: name)?.place(
-            view: Block(processor.viewBytes), batch: Block(processor.problemBytes),
-            deadline: seam.time.uptime + ServerAgent.placementTimeout)
+            view: Block(processor.viewBytes), batch: Block(processor.problemBytes), deadline: deadline)
     }
 }
 

@@ -1,5 +1,6 @@
 internal import Basics
 internal import Model
+internal import PluginHost
 internal import RPC
 internal import Scheduling
 internal import StateStore
@@ -29,7 +30,8 @@ extension ServerAgent {
         if count > settings.jobCountMax {
             problems.append("job total count (\(count)) exceeds the server's limit (\(settings.jobCountMax))")
         }
-        if schedulerNames(for: job.type, snapshot.schedulerConfiguration).isEmpty {
+        let names = schedulerNames(for: job.type, nodePool: job.nodePool, snapshot.schedulerConfiguration)
+        if !names.contains(where: { placers.scheduler(named: $0) != nil }) {
             problems.append(
                 "no scheduler places jobs of type \"\(job.type)\"; \"drover plugin status\" lists the loaded ones")
         }

@@ -25,7 +25,7 @@ extension PlanJob: Served {
         let nodes = try nodes.map { try snapshot.nodeRow(named: $0) }
         let (outcome, placement) = try await server.seam.blocking.run {
             let processor = EvaluationProcessor()
-            let outcome = try server.decide(planned.0, on: snapshot, job: planned.1, with: processor)
+            let outcome = try server.decide(planned.0, on: snapshot, job: planned.1, with: processor).outcome
             let placement = try server.explain(
                 planned.0, on: snapshot, nodes: nodes, job: planned.1, outcome: outcome, with: processor)
             return (outcome, placement)
