@@ -128,7 +128,7 @@ package struct BatchPlacer {
             group: group, columns: columns, workspace: workspace, strategy: strategy, limits: limits)
         defer { placer.release() }
         let shortfall = try placer.place(into: &answer)
-        for limit in placer.limits { sharedLimits[limit.id] = limit }
+        for limit in placer.admission.limits { sharedLimits[limit.id] = limit }
         return shortfall
     }
 
