@@ -57,8 +57,8 @@ package struct BatchPlacer {
         try answer.write(to: sink)
     }
 
-    /// Solves one problem. When a gang cannot be placed as a whole, everything is done again without it: what the others
-    /// made of its room, and of the evictions for it, must not stay.
+    /// Solves one problem. When a gang cannot be placed as a whole, everything is done again without it: what the
+    /// others made of its room, and of the evictions for it, must not stay.
     private mutating func solve<Strategy: Scoring>(
         _ problem: UnsafePointer<drover_problem>, _ number: Int, _ strategy: Strategy, into answer: inout Answer
     ) throws(SchedulerFault) {

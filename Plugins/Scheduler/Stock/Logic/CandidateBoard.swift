@@ -3,16 +3,16 @@
 /// A *bucket* is a heap of nodes that are alike in all spread values and in how many parts their score is the mean of.
 /// Within it the order never changes but for the node just placed on. A *lane* is a heap of the best nodes of buckets
 /// whose spread terms are equal and stay so: equal outer values, inner values alike. To place an instance is to look at
-/// the top of every lane; afterwards only buckets with the same inner value change their lane. A spread over 1,000 racks
-/// thus has a lane or two, as racks differ by their count alone.
+/// the top of every lane; afterwards only buckets with the same inner value change their lane. A spread over 1,000
+/// racks thus has a lane or two, as racks differ by their count alone.
 ///
 /// Entries are not searched for when they become outdated, but dropped when they come to the top.
 struct CandidateBoard {
     private let workspace: Workspace
     private var buckets: [RankedHeap<Candidate>] = []
     private var combinations: [Combination] = []
-    /// Combinations by their inner value.
-    private var members: [[Int]]
+    /// The last combination of each inner value, which leads to the others.
+    private var members: [Int?]
     private var lanes: [LaneSet] = []
     /// Lane sets in use by their key, and those that wait to be used again.
     private var laneNumbers: [LaneKey: Int] = [:]
@@ -26,6 +26,8 @@ struct CandidateBoard {
     private struct Combination {
         let outer: Int
         var lanes: Int
+        /// The next combination with the same inner value.
+        let next: Int?
     }
 
     private struct LaneKey: Hashable {
@@ -42,7 +44,7 @@ struct CandidateBoard {
 
     init(nodeCount: Int, terms: SpreadTerms, workspace: Workspace) {
         self.workspace = workspace
-        members = [[Int]](repeating: [], count: terms.innerValueCount + 1)
+        members = [Int?](repeating: nil, count: terms.innerValueCount + 1)
         if terms.isEmpty {
             workspace.combinations.update(repeating: 0, count: nodeCount)
             _ = addCombination(outer: 0, value: 0, terms)
@@ -89,7 +91,9 @@ struct CandidateBoard {
     mutating func update(after row: Int, _ terms: SpreadTerms) {
         guard !terms.isEmpty else { return }
         let value = terms.innerValue(of: row)
-        for number in members[value] {
+        var member = members[value]
+        while let number = member {
+            member = combinations[number].next
             let key = LaneKey(outer: combinations[number].outer, likeness: terms.likeness(ofInner: value))
             let old = combinations[number].lanes
             guard lanes[old].key != key else { return }
@@ -188,10 +192,14 @@ struct CandidateBoard {
                 continue
             }
             let outerKey = terms.outerKey(of: row)
+            let key = outerKey &* (terms.innerValueCount + 1) &+ value
+            if let known = numbers[key] {
+                workspace.combinations[row] = UInt32(known)
+                continue
+            }
             let outer = outers[outerKey] ?? outers.count
             outers[outerKey] = outer
-            let key = outer &* (terms.innerValueCount + 1) &+ value
-            let number = numbers[key] ?? addCombination(outer: outer, value: value, terms)
+            let number = addCombination(outer: outer, value: value, terms)
             numbers[key] = number
             workspace.combinations[row] = UInt32(number)
         }
@@ -200,8 +208,8 @@ struct CandidateBoard {
     private mutating func addCombination(outer: Int, value: Int, _ terms: SpreadTerms) -> Int {
         let lanes = laneSet(LaneKey(outer: outer, likeness: terms.likeness(ofInner: value)))
         self.lanes[lanes].population += 1
-        combinations.append(Combination(outer: outer, lanes: lanes))
-        members[value].append(combinations.count - 1)
+        combinations.append(Combination(outer: outer, lanes: lanes, next: members[value]))
+        members[value] = combinations.count - 1
         return combinations.count - 1
     }
 

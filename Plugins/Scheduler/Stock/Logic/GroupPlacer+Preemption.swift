@@ -1,5 +1,4 @@
 import CDroverABI
-import CKernels
 
 /// Evicting less important work where no node has room.
 extension GroupPlacer {

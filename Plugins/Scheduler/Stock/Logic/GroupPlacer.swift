@@ -6,15 +6,15 @@ import CKernels
 /// Every node is scored once and put on a ``CandidateBoard``; an instance costs a look at the board's lanes and a heap
 /// update or two: O(N + k (lanes + log N)).
 ///
-/// Scores are compared as integers: the sum of a node's parts in 1/65,536, plus its spread term, times 60, divided by the
-/// number of parts (1 to 6, so the division is exact). Equal scores go by a hash of seed and node key.
+/// Scores are compared as integers: the sum of a node's parts in 1/65,536, plus its spread term, times 60, divided by
+/// the number of parts (1 to 6, so the division is exact). Equal scores go by a hash of seed and node key.
 struct GroupPlacer<Strategy: Scoring> {
     private(set) var state: GroupState
-    private(set) var strategy: Strategy
+    var strategy: Strategy
     let workspace: Workspace
-    private let deviceAsks: [DeviceAsk]
+    let deviceAsks: [DeviceAsk]
     /// Whether device affinity is a part of the score.
-    private let hasDeviceAffinity: Bool
+    let hasDeviceAffinity: Bool
     /// Nodes by what room there costs; nil when nothing may be evicted.
     var preemption: PreemptionQueue?
     private(set) var admission: Admission
@@ -77,98 +77,6 @@ struct GroupPlacer<Strategy: Scoring> {
                 group: state.group, deviceAsks: deviceAsks, workspace: workspace, keys: state.columns.keys))
     }
 
-    /// Takes out nodes at a limit, without ports or devices, or where a static port is taken.
-    private func mask() {
-        let group = state.group
-        let base = workspace.base
-        if admission.isNeeded {
-            for row in 0..<state.columns.count where base[row] != unfitScore && !admission.allows(row) {
-                base[row] = unfitScore
-            }
-        }
-        if group.staticPortCount > 0 { maskPorts() }
-        guard !deviceAsks.isEmpty else { return }
-        for row in 0..<state.columns.count where base[row] != unfitScore {
-            base[row] = withDevices(row, base: base[row])
-        }
-    }
-
-    /// Static ports that this batch's own instances, or victims not yet evicted, hold.
-    private func maskPorts() {
-        let group = state.group
-        for taken in workspace.portsTaken where group.needs(port: taken.port) {
-            for row in 0..<state.columns.count where taken.nodes[row >> 6] >> UInt64(row & 63) & 1 != 0 {
-                workspace.base[row] = unfitScore
-            }
-        }
-        let victims = workspace.victims
-        for number in 0..<victims.count where victims.holdsPort(of: group, number) && !victims.isEvicted(number) {
-            let row = Int(victims[number].pointee.node)
-            if row < state.columns.count { workspace.base[row] = unfitScore }
-        }
-    }
-
-    /// `base` if the node has the devices for one more instance; notes what device affinity adds.
-    private func withDevices(_ row: Int, base: Int32) -> Int32 {
-        guard workspace.hasDevices(deviceAsks, on: row) else { return unfitScore }
-        workspace.deviceScores[row] = workspace.devices.affinity
-        return base
-    }
-
-    // MARK: - Scores
-
-    /// Parts of a node's score but spread: their sum in 1/65,536, and how many count.
-    @inline(__always)
-    func parts(_ row: Int, base: Int32) -> (sum: Int32, count: Int) {
-        guard !strategy.isWholeScore else { return (base, 1) }
-        var sum = Int64(base)
-        var count = 1
-        let anti = antiAffinity(row)
-        if anti != 0 {
-            sum += anti
-            count += 1
-        }
-        if let penalty = state.group.penalty, drover_bit(penalty, UInt32(row)) != 0 {
-            sum -= Int64(CK_SCORE_ONE)
-            count += 1
-        }
-        if let affinity = state.group.affinity?[row], affinity != 0 {
-            sum += Int64(affinity)
-            count += 1
-        }
-        if hasDeviceAffinity {
-            sum += Int64(workspace.deviceScores[row])
-            count += 1
-        }
-        return (Int32(truncatingIfNeeded: sum), count)
-    }
-
-    /// The more instances of the job and group are on the node, relative to the count wanted, the worse.
-    @inline(__always)
-    func antiAffinity(_ row: Int) -> Int64 {
-        let collisions = Int64(workspace.sameJob[row])
-        guard collisions > 0 else { return 0 }
-        return max(-64 * Int64(CK_SCORE_ONE), -Int64(CK_SCORE_ONE) * (collisions + 1) / state.group.desiredCount)
-    }
-
-    static func rounded(_ scaled: Int64) -> Int32 {
-        Int32(truncatingIfNeeded: (scaled >= 0 ? scaled + 30 : scaled - 30) / 60)
-    }
-
-    func term(_ row: Int) -> Int32 { strategy.isWholeScore ? 0 : state.spread(row) }
-
-    /// The score of a placement on `row`.
-    func finalScore(_ row: Int, base: Int32) -> Int32 {
-        let (candidate, count) = entry(row, base: base)
-        return Self.rounded(candidate.scaled(parts: count, term: term(row)))
-    }
-
-    /// The base score of `row` as it is now, ``unfitScore`` without devices for one more.
-    mutating func score(_ row: Int) throws(SchedulerFault) -> Int32 {
-        let base = try strategy.scoreOne(state, row)
-        return base == unfitScore || deviceAsks.isEmpty ? base : withDevices(row, base: base)
-    }
-
     // MARK: - Counted instances
 
     private mutating func placeCount(into answer: inout Answer) throws(SchedulerFault) -> Int {
@@ -206,15 +114,6 @@ struct GroupPlacer<Strategy: Scoring> {
         }
         board.arrange()
         self.board = board
-    }
-
-    /// A node as it goes on the board, and the number of its parts.
-    @inline(__always)
-    func entry(_ row: Int, base: Int32) -> (candidate: Candidate, parts: Int) {
-        let (sum, count) = parts(row, base: base)
-        let candidate = Candidate(
-            sum: sum, tie: state.group.tie(state.columns.keys[row]), row: UInt32(row), stamp: workspace.stamps[row])
-        return (candidate, count)
     }
 
     /// The best node that still holds an instance; nil when there is none.
