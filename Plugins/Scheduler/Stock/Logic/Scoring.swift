@@ -47,9 +47,8 @@ package struct GroupState {
     package let sameJob: UnsafePointer<UInt32>
     private let usedBase: UnsafePointer<Int64>
     private let usedStride: Int
-    /// What one more instance is worth for spreading, by combination of spread values.
-    package internal(set) var spreadTerms: [Int32] = [0]
-    private let combinations: UnsafePointer<UInt32>
+    /// What one more instance is worth for spreading.
+    var spreads: SpreadTerms
 
     init(group: GroupAsk, columns: ClusterColumns, workspace: Workspace) {
         self.group = group
@@ -58,14 +57,12 @@ package struct GroupState {
         sameJob = UnsafePointer(workspace.sameJob)
         usedBase = UnsafePointer(workspace.used)
         usedStride = workspace.capacity
-        combinations = UnsafePointer(workspace.combinations)
+        spreads = SpreadTerms((0..<group.spreadCount).map { group.spread($0) })
     }
 
     /// Use of `dimension` on `row`, the placements so far included.
     package func used(_ dimension: Int, _ row: Int) -> Int64 { usedBase[dimension * usedStride + row] }
 
     /// What spreading adds on `row`, in units of 1/65,536.
-    package func spread(_ row: Int) -> Int32 {
-        group.spreadCount == 0 ? 0 : spreadTerms[Int(combinations[row])]
-    }
+    package func spread(_ row: Int) -> Int32 { spreads.term(of: row) }
 }
