@@ -49,13 +49,15 @@ struct DeviceInventory {
         return (row, instances(row)[index - (firsts[row] ?? 0)])
     }
 
-    /// What an allocation on `row` holds, by place in ``list``; instances that are gone are left out.
+    /// What an allocation on `row` holds, by place in ``list``; instances that are gone or ill are left out: nothing is gained
+    /// when they are given back.
     func shares(of hardware: AssignedHardware, on row: NodeRow) -> [drover_device_share] {
         var load = HardwareLoad()
         load.add(hardware, sign: 1)
         let first = firsts[row] ?? 0
         return instances(row).enumerated().compactMap { position, instance in
-            load.shares[instance.key].map {
+            guard instance.isHealthy else { return nil }
+            return load.shares[instance.key].map {
                 drover_device_share(index: UInt32(first + position), share_milli: UInt32(clamping: $0))
             }
         }

@@ -102,6 +102,13 @@ package struct BatchPlacer {
 
     /// What the plan's own stops and updates change.
     private func applyDeltas(_ problem: UnsafePointer<drover_problem>) {
+        let shares: UnsafePointer<drover_device_share>? = batch.optionalArray(problem.pointee.device_deltas)
+        if let shares, problem.pointee.device_delta_count > 0 {
+            workspace.devices.load(columns)
+            for number in 0..<Int(problem.pointee.device_delta_count) {
+                workspace.devices.change(shares[number], isFreed: true)
+            }
+        }
         guard problem.pointee.deltas != 0 else { return }
         for number in 0..<Int(problem.pointee.delta_count) {
             let delta: UnsafePointer<drover_usage_delta> = batch.element(problem.pointee.deltas, number)
