@@ -45,8 +45,7 @@ package struct GroupState {
     package let fit: UnsafePointer<ck_fit_input>
     /// Instances of this job and group on each node.
     package let sameJob: UnsafePointer<UInt32>
-    private let usedBase: UnsafePointer<Int64>
-    private let usedStride: Int
+    private let workspace: Workspace
     /// What one more instance is worth for spreading.
     var spreads: SpreadTerms
 
@@ -55,13 +54,15 @@ package struct GroupState {
         self.columns = columns
         fit = UnsafePointer(workspace.fit)
         sameJob = UnsafePointer(workspace.sameJob)
-        usedBase = UnsafePointer(workspace.used)
-        usedStride = workspace.capacity
+        self.workspace = workspace
         spreads = SpreadTerms((0..<group.spreadCount).map { group.spread($0) })
     }
 
     /// Use of `dimension` on `row`, the placements so far included.
-    package func used(_ dimension: Int, _ row: Int) -> Int64 { usedBase[dimension * usedStride + row] }
+    package func used(_ dimension: Int, _ row: Int) -> Int64 { workspace.usedColumn(dimension)[row] }
+
+    /// What an instance asks of `dimension` on `row`, the CPU that its whole cores take included.
+    package func ask(_ dimension: Int, _ row: Int) -> Int64 { workspace.ask(group.amounts, dimension, on: row) }
 
     /// What spreading adds on `row`, in units of 1/65,536.
     package func spread(_ row: Int) -> Int32 { spreads.term(of: row) }
