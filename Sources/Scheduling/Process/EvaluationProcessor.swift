@@ -102,7 +102,12 @@ package final class EvaluationProcessor: @unchecked Sendable {
             outcome.failed[group.name] = builder.metrics[index]
             outcome.unplaced[group.name] = builder.unplaced[index].count
         }
-        if !outcome.failed.isEmpty { outcome.block(on: problem, newID: ID(random: &generator)) }
+        if !outcome.failed.isEmpty {
+            outcome.block(on: problem, newID: ID(random: &generator))
+            for group in problem.groups where outcome.failed[group.name] != nil {
+                for reason in ImpossibleAsks.oversized(group, view) { outcome.note("group \"\(group.name)\" \(reason)") }
+            }
+        }
         return outcome
     }
 }
