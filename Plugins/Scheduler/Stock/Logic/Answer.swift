@@ -5,6 +5,7 @@ package struct Answer {
     package var placements: [drover_placement] = []
     package var failures: [drover_failure] = []
     package var scores: [drover_score] = []
+    package var assignments: [drover_assignment] = []
 
     package init() {}
 
@@ -12,12 +13,14 @@ package struct Answer {
         placements.removeAll(keepingCapacity: true)
         failures.removeAll(keepingCapacity: true)
         scores.removeAll(keepingCapacity: true)
+        assignments.removeAll(keepingCapacity: true)
     }
 
     func write(to sink: drover_sink) throws(SchedulerFault) {
         try write(placements, to: sink)
         try write(failures, to: sink)
         try write(scores, to: sink)
+        try write(assignments, to: sink)
     }
 
     private func write<Record>(_ records: [Record], to sink: drover_sink) throws(SchedulerFault) {

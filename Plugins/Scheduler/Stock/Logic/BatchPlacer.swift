@@ -64,11 +64,13 @@ package struct BatchPlacer {
         applyDeltas(problem)
         var shortfalls: [Int] = []
         let firstPlacement = answer.placements.count
+        let firstAssignment = answer.assignments.count
         for index in 0..<Int(problem.pointee.group_count) {
             let group = GroupAsk(batch: batch, problem: problem, problemIndex: number, index: index)
             shortfalls.append(try place(group, strategy, into: &answer))
         }
-        undoBrokenGangs(problem, number, from: firstPlacement, &shortfalls, &answer)
+        let broken = undoBrokenGangs(problem, number, from: firstPlacement, &shortfalls, &answer)
+        takeBack(broken, from: firstAssignment, strategy, &answer)
         for (index, shortfall) in shortfalls.enumerated() where shortfall > 0 {
             let group = GroupAsk(batch: batch, problem: problem, problemIndex: number, index: index)
             answer.failures.append(failure(of: group, count: shortfall))
@@ -107,11 +109,11 @@ package struct BatchPlacer {
         return shortfall
     }
 
-    /// Takes back the placements of gangs of which an instance found no node.
+    /// Takes back the placements of gangs of which an instance found no node; the indexes of their groups.
     private func undoBrokenGangs(
         _ problem: UnsafePointer<drover_problem>, _ number: Int, from first: Int, _ shortfalls: inout [Int],
         _ answer: inout Answer
-    ) {
+    ) -> Set<UInt32> {
         let groups = shortfalls.indices.map {
             GroupAsk(batch: batch, problem: problem, problemIndex: number, index: $0)
         }
@@ -119,7 +121,7 @@ package struct BatchPlacer {
         for (index, group) in groups.enumerated() where group.gang != 0 && shortfalls[index] > 0 {
             broken.insert(group.gang)
         }
-        guard !broken.isEmpty else { return }
+        guard !broken.isEmpty else { return [] }
         for placement in answer.placements[first...] where broken.contains(groups[Int(placement.group)].gang) {
             workspace.add(
                 groups[Int(placement.group)].amounts, to: Int(placement.node), sign: -1, dimensions: columns.dimensions)
@@ -127,6 +129,19 @@ package struct BatchPlacer {
         let kept = answer.placements[first...].filter { !broken.contains(groups[Int($0.group)].gang) }
         answer.placements.replaceSubrange(first..., with: kept)
         for (index, group) in groups.enumerated() where broken.contains(group.gang) { shortfalls[index] = group.count }
+        return Set(groups.indices.filter { broken.contains(groups[$0].gang) }.map(UInt32.init))
+    }
+
+    /// Takes back what instances of `groups` were assigned.
+    private func takeBack<Strategy: Scoring>(
+        _ groups: Set<UInt32>, from first: Int, _ strategy: Strategy, _ answer: inout Answer
+    ) {
+        guard !groups.isEmpty else { return }
+        for assignment in answer.assignments[first...] where groups.contains(assignment.group) {
+            strategy.takeBack(assignment)
+        }
+        let kept = answer.assignments[first...].filter { !groups.contains($0.group) }
+        answer.assignments.replaceSubrange(first..., with: kept)
     }
 
     /// Why instances of the group found no node, as the cluster is after the batch's placements.

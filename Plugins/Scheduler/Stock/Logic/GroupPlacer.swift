@@ -284,12 +284,13 @@ struct GroupPlacer<Strategy: Scoring> {
         refreshSpreadTerms()
     }
 
-    private func record(ordinal: Int, row: Int, score: Int32, into answer: inout Answer) {
+    private mutating func record(ordinal: Int, row: Int, score: Int32, into answer: inout Answer) {
         answer.placements.append(
             drover_placement(
                 kind: UInt32(DROVER_RECORD_PLACEMENT), size: UInt32(MemoryLayout<drover_placement>.size),
                 problem: UInt32(state.group.problem), group: UInt32(state.group.index), ordinal: UInt32(ordinal),
                 node: UInt32(row), score: score, reserved: 0))
+        strategy.place(state, ordinal: ordinal, row: row, into: &answer)
     }
 
     // MARK: - Prior nodes

@@ -1,4 +1,4 @@
-import CDroverABI
+package import CDroverABI
 package import CKernels
 
 /// The base score of a node that cannot hold the instance: the kernels' `CK_UNFIT`.
@@ -19,6 +19,18 @@ package protocol Scoring {
 
     /// The same for one node.
     mutating func scoreOne(_ state: GroupState, _ row: Int) throws(SchedulerFault) -> Int32
+
+    /// An instance goes to `row`: takes what the strategy itself hands out, before `state` counts the instance.
+    mutating func place(_ state: GroupState, ordinal: Int, row: Int, into answer: inout Answer)
+
+    /// The instance that held this goes nowhere after all.
+    func takeBack(_ assignment: drover_assignment)
+}
+
+extension Scoring {
+    package mutating func place(_ state: GroupState, ordinal: Int, row: Int, into answer: inout Answer) {}
+
+    package func takeBack(_ assignment: drover_assignment) {}
 }
 
 /// Best fit, or spreading over resources: the kernel's score as it is.

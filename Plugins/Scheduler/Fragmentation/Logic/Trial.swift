@@ -1,0 +1,104 @@
+/// Puts one instance on one node to see what that costs.
+struct Trial {
+    /// A device instance that was chosen.
+    struct Pick: Equatable {
+        /// Position among the node's instances.
+        var position: Int
+        var share: Int64
+    }
+
+    /// The amounts a node has, and what its cluster compares them with.
+    struct Room {
+        /// By dimension; `Int64.max` where there is no limit.
+        var free: UnsafePointer<Int64>
+        /// Dimensions that count as room, each with the most that a node of the cluster has.
+        var largest: [(dimension: Int, amount: Int64)]
+        var sharesLargest: Int64
+    }
+
+    /// What was chosen last.
+    private(set) var picks: [Pick] = []
+    private var measure: FragmentationMeasure
+    private var instances: [DeviceInventory.Instance] = []
+    private var after: [Int64] = []
+
+    /// What all the room of the largest node counts for, a dimension: 20 thousandths of a device.
+    ///
+    /// Enough to fill nodes up where fragmentation is indifferent, which keeps whole ones free for large work.
+    private static let roomWeight: Int64 = 20 * Workload.one
+
+    init(_ workload: Workload) { measure = FragmentationMeasure(workload) }
+
+    /// The loss of a node as it is.
+    mutating func loss(_ room: Room, _ instances: ArraySlice<DeviceInventory.Instance>, dimensions: Int) -> Int64 {
+        measure.begin(free: room.free, dimensions: dimensions)
+        return instances.withUnsafeBufferPointer { measure.loss($0) }
+    }
+
+    /// How much better than `loss` the node is with the instance on it, in units of 1/65,536 of a device.
+    ///
+    /// Nil when its devices do not suffice; that its amounts do is for the caller to know.
+    mutating func score(
+        _ wish: Wish, _ room: Room, _ own: ArraySlice<DeviceInventory.Instance>, loss: Int64
+    ) -> Int32? {
+        after.removeAll(keepingCapacity: true)
+        for (dimension, amount) in wish.amounts.enumerated() {
+            after.append(room.free[dimension] == .max ? .max : room.free[dimension] - amount)
+        }
+        instances.removeAll(keepingCapacity: true)
+        instances.append(contentsOf: own)
+        picks.removeAll(keepingCapacity: true)
+        after.withUnsafeBufferPointer {
+            if let base = $0.baseAddress { measure.begin(free: base, dimensions: wish.amounts.count) }
+        }
+        var liking: Int64 = 0
+        for ask in wish.devices {
+            guard let gained = choose(ask) else { return nil }
+            liking += gained
+        }
+        let left = instances.withUnsafeBufferPointer { measure.loss($0) }
+        let emptiness = emptiness(room)
+        let gain = (loss - left + (wish.spreads ? emptiness : -emptiness)) / 1_000 + liking
+        return Int32(max(-Self.scoreMax, min(Self.scoreMax, gain)))
+    }
+
+    /// A score this far from 0 is clipped, so that sums of parts stay within 32 bits.
+    private static let scoreMax = 64 * Workload.one
+
+    /// Takes the best way to meet `ask`: that of least loss, liking set off. Returns the liking.
+    private mutating func choose(_ ask: DeviceAsk) -> Int64? {
+        var best: (option: [Int], liking: Int64, value: Int64)?
+        let options = ask.options(instances)
+        for option in options {
+            let liking = ask.affinity.isEmpty ? 0 : Int64(ask.affinity[instances[option[0]].group])
+            guard options.count > 1 else {
+                best = (option, liking, 0)
+                break
+            }
+            take(ask, option, sign: 1)
+            let value = liking * 1_000 - instances.withUnsafeBufferPointer { measure.loss($0) }
+            take(ask, option, sign: -1)
+            if let known = best, known.value >= value { continue }
+            best = (option, liking, value)
+        }
+        guard let best else { return nil }
+        take(ask, best.option, sign: 1)
+        for position in best.option { picks.append(Pick(position: position, share: share(ask, position))) }
+        return best.liking
+    }
+
+    private mutating func take(_ ask: DeviceAsk, _ option: [Int], sign: Int64) {
+        for position in option { instances[position].free -= sign * share(ask, position) }
+    }
+
+    private func share(_ ask: DeviceAsk, _ position: Int) -> Int64 { Int64(ask.shares[instances[position].group]) }
+
+    /// How much room is left, each dimension and the devices as a part of the largest node's.
+    private func emptiness(_ room: Room) -> Int64 {
+        let shares = instances.reduce(0) { $0 + $1.free }
+        return room.largest.reduce(Self.roomWeight * shares / room.sharesLargest) { sum, largest in
+            let left = after[largest.dimension]
+            return left == .max ? sum : sum + Self.roomWeight * min(left, largest.amount) / largest.amount
+        }
+    }
+}
