@@ -97,6 +97,7 @@ let products: [Product] = [
     .library(name: "drover-scheduler-system", type: .dynamic, targets: ["SystemSchedulerEntry"]),
     .library(name: "drover-scheduler-sysbatch", type: .dynamic, targets: ["SysbatchSchedulerEntry"]),
     .library(name: "drover-scheduler-scored", type: .dynamic, targets: ["ScoredSchedulerEntry"]),
+    .library(name: "drover-scheduler-fragmentation", type: .dynamic, targets: ["FragmentationSchedulerEntry"]),
 ]
 
 // MARK: - Modules, in the order of the design's table
@@ -147,6 +148,8 @@ let modules: [Target] = [
     module(
         "Simulation", path: "Sources/Simulation/World",
         ["Basics", "Model", "PluginHost", "RPC", "Raft", "Server", "SimulatedSeam", "StateStore", logging], exclude: []),
+    module(
+        "TraceSimulation", path: "Sources/Simulation/Trace", ["Basics", "PluginHost", abi, logging], exclude: []),
     cModule("CSpawn"),
     cModule("CKernels", [abi], flags: ["-ffp-contract=off", "-O2"]),
 ]
@@ -155,9 +158,9 @@ let modules: [Target] = [
 
 let programs: [Target] = [
     .executableTarget(
-        name: "drover", dependencies: ["Agent", "CLI", "PluginHost", argumentParser], path: "Sources/drover",
-        exclude: ["README.md"],
-        swiftSettings: swiftSettings),
+        name: "drover",
+        dependencies: ["Agent", "Basics", "CLI", "Linux", "PluginHost", "TraceSimulation", argumentParser],
+        path: "Sources/drover", exclude: ["README.md"], swiftSettings: swiftSettings),
     .executableTarget(
         name: "drover-bench", dependencies: ["Basics", "Linux", "Model", "RPC", "Simulation", "TestSupport"],
         path: "Tests/Benchmarks", swiftSettings: swiftSettings),
@@ -179,9 +182,13 @@ let plugins: [Target] =
         module(
             "ScoredSchedulerPlugin", path: "Plugins/Scheduler/Scored/Logic",
             [sdk, abi, "CKernels", "StockSchedulerPlugin"], exclude: []),
+        module(
+            "FragmentationSchedulerPlugin", path: "Plugins/Scheduler/Fragmentation/Logic",
+            [sdk, abi, "CKernels", "StockSchedulerPlugin"], exclude: []),
     ]
     + ["Service", "Batch", "System", "Sysbatch"].flatMap { scheduler($0, logic: "StockSchedulerPlugin") }
     + scheduler("Scored", logic: "ScoredSchedulerPlugin")
+    + scheduler("Fragmentation", logic: "FragmentationSchedulerPlugin")
 
 // MARK: - Tests
 
@@ -221,12 +228,14 @@ let testTargets: [Target] = [
             abi, sdk, "Basics", "CKernels", "Model", "ScoredSchedulerPlugin", "Scheduling", "StateStore",
             "StockSchedulerPlugin",
         ]),
+    tests("FragmentationPlugin", [abi, "FragmentationSchedulerPlugin", "StockSchedulerPlugin"]),
     tests("PluginHost", ["Basics", "Linux", "PluginHost", "PluginHostTestSupport", abi], exclude: ["Plugins"]),
     tests("Conformance", ["Basics", "Linux", "PluginHost", "PluginHostTestSupport", abi]),
     tests("Server", ["Basics", "Broker", "Model", "Server", "SimulatedSeam", "StateStore"]),
     tests(
         "Simulation",
         ["Basics", "Model", "PluginHost", "Server", "Simulation", "SimulatedSeam", "StateStore", abi]),
+    tests("TraceSimulation", ["Basics", "Linux", "PluginHostTestSupport", "TraceSimulation"]),
     tests("Integration", ["Basics", "TestSupport", "drover", "drover-shim"]),
 ]
 

@@ -8,7 +8,16 @@ import CDroverABI
 /// free share. Many tasks will come, so losing the last shapes that could use an instance costs much and losing one of
 /// many little, where 1 - p counts both alike. In integers, so that every machine finds the same.
 struct FragmentationMeasure {
-    private let shapes: [Workload.Shape]
+    private let shapeCount: Int
+    /// Dimensions that some shape asks for.
+    private let dimensions: [Int]
+    /// By shape, what it asks for of `dimensions`.
+    private let amounts: [Int64]
+    /// By device group and shape.
+    private let shares: [Int64]
+    /// Instances wanted, by shape.
+    private let counts: [Int]
+    private let weights: [Int64]
     /// Numbers of the shapes that the node could run if only the devices were right.
     private var runnable: [Int] = []
     /// Weight of the shapes that can use each instance.
@@ -17,16 +26,29 @@ struct FragmentationMeasure {
     /// How steeply the loss falls as more of the work can use an instance. (4 to 30 are within a tenth of each other.)
     private static let steepness: Int64 = 10
 
-    init(_ workload: Workload) { shapes = workload.shapes }
+    init(_ workload: Workload, dimensions: Int) {
+        let shapes = workload.shapes
+        shapeCount = shapes.count
+        let asked = (0..<dimensions).filter { dimension in shapes.contains { $0.amounts[dimension] != 0 } }
+        self.dimensions = asked
+        amounts = shapes.flatMap { shape in asked.map { shape.amounts[$0] } }
+        shares = (0..<workload.groupCount).flatMap { group in shapes.map { Int64($0.shares[group]) } }
+        counts = shapes.map(\.count)
+        weights = shapes.map(\.weight)
+    }
 
     /// Looks at a node that has the amounts `free` left, by dimension.
-    mutating func begin(free: UnsafePointer<Int64>, dimensions: Int) {
+    mutating func begin(free: UnsafePointer<Int64>) {
         runnable.removeAll(keepingCapacity: true)
-        for (number, shape) in shapes.enumerated() {
-            let fits = shape.amounts.withUnsafeBufferPointer { amounts in
-                (0..<dimensions).allSatisfy { amounts[$0] <= free[$0] || amounts[$0] == 0 }
+        amounts.withUnsafeBufferPointer { amounts in
+            for number in 0..<shapeCount {
+                var fits = true
+                for (position, dimension) in dimensions.enumerated() {
+                    let amount = amounts[number * dimensions.count + position]
+                    fits = fits && (amount <= free[dimension] || amount == 0)
+                }
+                if fits { runnable.append(number) }
             }
-            if fits { runnable.append(number) }
         }
     }
 
@@ -49,13 +71,17 @@ struct FragmentationMeasure {
         guard let first = instances.first, instances.contains(where: { $0.free > 0 }) else { return 0 }
         usable.removeAll(keepingCapacity: true)
         usable.append(contentsOf: repeatElement(0, count: instances.count))
-        for number in runnable {
-            let share = Int64(shapes[number].shares[first.group])
-            guard share > 0 else { continue }
-            let enough = instances.reduce(0) { $1.free >= share ? $0 + 1 : $0 }
-            guard enough >= shapes[number].count else { continue }
-            for position in 0..<instances.count where instances[position].free >= share {
-                usable[position] += shapes[number].weight
+        usable.withUnsafeMutableBufferPointer { usable in
+            for number in runnable {
+                let share = shares[first.group * shapeCount + number]
+                guard share > 0 else { continue }
+                var enough = 0
+                for instance in instances where instance.free >= share { enough += 1 }
+                guard enough >= counts[number] else { continue }
+                let weight = weights[number]
+                for position in 0..<instances.count where instances[position].free >= share {
+                    usable[position] += weight
+                }
             }
         }
         return zip(instances, usable).reduce(0) { $0 + Self.loss($1.0.free, usable: $1.1) }

@@ -33,8 +33,8 @@ final class ScoreMemory {
             && self.largest.elementsEqual(largest, by: ==)
         if isSame, devices.update(columns, changed: { versions[$0] &+= 1 }) { return }
         self.workload = workload
-        trial = Trial(workload)
         dimensions = columns.dimensions
+        trial = Trial(workload, dimensions: dimensions)
         self.largest = largest
         devices = DeviceInventory(columns)
         free = [Int64](repeating: -1, count: columns.count * dimensions)
@@ -94,7 +94,7 @@ final class ScoreMemory {
             let room = Trial.Room(
                 free: base + row * dimensions, largest: largest, sharesLargest: devices.nodeShareMax)
             if losses[row].version != versions[row] {
-                losses[row] = (trial?.loss(room, own, dimensions: dimensions) ?? 0, versions[row])
+                losses[row] = (trial?.loss(room, own) ?? 0, versions[row])
             }
             return trial?.score(wish, room, own, loss: losses[row].value)
         }

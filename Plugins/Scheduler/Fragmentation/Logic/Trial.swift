@@ -27,11 +27,14 @@ struct Trial {
     /// Enough to fill nodes up where fragmentation is indifferent, which keeps whole ones free for large work.
     private static let roomWeight: Int64 = 20 * Workload.one
 
-    init(_ workload: Workload) { measure = FragmentationMeasure(workload) }
+    init(_ workload: Workload, dimensions: Int) {
+        measure = FragmentationMeasure(workload, dimensions: dimensions)
+    }
 
     /// The loss of a node as it is.
-    mutating func loss(_ room: Room, _ instances: ArraySlice<DeviceInventory.Instance>, dimensions: Int) -> Int64 {
-        measure.begin(free: room.free, dimensions: dimensions)
+    mutating func loss(_ room: Room, _ instances: ArraySlice<DeviceInventory.Instance>) -> Int64 {
+        guard instances.contains(where: { $0.free > 0 }) else { return 0 }
+        measure.begin(free: room.free)
         return instances.withUnsafeBufferPointer { measure.loss($0) }
     }
 
@@ -48,8 +51,10 @@ struct Trial {
         instances.removeAll(keepingCapacity: true)
         instances.append(contentsOf: own)
         picks.removeAll(keepingCapacity: true)
-        after.withUnsafeBufferPointer {
-            if let base = $0.baseAddress { measure.begin(free: base, dimensions: wish.amounts.count) }
+        if own.contains(where: { $0.free > 0 }) {
+            after.withUnsafeBufferPointer { if let base = $0.baseAddress { measure.begin(free: base) } }
+        } else if !wish.devices.isEmpty {
+            return nil
         }
         var liking: Int64 = 0
         for ask in wish.devices {
