@@ -15,23 +15,34 @@ import Testing
         #expect(workload.shapes.map(\.weight) == [Self.unit / 4, Self.unit * 3 / 4])
     }
 
-    @Test(arguments: [
+    /// A node and the parts of its loss: free shares, and of how much the loss is one part each.
+    struct Row {
+        var cpu: Int64
+        var free: [Int64]
+        var loss: [(free: Int64, halves: Int64)]
+    }
+
+    private static let rows = [
         // All of the work can use it: 1,000 / (1 + 10).
-        (cpu: Int64(8_000), free: [Int64(1_000)], loss: 1_000 * unit / 11),
+        Row(cpu: 8_000, free: [1_000], loss: [(1_000, 22)]),
         // Three quarters can: 1,000 / (1 + 7.5), for lack of CPU; then 500 / 8.5, for lack of share.
-        (cpu: 7_999, free: [1_000], loss: 1_000 * unit * 2 / 17),
-        (cpu: 8_000, free: [500], loss: 500 * unit * 2 / 17),
+        Row(cpu: 7_999, free: [1_000], loss: [(1_000, 17)]),
+        Row(cpu: 8_000, free: [500], loss: [(500, 17)]),
         // None can: all of it is lost.
-        (cpu: 8_000, free: [499], loss: 499 * unit),
-        (cpu: 1_999, free: [1_000, 1_000], loss: 2_000 * unit),
+        Row(cpu: 8_000, free: [499], loss: [(499, 2)]),
+        Row(cpu: 1_999, free: [1_000, 1_000], loss: [(2_000, 2)]),
         // A node's loss is the sum over its devices.
-        (cpu: 8_000, free: [1_000, 499, 0], loss: 1_000 * unit / 11 + 499 * unit),
-    ])
-    func lossOfANode(cpu: Int64, free: [Int64], loss: Int64) {
+        Row(cpu: 8_000, free: [1_000, 499, 0], loss: [(1_000, 22), (499, 2)]),
+    ]
+
+    @Test(arguments: rows.indices)
+    func lossOfANode(number: Int) {
+        let row = Self.rows[number]
         var measure = FragmentationMeasure(workload, dimensions: 1)
-        measure.begin(free: [cpu])
-        let instances = free.enumerated().map { Self.instance(free: $1, row: $0) }
-        #expect(instances.withUnsafeBufferPointer { measure.loss($0) } == loss)
+        measure.begin(free: [row.cpu])
+        let instances = row.free.enumerated().map { Self.instance(free: $1, row: $0) }
+        let expected = row.loss.reduce(0) { $0 + $1.free * Self.unit * 2 / $1.halves }
+        #expect(instances.withUnsafeBufferPointer { measure.loss($0) } == expected)
     }
 
     @Test func aShapeNeedsEnoughDevicesOfOneGroup() {

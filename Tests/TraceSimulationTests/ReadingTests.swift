@@ -65,7 +65,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("{", "t:1: column 2: unexpected end of input"),
+        ("{", "t:1: column 2: expected a key in quotes"),
         ("[]", "t:1: line: expected an object of [\"node\", \"task\"]"),
         (#"{"pod":{}}"#, "t:1: line: unknown member \"pod\""),
         (#"{"node":{"cpu":1}}"#, "t:1: node: name is missing or no string"),

@@ -1,3 +1,4 @@
+import Basics
 import Linux
 import Testing
 
@@ -88,9 +89,9 @@ import Testing
         let picture = CurvePicture(cards).svg
         #expect(picture.contains(">a&lt;b</text>"))
         #expect(picture.split(separator: "<polyline").count == 3)
-        #expect(cards[0].json["unallocated_gpu_percent"]?["130"]?.double == cards[0].unallocated(at: 130).map {
-            ($0 * 1_000).rounded() / 1_000
-        })
+        let unallocated = try #require(cards[0].unallocated(at: 130))
+        let written = cards[0].json["unallocated_gpu_percent"]?["130"]?.double
+        #expect(written == (unallocated * 1_000).rounded() / 1_000)
     }
 
     /// Four nodes of two models; shares, whole devices, pairs and work without devices.
