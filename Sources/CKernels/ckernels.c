@@ -46,15 +46,37 @@ CK_INLINE int32_t ck_quantised(double cpu_free, double memory_free, uint32_t spr
     return (int32_t)(clipped * (double)CK_SCORE_ONE + 0.5);
 }
 
-CK_CLONES
-static void ck_fill_scores(const int64_t *restrict cpu_capacity, const int64_t *restrict cpu_used, int64_t cpu_ask,
-                           const int64_t *restrict memory_capacity, const int64_t *restrict memory_used,
-                           int64_t memory_ask, uint32_t count, uint32_t spread, int32_t *restrict scores) {
+// What the instance takes of CPU on `row`, its whole cores included. Unsigned, as absurd figures must not be undefined.
+CK_INLINE int64_t ck_cpu_ask(int64_t ask, int64_t cores, const int64_t *core_mhz, uint32_t row) {
+    return core_mhz ? (int64_t)((uint64_t)ask + (uint64_t)cores * (uint64_t)core_mhz[row]) : ask;
+}
+
+// The scores by CPU and memory alone. Each caller passes a constant for one of its two cases, so that neither has a
+// branch in its loop.
+CK_INLINE void ck_fill(const ck_fit_input *input, int64_t cores, const int64_t *core_mhz, int32_t *restrict scores) {
+    const int64_t *restrict cpu_capacity = input->capacity[input->cpu];
+    const int64_t *restrict cpu_used = input->used[input->cpu];
+    const int64_t *restrict memory_capacity = input->capacity[input->memory];
+    const int64_t *restrict memory_used = input->used[input->memory];
+    const int64_t cpu_ask = input->ask[input->cpu], memory_ask = input->ask[input->memory];
+    const uint32_t count = input->count, spread = input->spread;
     for (uint32_t row = 0; row < count; row++) {
-        const double cpu = ck_free_share(cpu_capacity[row], cpu_used[row], cpu_ask);
+        const int64_t ask = ck_cpu_ask(cpu_ask, cores, core_mhz, row);
+        const double cpu = ck_free_share(cpu_capacity[row], cpu_used[row], ask);
         const double memory = ck_free_share(memory_capacity[row], memory_used[row], memory_ask);
         scores[row] = ck_quantised(cpu, memory, spread);
     }
+}
+
+CK_CLONES
+static void ck_fill_scores(const ck_fit_input *input, int32_t *restrict scores) {
+    ck_fill(input, 0, (const int64_t *)0, scores);
+}
+
+CK_CLONES
+static void ck_fill_core_scores(const ck_fit_input *input, int64_t cores, const int64_t *restrict core_mhz,
+                                int32_t *restrict scores) {
+    ck_fill(input, cores, core_mhz, scores);
 }
 
 CK_CLONES
@@ -62,6 +84,19 @@ static void ck_mask_dimension(const int64_t *restrict capacity, const int64_t *r
                               uint32_t count, int32_t *restrict scores) {
     for (uint32_t row = 0; row < count; row++) {
         scores[row] = drover_fit_one(capacity[row], used[row], ask) ? scores[row] : CK_UNFIT;
+    }
+}
+
+CK_CLONES
+static void ck_mask_cpu(const ck_fit_input *input, int64_t cores, const int64_t *restrict core_mhz,
+                        int32_t *restrict scores) {
+    const int64_t *restrict capacity = input->capacity[input->cpu];
+    const int64_t *restrict used = input->used[input->cpu];
+    const int64_t ask = input->ask[input->cpu];
+    const uint32_t count = input->count;
+    for (uint32_t row = 0; row < count; row++) {
+        const int64_t total = ck_cpu_ask(ask, cores, core_mhz, row);
+        scores[row] = drover_fit_one(capacity[row], used[row], total) ? scores[row] : CK_UNFIT;
     }
 }
 
@@ -83,12 +118,21 @@ static void ck_mask_bits(const uint64_t *bits, uint32_t count, int32_t *scores) 
     }
 }
 
+// The column to count cores with; null when the instance asks for none, or cores take nothing besides.
+CK_INLINE const int64_t *ck_core_mhz(const ck_fit_input *input) {
+    return input->core_mhz && input->ask[input->cores] != 0 ? input->core_mhz : (const int64_t *)0;
+}
+
 void ck_score_all(const ck_fit_input *input, int32_t *scores) {
-    const uint32_t cpu = input->cpu, memory = input->memory;
-    ck_fill_scores(input->capacity[cpu], input->used[cpu], input->ask[cpu], input->capacity[memory],
-                   input->used[memory], input->ask[memory], input->count, input->spread, scores);
+    const int64_t *core_mhz = ck_core_mhz(input);
+    if (core_mhz) {
+        ck_fill_core_scores(input, input->ask[input->cores], core_mhz, scores);
+        ck_mask_cpu(input, input->ask[input->cores], core_mhz, scores);
+    } else {
+        ck_fill_scores(input, scores);
+    }
     for (uint32_t dimension = 0; dimension < input->dimensions; dimension++) {
-        if (input->ask[dimension] == 0) { continue; }
+        if (input->ask[dimension] == 0 || (core_mhz && dimension == input->cpu)) { continue; }
         ck_mask_dimension(input->capacity[dimension], input->used[dimension], input->ask[dimension], input->count,
                           scores);
     }
@@ -98,14 +142,14 @@ void ck_score_all(const ck_fit_input *input, int32_t *scores) {
 
 int32_t ck_score_one(const ck_fit_input *input, uint32_t row) {
     const uint32_t cpu = input->cpu, memory = input->memory;
+    const int64_t cpu_ask = ck_cpu_ask(input->ask[cpu], input->ask[input->cores], ck_core_mhz(input), row);
     if (input->flags && (input->flags[row] & input->required_flags) != input->required_flags) { return CK_UNFIT; }
     if (!drover_bit(input->feasible, row)) { return CK_UNFIT; }
     for (uint32_t dimension = 0; dimension < input->dimensions; dimension++) {
-        if (!drover_fit_one(input->capacity[dimension][row], input->used[dimension][row], input->ask[dimension])) {
-            return CK_UNFIT;
-        }
+        const int64_t ask = dimension == cpu ? cpu_ask : input->ask[dimension];
+        if (!drover_fit_one(input->capacity[dimension][row], input->used[dimension][row], ask)) { return CK_UNFIT; }
     }
-    const double cpu_free = ck_free_share(input->capacity[cpu][row], input->used[cpu][row], input->ask[cpu]);
+    const double cpu_free = ck_free_share(input->capacity[cpu][row], input->used[cpu][row], cpu_ask);
     const double memory_free =
         ck_free_share(input->capacity[memory][row], input->used[memory][row], input->ask[memory]);
     return ck_quantised(cpu_free, memory_free, input->spread);

@@ -26,7 +26,10 @@ import Testing
 
     @Test func severalDevicesAreOfOneGroupAndOneNode() throws {
         let cluster = SmallCluster(
-            nodes: [.init(devices: [1_000]), .init(devices: [1_000, 400, 1_000]), .init(devices: [1_000, 1_000], group: 1)],
+            nodes: [
+                .init(devices: [1_000]), .init(devices: [1_000, 400, 1_000]),
+                .init(devices: [1_000, 1_000], group: 1),
+            ],
             groupCount: 2, work: [.init(shares: [1_000, 1_000])])
         let answer = try answer(cluster, [[Ask(devices: 2, shares: [1_000, 0])]])
         #expect(answer == .init(nodes: [1], devices: [1, 3], shares: [1_000, 1_000]))

@@ -69,7 +69,10 @@ import Testing
         ("[]", "t:1: line: expected an object of [\"node\", \"task\"]"),
         (#"{"pod":{}}"#, "t:1: line: unknown member \"pod\""),
         (#"{"node":{"cpu":1}}"#, "t:1: node: name is missing or no string"),
-        (#"{"task":{"name":"a","cpu":1.5,"memory":1}}"#, "t:1: task: cpu is missing or no whole number from 0 to 1099511627776"),
+        (
+            #"{"task":{"name":"a","cpu":1.5,"memory":1}}"#,
+            "t:1: task: cpu is missing or no whole number from 0 to 1099511627776"
+        ),
         (
             #"{"task":{"name":"a","cpu":1,"memory":1,"arrival":5,"departure":5}}"#,
             "t:1: task: it departs before it arrives"

@@ -22,12 +22,14 @@ typedef struct ck_fit_input {
     const int64_t *capacity[CK_DIMENSIONS_MAX];
     const int64_t *used[CK_DIMENSIONS_MAX];
     int64_t ask[CK_DIMENSIONS_MAX];
+    const int64_t *core_mhz;  // of `cpu`, what each whole core asked for takes besides; null: nothing
+    uint32_t cores;           // the dimension of whole cores
 } ck_fit_input;
 
 // Writes for every node the score of placing one instance there, 0 to CK_SCORE_ONE, or CK_UNFIT.
 //
 // Score: (20 - 10^(free CPU share) - 10^(free memory share)) / 18, shares as they are after placing, clipped to 0...1
-// (best fit, version 3); with `spread` (10^cpu + 10^memory - 2) / 18.
+// (best fit, version 3); with `spread` (10^cpu + 10^memory - 2) / 18. Whole cores count as what they take of `cpu`.
 void ck_score_all(const ck_fit_input *input, int32_t *scores);
 
 // The score ck_score_all would write for `row`.

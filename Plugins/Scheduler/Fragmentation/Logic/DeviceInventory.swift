@@ -1,7 +1,7 @@
 import CDroverABI
 import StockSchedulerPlugin
 
-/// The device instances of the cluster, with the shares free as the placements of this batch leave them.
+/// The device instances of the cluster by node, with the shares that were free when their node was looked at last.
 struct DeviceInventory {
     /// One device instance.
     struct Instance: Equatable, BitwiseCopyable {
@@ -18,8 +18,6 @@ struct DeviceInventory {
     private(set) var instances: [Instance] = []
     /// First instance of each node, and the end.
     private var starts: [Int] = [0]
-    /// Position in `instances` of each row of `devices`.
-    private var positions: [Int] = []
     /// The most share that one node has when nothing is used.
     private(set) var nodeShareMax: Int64 = 1
 
@@ -29,39 +27,35 @@ struct DeviceInventory {
         let count = Self.count(columns)
         instances = (0..<count).map { Self.instance($0, columns) }.filter { $0.node < columns.count }
         starts = Self.starts(instances.map { Int($0.node) }, count: columns.count)
-        positions = [Int](repeating: 0, count: count)
         for node in 0..<columns.count { sort(node) }
         nodeShareMax = Int64(max(1, (0..<columns.count).map { range($0).count }.max() ?? 1)) * 1_000
     }
 
-    /// Takes over the shares that are free in `columns`, and names the nodes where they differ.
-    ///
-    /// False, and nothing else done, when these are not the same instances.
-    mutating func update(_ columns: ClusterColumns, changed: (Int) -> Void) -> Bool {
-        let count = Self.count(columns)
-        guard count == positions.count, columns.count + 1 == starts.count, count == instances.count else { return false }
-        for row in 0..<count {
-            let new = Self.instance(row, columns)
-            let old = instances[positions[row]]
-            guard new.row == old.row, new.node == old.node, new.group == old.group, new.numa == old.numa else {
-                return false
-            }
-            guard new.free != old.free else { continue }
-            instances[positions[row]].free = new.free
-            changed(Int(new.node))
+    /// Whether `columns` has the same instances, whatever is free of them.
+    func hasLayout(of columns: ClusterColumns) -> Bool {
+        guard Self.count(columns) == instances.count, columns.count + 1 == starts.count else { return false }
+        return instances.allSatisfy { old in
+            let new = Self.instance(Int(old.row), columns)
+            return new.node == old.node && new.group == old.group && new.numa == old.numa
         }
-        return true
     }
 
     /// Positions of a node's instances.
     @inline(__always)
     func range(_ node: Int) -> Range<Int> { starts[node]..<starts[node + 1] }
 
-    /// Takes `share` of the instance at `position`; a negative share gives it back.
-    mutating func take(_ share: Int64, at position: Int) { instances[position].free -= share }
-
-    /// Where the instance of a row of `devices` is.
-    func position(ofRow row: Int) -> Int { positions[row] }
+    /// Notes what is free on a node now; whether that is news.
+    @inline(__always)
+    mutating func refresh(_ node: Int, _ state: GroupState) -> Bool {
+        var hasChanged = false
+        for position in range(node) {
+            let free = min(1_000, Int64(state.freeShare(of: Int(instances[position].row))))
+            guard instances[position].free != free else { continue }
+            instances[position].free = free
+            hasChanged = true
+        }
+        return hasChanged
+    }
 
     private static func count(_ columns: ClusterColumns) -> Int {
         columns.view.pointee.devices == 0 ? 0 : Int(columns.view.pointee.device_count)
@@ -91,6 +85,5 @@ struct DeviceInventory {
         if !zip(range, range.dropFirst()).allSatisfy({ instances[$0].group <= instances[$1].group }) {
             instances[range].sort { ($0.group, $0.row) < ($1.group, $1.row) }
         }
-        for position in range { positions[Int(instances[position].row)] = position }
     }
 }

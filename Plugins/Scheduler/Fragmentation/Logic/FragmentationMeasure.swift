@@ -52,9 +52,8 @@ struct FragmentationMeasure {
         }
     }
 
-    /// The loss over a node's instances, in units of 1/65,536 of a thousandth of a device.
-    ///
-    /// - Parameter instances: those of one group next to each other.
+    /// The loss over a node's instances, those of one group next to each other; in units of 1/65,536 of a thousandth of a
+    /// device.
     mutating func loss(_ instances: UnsafeBufferPointer<DeviceInventory.Instance>) -> Int64 {
         var total: Int64 = 0
         var start = 0

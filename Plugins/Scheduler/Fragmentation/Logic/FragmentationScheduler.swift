@@ -5,7 +5,8 @@ import Synchronization
 
 /// Places every instance where the devices left free lose least of their use to the common work of the cluster.
 ///
-/// A descent by the gradient of fragmentation (Weng et al., USENIX ATC 2023); ``FragmentationMeasure`` says what is measured and where
+/// A descent by the gradient of fragmentation (Weng et al., USENIX ATC 2023); ``FragmentationMeasure`` says what is
+/// measured and where
 /// it differs from the paper's. Everything else that a group asks for is met as by the stock schedulers.
 package final class FragmentationScheduler: Scheduler {
     package let name = "fragmentation"

@@ -16,6 +16,7 @@ struct FragmentationScoring: Scoring {
 
     var isWholeScore: Bool { false }
     var dependsOnOthers: Bool { false }
+    var choosesDevices: Bool { true }
 
     mutating func begin(_ group: GroupAsk) { wish = nil }
 
@@ -37,18 +38,7 @@ struct FragmentationScoring: Scoring {
         return memory.score(number, wish, row, state)
     }
 
-    mutating func place(_ state: GroupState, ordinal: Int, row: Int, into answer: inout Answer) {
-        guard let wish else { return }
-        for (index, share) in memory.take(wish, row, state) {
-            answer.assignments.append(
-                drover_assignment(
-                    kind: UInt32(DROVER_RECORD_ASSIGNMENT), size: UInt32(MemoryLayout<drover_assignment>.size),
-                    problem: UInt32(state.group.problem), group: UInt32(state.group.index), ordinal: UInt32(ordinal),
-                    what: UInt32(DROVER_ASSIGN_DEVICE), index: index, share_milli: share))
-        }
-    }
-
-    func takeBack(_ assignment: drover_assignment) {
-        memory.giveBack(index: Int(assignment.index), share: Int64(assignment.share_milli))
+    mutating func devices(_ state: GroupState, _ row: Int) -> [DeviceLedger.Pick]? {
+        wish.flatMap { memory.picks($0, row, state) }
     }
 }

@@ -7,13 +7,14 @@ import StockSchedulerPlugin
 /// and the next instance, group or call that wishes the same finds the others here. What is kept is compared with what the
 /// view says, never with when it said so: a call answers the same with an empty memory. Used by one call at a time.
 final class ScoreMemory {
-    private(set) var devices = DeviceInventory()
+    private var devices = DeviceInventory()
     private var workload: Workload?
     private var trial: Trial?
     private var dimensions = 0
     private var largest: [(dimension: Int, amount: Int64)] = []
-    /// By node and dimension: what is free; `Int64.max` where there is no limit.
+    /// By node: what is free of each dimension, `Int64.max` where there is no limit; then CPU that a whole core takes.
     private var free: [Int64] = []
+    private var stride: Int { dimensions + 1 }
     /// Goes up when anything of the node changes; 0 is never current.
     private var versions: [UInt32] = []
     /// Loss of each node as it is.
@@ -31,13 +32,13 @@ final class ScoreMemory {
         let isSame =
             self.workload == workload && dimensions == columns.dimensions && versions.count == columns.count
             && self.largest.elementsEqual(largest, by: ==)
-        if isSame, devices.update(columns, changed: { versions[$0] &+= 1 }) { return }
+        if isSame, devices.hasLayout(of: columns) { return }
         self.workload = workload
         dimensions = columns.dimensions
         trial = Trial(workload, dimensions: dimensions)
         self.largest = largest
         devices = DeviceInventory(columns)
-        free = [Int64](repeating: -1, count: columns.count * dimensions)
+        free = [Int64](repeating: -1, count: columns.count * stride)
         versions = [UInt32](repeating: 1, count: columns.count)
         losses = Array(repeating: (0, 0), count: columns.count)
         wishes.removeAll()
@@ -66,25 +67,15 @@ final class ScoreMemory {
         return value
     }
 
-    /// Takes the devices for an instance that goes to `row`.
-    ///
-    /// - Returns: rows of `devices` and the share of each.
-    func take(_ wish: Wish, _ row: Int, _ state: GroupState) -> [(index: UInt32, share: UInt32)] {
+    /// The devices for an instance that goes to `row`; nil when they do not suffice.
+    func picks(_ wish: Wish, _ row: Int, _ state: GroupState) -> [DeviceLedger.Pick]? {
         refresh(row, state)
-        guard !wish.devices.isEmpty, tried(wish, row) != nil, let trial else { return [] }
-        versions[row] &+= 1
+        guard tried(wish, row) != nil, let trial else { return nil }
         let start = devices.range(row).lowerBound
         return trial.picks.map { pick in
-            devices.take(pick.share, at: start + pick.position)
-            return (devices.instances[start + pick.position].row, UInt32(pick.share))
+            let instance = devices.instances[start + pick.position]
+            return DeviceLedger.Pick(index: Int(instance.row), share: UInt32(pick.share))
         }
-    }
-
-    /// Gives back what a placement that is taken back had.
-    func giveBack(index: Int, share: Int64) {
-        let position = devices.position(ofRow: index)
-        devices.take(-share, at: position)
-        versions[Int(devices.instances[position].node)] &+= 1
     }
 
     private func tried(_ wish: Wish, _ row: Int) -> Int32? {
@@ -92,7 +83,8 @@ final class ScoreMemory {
         return free.withUnsafeBufferPointer { free in
             guard let base = free.baseAddress else { return nil }
             let room = Trial.Room(
-                free: base + row * dimensions, largest: largest, sharesLargest: devices.nodeShareMax)
+                free: base + row * stride, coreMHz: base[row * stride + dimensions], largest: largest,
+                sharesLargest: devices.nodeShareMax)
             if losses[row].version != versions[row] {
                 losses[row] = (trial?.loss(room, own) ?? 0, versions[row])
             }
@@ -103,13 +95,19 @@ final class ScoreMemory {
     /// Notes what is free on the node now.
     @inline(__always)
     private func refresh(_ row: Int, _ state: GroupState) {
-        for dimension in 0..<dimensions {
-            let capacity = state.columns.capacity(dimension)[row]
-            let left = capacity == DROVER_UNLIMITED ? .max : max(0, capacity - max(0, state.used(dimension, row)))
-            guard free[row * dimensions + dimension] != left else { continue }
-            free[row * dimensions + dimension] = left
-            versions[row] &+= 1
+        var hasChanged = devices.refresh(row, state)
+        for dimension in 0...dimensions {
+            let value = dimension < dimensions ? left(dimension, row, state) : state.columns.coreMHz?[row] ?? 0
+            guard free[row * stride + dimension] != value else { continue }
+            free[row * stride + dimension] = value
+            hasChanged = true
         }
+        if hasChanged { versions[row] &+= 1 }
+    }
+
+    private func left(_ dimension: Int, _ row: Int, _ state: GroupState) -> Int64 {
+        let capacity = state.columns.capacity(dimension)[row]
+        return capacity == DROVER_UNLIMITED ? .max : max(0, capacity - max(0, state.used(dimension, row)))
     }
 
     /// The most of CPU and memory that a node has.

@@ -1,3 +1,5 @@
+import CDroverABI
+
 /// Puts one instance on one node to see what that costs.
 struct Trial {
     /// A device instance that was chosen.
@@ -11,6 +13,8 @@ struct Trial {
     struct Room {
         /// By dimension; `Int64.max` where there is no limit.
         var free: UnsafePointer<Int64>
+        /// CPU that a whole core takes besides.
+        var coreMHz: Int64
         /// Dimensions that count as room, each with the most that a node of the cluster has.
         var largest: [(dimension: Int, amount: Int64)]
         var sharesLargest: Int64
@@ -46,7 +50,8 @@ struct Trial {
     ) -> Int32? {
         after.removeAll(keepingCapacity: true)
         for (dimension, amount) in wish.amounts.enumerated() {
-            after.append(room.free[dimension] == .max ? .max : room.free[dimension] - amount)
+            let cores = dimension == Int(DROVER_CPU_MHZ) ? wish.amounts[Int(DROVER_CORES)] * room.coreMHz : 0
+            after.append(room.free[dimension] == .max ? .max : room.free[dimension] - amount - cores)
         }
         instances.removeAll(keepingCapacity: true)
         instances.append(contentsOf: own)
@@ -56,47 +61,42 @@ struct Trial {
         } else if !wish.devices.isEmpty {
             return nil
         }
-        var liking: Int64 = 0
-        for ask in wish.devices {
-            guard let gained = choose(ask) else { return nil }
-            liking += gained
-        }
+        for ask in wish.devices { guard choose(ask) else { return nil } }
         let left = instances.withUnsafeBufferPointer { measure.loss($0) }
         let emptiness = emptiness(room)
-        let gain = (loss - left + (wish.spreads ? emptiness : -emptiness)) / 1_000 + liking
+        let gain = (loss - left + (wish.spreads ? emptiness : -emptiness)) / 1_000
         return Int32(max(-Self.scoreMax, min(Self.scoreMax, gain)))
     }
 
     /// A score this far from 0 is clipped, so that sums of parts stay within 32 bits.
     private static let scoreMax = 64 * Workload.one
 
-    /// Takes the best way to meet `ask`: that of least loss, liking set off. Returns the liking.
-    private mutating func choose(_ ask: DeviceAsk) -> Int64? {
-        var best: (option: [Int], liking: Int64, value: Int64)?
+    /// Takes the way to meet `ask` that loses least; false when there is none.
+    private mutating func choose(_ ask: DeviceWish) -> Bool {
+        var best: (option: [Int], loss: Int64)?
         let options = ask.options(instances)
         for option in options {
-            let liking = ask.affinity.isEmpty ? 0 : Int64(ask.affinity[instances[option[0]].group])
             guard options.count > 1 else {
-                best = (option, liking, 0)
+                best = (option, 0)
                 break
             }
             take(ask, option, sign: 1)
-            let value = liking * 1_000 - instances.withUnsafeBufferPointer { measure.loss($0) }
+            let loss = instances.withUnsafeBufferPointer { measure.loss($0) }
             take(ask, option, sign: -1)
-            if let known = best, known.value >= value { continue }
-            best = (option, liking, value)
+            if let known = best, known.loss <= loss { continue }
+            best = (option, loss)
         }
-        guard let best else { return nil }
+        guard let best else { return false }
         take(ask, best.option, sign: 1)
         for position in best.option { picks.append(Pick(position: position, share: share(ask, position))) }
-        return best.liking
+        return true
     }
 
-    private mutating func take(_ ask: DeviceAsk, _ option: [Int], sign: Int64) {
+    private mutating func take(_ ask: DeviceWish, _ option: [Int], sign: Int64) {
         for position in option { instances[position].free -= sign * share(ask, position) }
     }
 
-    private func share(_ ask: DeviceAsk, _ position: Int) -> Int64 { Int64(ask.shares[instances[position].group]) }
+    private func share(_ ask: DeviceWish, _ position: Int) -> Int64 { Int64(ask.shares[instances[position].group]) }
 
     /// How much room is left, each dimension and the devices as a part of the largest node's.
     private func emptiness(_ room: Room) -> Int64 {

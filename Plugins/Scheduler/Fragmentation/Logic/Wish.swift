@@ -5,13 +5,13 @@ import StockSchedulerPlugin
 struct Wish: Hashable {
     /// By dimension.
     let amounts: [Int64]
-    let devices: [DeviceAsk]
+    let devices: [DeviceWish]
     /// Emptier nodes are better, other things being equal.
     let spreads: Bool
 
     init(_ group: GroupAsk, batch: UnsafeRawPointer, dimensions: Int, groupCount: Int) {
         amounts = (0..<dimensions).map { group.amounts[$0] }
-        devices = DeviceAsk.all(group, batch: batch, groupCount: groupCount)
+        devices = DeviceWish.all(group, batch: batch, groupCount: groupCount)
         spreads = group.algorithm == UInt32(DROVER_ALGORITHM_SPREAD)
     }
 }

@@ -57,24 +57,47 @@ package struct BatchPlacer {
         try answer.write(to: sink)
     }
 
+    /// Solves one problem. When a gang cannot be placed as a whole, everything is done again without it: what the others
+    /// made of its room, and of the evictions for it, must not stay.
     private mutating func solve<Strategy: Scoring>(
         _ problem: UnsafePointer<drover_problem>, _ number: Int, _ strategy: Strategy, into answer: inout Answer
     ) throws(SchedulerFault) {
-        sharedLimits.removeAll(keepingCapacity: true)
         applyDeltas(problem)
-        var shortfalls: [Int] = []
-        let firstPlacement = answer.placements.count
-        let firstAssignment = answer.assignments.count
-        for index in 0..<Int(problem.pointee.group_count) {
-            let group = GroupAsk(batch: batch, problem: problem, problemIndex: number, index: index)
-            shortfalls.append(try place(group, strategy, into: &answer))
+        let groups = (0..<Int(problem.pointee.group_count)).map {
+            GroupAsk(batch: batch, problem: problem, problemIndex: number, index: $0)
         }
-        let broken = undoBrokenGangs(problem, number, from: firstPlacement, &shortfalls, &answer)
-        takeBack(broken, from: firstAssignment, strategy, &answer)
-        for (index, shortfall) in shortfalls.enumerated() where shortfall > 0 {
-            let group = GroupAsk(batch: batch, problem: problem, problemIndex: number, index: index)
+        let start = groups.contains { $0.gang != 0 } ? (workspace.saved, answer.mark) : nil
+        var given: Set<UInt32> = []
+        var shortfalls = try place(groups, of: problem, without: given, strategy, into: &answer)
+        while let (saved, mark) = start, let broken = firstBroken(groups, shortfalls, besides: given) {
+            given.insert(broken)
+            workspace.restore(saved)
+            answer.removeAll(since: mark)
+            shortfalls = try place(groups, of: problem, without: given, strategy, into: &answer)
+        }
+        for (group, shortfall) in zip(groups, shortfalls) where shortfall > 0 {
             answer.failures.append(failure(of: group, count: shortfall))
         }
+    }
+
+    /// Places all groups but those of the gangs given up; how many instances of each found no node.
+    private mutating func place<Strategy: Scoring>(
+        _ groups: [GroupAsk], of problem: UnsafePointer<drover_problem>, without given: Set<UInt32>,
+        _ strategy: Strategy, into answer: inout Answer
+    ) throws(SchedulerFault) -> [Int] {
+        sharedLimits.removeAll(keepingCapacity: true)
+        workspace.victims.begin(problem, batch: batch)
+        var shortfalls: [Int] = []
+        for group in groups {
+            let isGivenUp = given.contains(group.gang)
+            shortfalls.append(isGivenUp ? group.count : try place(group, strategy, into: &answer))
+        }
+        return shortfalls
+    }
+
+    /// The first gang of which an instance found no node.
+    private func firstBroken(_ groups: [GroupAsk], _ shortfalls: [Int], besides given: Set<UInt32>) -> UInt32? {
+        zip(groups, shortfalls).first { $0.gang != 0 && $1 > 0 && !given.contains($0.gang) }?.0.gang
     }
 
     /// What the plan's own stops and updates change.
@@ -86,7 +109,7 @@ package struct BatchPlacer {
             guard row < columns.count else { continue }
             withUnsafeBytes(of: delta.pointee.delta) {
                 guard let amounts = $0.baseAddress?.assumingMemoryBound(to: Int64.self) else { return }
-                workspace.add(amounts, to: row, sign: 1, dimensions: columns.dimensions)
+                workspace.add(amounts, to: row, sign: 1)
             }
         }
     }
@@ -109,41 +132,6 @@ package struct BatchPlacer {
         return shortfall
     }
 
-    /// Takes back the placements of gangs of which an instance found no node; the indexes of their groups.
-    private func undoBrokenGangs(
-        _ problem: UnsafePointer<drover_problem>, _ number: Int, from first: Int, _ shortfalls: inout [Int],
-        _ answer: inout Answer
-    ) -> Set<UInt32> {
-        let groups = shortfalls.indices.map {
-            GroupAsk(batch: batch, problem: problem, problemIndex: number, index: $0)
-        }
-        var broken: Set<UInt32> = []
-        for (index, group) in groups.enumerated() where group.gang != 0 && shortfalls[index] > 0 {
-            broken.insert(group.gang)
-        }
-        guard !broken.isEmpty else { return [] }
-        for placement in answer.placements[first...] where broken.contains(groups[Int(placement.group)].gang) {
-            workspace.add(
-                groups[Int(placement.group)].amounts, to: Int(placement.node), sign: -1, dimensions: columns.dimensions)
-        }
-        let kept = answer.placements[first...].filter { !broken.contains(groups[Int($0.group)].gang) }
-        answer.placements.replaceSubrange(first..., with: kept)
-        for (index, group) in groups.enumerated() where broken.contains(group.gang) { shortfalls[index] = group.count }
-        return Set(groups.indices.filter { broken.contains(groups[$0].gang) }.map(UInt32.init))
-    }
-
-    /// Takes back what instances of `groups` were assigned.
-    private func takeBack<Strategy: Scoring>(
-        _ groups: Set<UInt32>, from first: Int, _ strategy: Strategy, _ answer: inout Answer
-    ) {
-        guard !groups.isEmpty else { return }
-        for assignment in answer.assignments[first...] where groups.contains(assignment.group) {
-            strategy.takeBack(assignment)
-        }
-        let kept = answer.assignments[first...].filter { !groups.contains($0.group) }
-        answer.assignments.replaceSubrange(first..., with: kept)
-    }
-
     /// Why instances of the group found no node, as the cluster is after the batch's placements.
     private func failure(of group: GroupAsk, count: Int) -> drover_failure {
         var failure = drover_failure()
@@ -152,33 +140,28 @@ package struct BatchPlacer {
         failure.problem = UInt32(group.problem)
         failure.group = UInt32(group.index)
         failure.count = UInt32(count)
+        let deviceAsks = group.deviceAsks(groupCount: columns.view.pointee.device_group_count)
+        if !deviceAsks.isEmpty { workspace.devices.load(columns) }
         for row in 0..<columns.count where columns.flags[row] & ClusterColumns.placeable == ClusterColumns.placeable {
             failure.nodes_evaluated += 1
             guard drover_bit(group.feasible, UInt32(row)) != 0 else {
                 failure.nodes_filtered += 1
                 continue
             }
-            guard let dimension = shortDimension(of: group, row) else {
-                let short = group.dynamicPortCount > workspace.freePorts[row]
-                failure.exhausted_ports += short ? 1 : 0
-                if short { failure.nodes_exhausted += 1 } else { failure.nodes_filtered += 1 }
+            if let dimension = workspace.shortDimension(for: group.amounts, on: row) {
+                withUnsafeMutableBytes(of: &failure.exhausted) {
+                    $0.withMemoryRebound(to: UInt32.self) { $0[dimension] += 1 }
+                }
+            } else if group.dynamicPortCount > workspace.freePorts[row] {
+                failure.exhausted_ports += 1
+            } else if !workspace.hasDevices(deviceAsks, on: row) {
+                failure.exhausted_devices += 1
+            } else {
+                failure.nodes_filtered += 1
                 continue
             }
             failure.nodes_exhausted += 1
-            withUnsafeMutableBytes(of: &failure.exhausted) {
-                $0.withMemoryRebound(to: UInt32.self) { $0[dimension] += 1 }
-            }
         }
         return failure
-    }
-
-    private func shortDimension(of group: GroupAsk, _ row: Int) -> Int? {
-        for dimension in 0..<columns.dimensions {
-            let used = workspace.usedColumn(dimension)[row]
-            if drover_fit_one(columns.capacity(dimension)[row], used, group.amounts[dimension]) == 0 {
-                return dimension
-            }
-        }
-        return nil
     }
 }

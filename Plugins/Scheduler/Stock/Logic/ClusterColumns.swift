@@ -12,6 +12,8 @@ package struct ClusterColumns {
     package let pools: UnsafePointer<UInt32>
     package let keys: UnsafePointer<UInt64>
     package let freePorts: UnsafePointer<UInt32>?
+    /// CPU MHz that a whole core takes besides, an element a node; nil: nothing.
+    package let coreMHz: UnsafePointer<Int64>?
 
     /// A node that may take new work has all of these.
     package static let placeable =
@@ -31,6 +33,7 @@ package struct ClusterColumns {
         pools = try Self.column(block, view.pointee.pool_id, "pool_id")
         keys = try Self.column(block, view.pointee.node_key, "node_key")
         freePorts = block.optionalArray(view.pointee.free_ports)
+        coreMHz = block.optionalArray(view.pointee.core_mhz)
         for dimension in 0..<dimensions {
             let _: UnsafePointer<Int64> = try Self.column(block, offset(of: dimension, capacity: true), "capacity")
             let _: UnsafePointer<Int64> = try Self.column(block, offset(of: dimension, capacity: false), "used")
@@ -45,6 +48,15 @@ package struct ClusterColumns {
     /// Use of `dimension` as the view has it, an element a node.
     package func used(_ dimension: Int) -> UnsafePointer<Int64> {
         base.advanced(by: Int(offset(of: dimension, capacity: false))).assumingMemoryBound(to: Int64.self)
+    }
+
+    /// Copies of the device instances, sorted by node.
+    var devices: [drover_device_instance] {
+        guard view.pointee.devices != 0 else { return [] }
+        return (0..<Int(view.pointee.device_count)).map { number in
+            let device: UnsafePointer<drover_device_instance> = base.element(view.pointee.devices, number)
+            return device.pointee
+        }
     }
 
     private func offset(of dimension: Int, capacity: Bool) -> UInt64 {

@@ -8,7 +8,9 @@ package struct GroupAsk {
     package let kind: UInt32
     package let algorithm: UInt32
     package let seed: UInt64
+    package let priority: UInt32
     package let wantsScores: Bool
+    package let wantsEveryScore: Bool
     package let feasible: UnsafePointer<UInt64>?
     package let penalty: UnsafePointer<UInt64>?
     package let sameJob: UnsafePointer<UInt32>?
@@ -28,7 +30,9 @@ package struct GroupAsk {
         kind = problem.pointee.kind
         algorithm = problem.pointee.algorithm
         seed = problem.pointee.seed
+        priority = problem.pointee.priority
         wantsScores = problem.pointee.flags & UInt32(DROVER_WANT_SCORES) != 0
+        wantsEveryScore = problem.pointee.flags & UInt32(DROVER_WANT_EVERY_SCORE) != 0
         feasible = batch.optionalArray(raw.pointee.feasible)
         penalty = batch.optionalArray(raw.pointee.penalty)
         sameJob = batch.optionalArray(raw.pointee.same_job)
@@ -44,6 +48,7 @@ package struct GroupAsk {
     package var dynamicPortCount: UInt32 { raw.pointee.dynamic_port_count }
     package var gang: UInt32 { raw.pointee.gang }
     package var spreadCount: Int { raw.pointee.spreads == 0 ? 0 : Int(raw.pointee.spread_count) }
+    package var deviceCount: Int { raw.pointee.devices == 0 ? 0 : Int(raw.pointee.device_count) }
     package var limitCount: Int { raw.pointee.limits == 0 ? 0 : Int(raw.pointee.limit_count) }
 
     /// Instances wanted of the group as a whole, at least 1.
@@ -62,6 +67,16 @@ package struct GroupAsk {
     func limit(_ number: Int) -> LimitState {
         LimitState(batch.element(raw.pointee.limits, number), batch: batch)
     }
+
+    /// The group's device asks, in the order they are met; `groupCount` is the view's number of device groups.
+    func deviceAsks(groupCount: UInt32) -> [DeviceAsk] {
+        (0..<deviceCount).map { number in
+            DeviceAsk(batch.element(raw.pointee.devices, number), batch: batch, groupCount: groupCount)
+        }
+    }
+
+    /// Whether an instance needs static `port`.
+    func needs(port: UInt32) -> Bool { (0..<staticPortCount).contains { staticPorts?[$0] == port } }
 
     /// Breaks ties between equally good nodes: a hash of the problem's seed and the node's key.
     @inline(__always)

@@ -8,21 +8,26 @@ import CKernels
 /// just placed on, so an instance costs a look at each heap's top and one heap update: O(N + k (heaps + log N)).
 ///
 /// Scores are compared as integers: the sum of a node's parts in 1/65,536, plus its spread term, times 60, divided by the
-/// number of parts (1 to 5, so the division is exact). Equal scores go by a hash of seed and node key.
+/// number of parts (1 to 6, so the division is exact). Equal scores go by a hash of seed and node key.
 struct GroupPlacer<Strategy: Scoring> {
-    private var state: GroupState
-    private var strategy: Strategy
-    private let workspace: Workspace
+    private(set) var state: GroupState
+    private(set) var strategy: Strategy
+    let workspace: Workspace
+    private let deviceAsks: [DeviceAsk]
+    /// Whether device affinity is a part of the score.
+    private let hasDeviceAffinity: Bool
+    /// Nodes by what room there costs; nil when nothing may be evicted.
+    var preemption: PreemptionQueue?
     private var spreads: [SpreadState]
     /// With this group's placements counted, for the next group that shares them.
     private(set) var limits: [LimitState]
     private var spreadWeight: Int64
-    private var heaps: [CandidateHeap] = []
+    private var heaps: [RankedHeap<Candidate>] = []
     /// Key of each combination of spread values, by number.
     private var combinationValues: [[Int]] = [[]]
 
-    /// Parts besides spread: fit, anti-affinity, penalty, affinity.
-    private static var partsMax: Int { 4 }
+    /// Parts besides spread: fit, anti-affinity, penalty, affinity, device affinity.
+    private static var partsMax: Int { 5 }
 
     init(
         group: GroupAsk, columns: ClusterColumns, workspace: Workspace, strategy: Strategy, limits: [LimitState]
@@ -31,10 +36,13 @@ struct GroupPlacer<Strategy: Scoring> {
         self.strategy = strategy
         self.workspace = workspace
         self.limits = limits
+        deviceAsks = group.deviceAsks(groupCount: columns.view.pointee.device_group_count)
+        hasDeviceAffinity = deviceAsks.contains(where: \.hasAffinity)
         spreads = (0..<group.spreadCount).map { group.spread($0) }
         spreadWeight = max(1, spreads.reduce(0) { $0 + $1.weight })
         prepareFit()
         prepareSameJob()
+        prepareDevicesAndVictims()
         prepareCombinations()
     }
 
@@ -42,6 +50,7 @@ struct GroupPlacer<Strategy: Scoring> {
     mutating func release() {
         for bucket in heaps.indices { heaps[bucket].release() }
         heaps.removeAll()
+        preemption?.release()
     }
 
     /// Places up to `count` instances; the rest is reported as a failure.
@@ -49,8 +58,8 @@ struct GroupPlacer<Strategy: Scoring> {
         let group = state.group
         try strategy.scoreAll(state, into: workspace.base)
         mask()
-        if group.wantsScores { reportScores(into: &answer) }
-        return group.isEachNode ? placeEachNode(into: &answer) : try placeCount(into: &answer)
+        reportScores(into: &answer)
+        return group.isEachNode ? try placeEachNode(into: &answer) : try placeCount(into: &answer)
     }
 
     // MARK: - Preparation
@@ -69,6 +78,16 @@ struct GroupPlacer<Strategy: Scoring> {
         } else {
             workspace.sameJob.update(repeating: 0, count: state.columns.count)
         }
+    }
+
+    private mutating func prepareDevicesAndVictims() {
+        let mayEvict = workspace.victims.count > 0
+        if mayEvict || !deviceAsks.isEmpty || strategy.choosesDevices { workspace.devices.load(state.columns) }
+        guard mayEvict else { return }
+        workspace.victims.index(nodeCount: state.columns.count)
+        preemption = PreemptionQueue(
+            search: VictimSearch(
+                group: state.group, deviceAsks: deviceAsks, workspace: workspace, keys: state.columns.keys))
     }
 
     /// Numbers the combinations of spread values that occur, and each node's.
@@ -102,7 +121,7 @@ struct GroupPlacer<Strategy: Scoring> {
         }
     }
 
-    /// Takes out nodes at a limit, without ports, or where this batch took a static port.
+    /// Takes out nodes at a limit, without ports or devices, or where a static port is taken.
     private func mask() {
         let group = state.group
         let base = workspace.base
@@ -111,19 +130,38 @@ struct GroupPlacer<Strategy: Scoring> {
                 base[row] = unfitScore
             }
         }
-        for port in 0..<group.staticPortCount {
-            guard let taken = workspace.portsTaken.first(where: { $0.port == group.staticPorts?[port] }) else {
-                continue
-            }
+        if group.staticPortCount > 0 { maskPorts() }
+        guard !deviceAsks.isEmpty else { return }
+        for row in 0..<state.columns.count where base[row] != unfitScore {
+            base[row] = withDevices(row, base: base[row])
+        }
+    }
+
+    /// Static ports that this batch's own instances, or victims not yet evicted, hold.
+    private func maskPorts() {
+        let group = state.group
+        for taken in workspace.portsTaken where group.needs(port: taken.port) {
             for row in 0..<state.columns.count where taken.nodes[row >> 6] >> UInt64(row & 63) & 1 != 0 {
-                base[row] = unfitScore
+                workspace.base[row] = unfitScore
             }
         }
+        let victims = workspace.victims
+        for number in 0..<victims.count where victims.holdsPort(of: group, number) && !victims.isEvicted(number) {
+            let row = Int(victims[number].pointee.node)
+            if row < state.columns.count { workspace.base[row] = unfitScore }
+        }
+    }
+
+    /// `base` if the node has the devices for one more instance; notes what device affinity adds.
+    private func withDevices(_ row: Int, base: Int32) -> Int32 {
+        guard workspace.hasDevices(deviceAsks, on: row) else { return unfitScore }
+        workspace.deviceScores[row] = workspace.devices.affinity
+        return base
     }
 
     /// Limits and dynamic ports; the kernel has looked at everything else.
     @inline(__always)
-    private func isAllowed(_ row: Int) -> Bool {
+    func isAllowed(_ row: Int) -> Bool {
         let group = state.group
         if group.maxPerNode > 0 && workspace.sameJob[row] >= group.maxPerNode { return false }
         if group.dynamicPortCount > 0 && workspace.freePorts[row] < group.dynamicPortCount { return false }
@@ -135,7 +173,7 @@ struct GroupPlacer<Strategy: Scoring> {
 
     /// Parts of a node's score but spread: their sum in 1/65,536, and how many count.
     @inline(__always)
-    private func parts(_ row: Int, base: Int32) -> (sum: Int32, count: Int) {
+    func parts(_ row: Int, base: Int32) -> (sum: Int32, count: Int) {
         guard !strategy.isWholeScore else { return (base, 1) }
         var sum = Int64(base)
         var count = 1
@@ -152,12 +190,16 @@ struct GroupPlacer<Strategy: Scoring> {
             sum += Int64(affinity)
             count += 1
         }
+        if hasDeviceAffinity {
+            sum += Int64(workspace.deviceScores[row])
+            count += 1
+        }
         return (Int32(truncatingIfNeeded: sum), count)
     }
 
     /// The more instances of the job and group are on the node, relative to the count wanted, the worse.
     @inline(__always)
-    private func antiAffinity(_ row: Int) -> Int64 {
+    func antiAffinity(_ row: Int) -> Int64 {
         let collisions = Int64(workspace.sameJob[row])
         guard collisions > 0 else { return 0 }
         return max(-64 * Int64(CK_SCORE_ONE), -Int64(CK_SCORE_ONE) * (collisions + 1) / state.group.desiredCount)
@@ -165,15 +207,27 @@ struct GroupPlacer<Strategy: Scoring> {
 
     /// The mean of the parts times 60, an exact integer.
     @inline(__always)
-    private func scaled(_ sum: Int32, _ count: Int, _ term: Int32) -> Int64 {
+    func scaled(_ sum: Int32, _ count: Int, _ term: Int32) -> Int64 {
         (Int64(sum) + Int64(term)) * 60 / Int64(term == 0 ? count : count + 1)
     }
 
-    private static func rounded(_ scaled: Int64) -> Int32 {
+    static func rounded(_ scaled: Int64) -> Int32 {
         Int32(truncatingIfNeeded: (scaled >= 0 ? scaled + 30 : scaled - 30) / 60)
     }
 
-    private func term(_ row: Int) -> Int32 { strategy.isWholeScore ? 0 : state.spread(row) }
+    func term(_ row: Int) -> Int32 { strategy.isWholeScore ? 0 : state.spread(row) }
+
+    /// The score of a placement on `row`.
+    func finalScore(_ row: Int, base: Int32) -> Int32 {
+        let (sum, count) = parts(row, base: base)
+        return Self.rounded(scaled(sum, count, term(row)))
+    }
+
+    /// The base score of `row` as it is now, ``unfitScore`` without devices for one more.
+    mutating func score(_ row: Int) throws(SchedulerFault) -> Int32 {
+        let base = try strategy.scoreOne(state, row)
+        return base == unfitScore || deviceAsks.isEmpty ? base : withDevices(row, base: base)
+    }
 
     // MARK: - Counted instances
 
@@ -185,9 +239,12 @@ struct GroupPlacer<Strategy: Scoring> {
         if group.priorNodes != nil { open = try placeOnPriorNodes(into: &answer) }
         let wanted = open?.count ?? group.count
         for position in 0..<wanted {
-            guard let best = takeBest() else { break }
-            record(ordinal: open?[position] ?? position, row: best.row, score: best.score, into: &answer)
-            try commit(best.row)
+            let ordinal = open?[position] ?? position
+            if let best = takeBest() {
+                try settle(ordinal, on: best.row, score: best.score, into: &answer)
+            } else if try !placeByEviction(ordinal, into: &answer) {
+                break
+            }
             placed += 1
         }
         if let open { placed += group.count - open.count - pinnedFailures }
@@ -199,7 +256,7 @@ struct GroupPlacer<Strategy: Scoring> {
 
     private mutating func fillHeaps() {
         let bucketCount = state.spreadTerms.count * Self.partsMax
-        heaps = [CandidateHeap](repeating: CandidateHeap(), count: bucketCount)
+        heaps = [RankedHeap<Candidate>](repeating: RankedHeap<Candidate>(), count: bucketCount)
         for row in 0..<state.columns.count {
             let base = workspace.base[row]
             guard base != unfitScore else { continue }
@@ -249,13 +306,17 @@ struct GroupPlacer<Strategy: Scoring> {
         }
     }
 
-    /// Counts the instance on `row`, and gives the node its new place among the candidates.
-    private mutating func commit(_ row: Int) throws(SchedulerFault) {
-        occupy(row)
+    /// Places an instance on `row`, and gives the node its new place among the candidates.
+    mutating func settle(
+        _ ordinal: Int, on row: Int, score finalScore: Int32, into answer: inout Answer
+    ) throws(SchedulerFault) {
+        occupy(row, ordinal, finalScore, into: &answer)
         workspace.stamps[row] &+= 1
+        workspace.base[row] = unfitScore
+        guard !state.group.isEachNode else { return }
         if strategy.dependsOnOthers { return try rescoreAll() }
         guard state.group.staticPortCount == 0, isAllowed(row) else { return }
-        let base = try strategy.scoreOne(state, row)
+        let base = try score(row)
         guard base != unfitScore else { return }
         workspace.base[row] = base
         let (bucket, candidate) = entry(row, base: base)
@@ -269,28 +330,42 @@ struct GroupPlacer<Strategy: Scoring> {
         fillHeaps()
     }
 
-    /// Takes the instance's resources, ports and shares of limits and spreads.
-    private mutating func occupy(_ row: Int) {
+    /// Takes the instance's resources, ports, devices and shares of limits and spreads, and records it.
+    private mutating func occupy(_ row: Int, _ ordinal: Int, _ score: Int32, into answer: inout Answer) {
         let group = state.group
-        workspace.add(group.amounts, to: row, sign: 1, dimensions: state.columns.dimensions)
+        record(ordinal, row, score, into: &answer)
+        workspace.occupy(group.amounts, on: row)
         workspace.sameJob[row] &+= 1
         workspace.freePorts[row] &-= min(workspace.freePorts[row], group.dynamicPortCount)
         for number in limits.indices { limits[number].add(row) }
-        for port in 0..<group.staticPortCount {
-            workspace.takePort(group.staticPorts?[port] ?? 0, row, state.columns.count)
-        }
+        for port in 0..<group.staticPortCount { workspace.takePort(group.staticPorts?[port] ?? 0, row) }
         guard !spreads.isEmpty else { return }
         for number in spreads.indices { spreads[number].add(spreads[number].value(of: row)) }
         refreshSpreadTerms()
     }
 
-    private mutating func record(ordinal: Int, row: Int, score: Int32, into answer: inout Answer) {
+    /// Writes the placement, and the device instances taken for it in the order of the asks.
+    private mutating func record(_ ordinal: Int, _ row: Int, _ score: Int32, into answer: inout Answer) {
+        let (problem, group) = (UInt32(state.group.problem), UInt32(state.group.index))
         answer.placements.append(
             drover_placement(
                 kind: UInt32(DROVER_RECORD_PLACEMENT), size: UInt32(MemoryLayout<drover_placement>.size),
-                problem: UInt32(state.group.problem), group: UInt32(state.group.index), ordinal: UInt32(ordinal),
-                node: UInt32(row), score: score, reserved: 0))
-        strategy.place(state, ordinal: ordinal, row: row, into: &answer)
+                problem: problem, group: group, ordinal: UInt32(ordinal), node: UInt32(row), score: score, reserved: 0))
+        guard !deviceAsks.isEmpty, takeDevices(row) else { return }
+        for pick in workspace.devices.picks {
+            answer.assignments.append(
+                drover_assignment(
+                    kind: UInt32(DROVER_RECORD_ASSIGNMENT), size: UInt32(MemoryLayout<drover_assignment>.size),
+                    problem: problem, group: group, ordinal: UInt32(ordinal), what: UInt32(DROVER_ASSIGN_DEVICE),
+                    index: UInt32(pick.index), share_milli: pick.share))
+        }
+    }
+
+    /// Takes the devices that the strategy chooses, or else those that leave least over.
+    private mutating func takeDevices(_ row: Int) -> Bool {
+        guard let chosen = strategy.devices(state, row) else { return workspace.devices.take(deviceAsks, on: row) }
+        workspace.devices.take(chosen)
+        return true
     }
 
     // MARK: - Prior nodes
@@ -308,13 +383,10 @@ struct GroupPlacer<Strategy: Scoring> {
             }
             let row = Int(prior)
             if workspace.base[row] != unfitScore, isAllowed(row) {
-                let (sum, count) = parts(row, base: workspace.base[row])
-                record(ordinal: ordinal, row: row, score: Self.rounded(scaled(sum, count, term(row))), into: &answer)
-                workspace.base[row] = unfitScore
-                try commit(row)
+                try settle(ordinal, on: row, score: finalScore(row, base: workspace.base[row]), into: &answer)
             } else if group.raw.pointee.prior_movable != 0 {
                 open.append(ordinal)
-            } else {
+            } else if try !placeByEviction(ordinal, on: row, into: &answer) {
                 pinnedFailures += 1
             }
         }
@@ -323,68 +395,17 @@ struct GroupPlacer<Strategy: Scoring> {
 
     // MARK: - One instance a node
 
-    private mutating func placeEachNode(into answer: inout Answer) -> Int {
+    private mutating func placeEachNode(into answer: inout Answer) throws(SchedulerFault) -> Int {
         var ordinal = 0
-        for row in 0..<state.columns.count where workspace.base[row] != unfitScore && isAllowed(row) {
-            let (sum, count) = parts(row, base: workspace.base[row])
-            record(ordinal: ordinal, row: row, score: Self.rounded(scaled(sum, count, term(row))), into: &answer)
-            occupy(row)
-            ordinal += 1
-        }
-        return 0
-    }
-
-    // MARK: - Explanation
-
-    /// Writes the scores of the five best nodes for the group's first instance.
-    private func reportScores(into answer: inout Answer) {
-        var best: [(score: Int64, candidate: Candidate)] = []
         for row in 0..<state.columns.count {
             let base = workspace.base[row]
-            guard base != unfitScore else { continue }
-            let (sum, count) = parts(row, base: base)
-            let score = scaled(sum, count, term(row))
-            if best.count == 5, let last = best.last, score < last.score { continue }
-            let tie = state.group.tie(state.columns.keys[row])
-            let candidate = Candidate(sum: sum, tie: tie, row: UInt32(row), stamp: 0)
-            let position = best.firstIndex {
-                score > $0.score || score == $0.score && candidate.isTiedBefore($0.candidate)
+            if base != unfitScore, isAllowed(row) {
+                try settle(ordinal, on: row, score: finalScore(row, base: base), into: &answer)
+                ordinal += 1
+            } else if try placeByEviction(ordinal, on: row, into: &answer) {
+                ordinal += 1
             }
-            best.insert((score, candidate), at: position ?? best.count)
-            if best.count > 5 { best.removeLast() }
         }
-        for entry in best { answer.scores.append(score(Int(entry.candidate.row), final: Self.rounded(entry.score))) }
-    }
-
-    private func score(_ row: Int, final: Int32) -> drover_score {
-        let group = state.group
-        let whole = strategy.isWholeScore
-        let penalised = group.penalty.map { drover_bit($0, UInt32(row)) != 0 } ?? false
-        return drover_score(
-            kind: UInt32(DROVER_RECORD_SCORE), size: UInt32(MemoryLayout<drover_score>.size),
-            problem: UInt32(group.problem), group: UInt32(group.index), ordinal: 0, node: UInt32(row),
-            final_score: final, fit_score: workspace.base[row],
-            anti_affinity: whole ? 0 : Int32(truncatingIfNeeded: antiAffinity(row)),
-            penalty: whole || !penalised ? 0 : -Int32(CK_SCORE_ONE),
-            affinity: whole ? 0 : group.affinity?[row] ?? 0, spread: term(row))
-    }
-}
-
-extension Candidate {
-    /// Whether this node goes before `other` of equal score.
-    @inline(__always)
-    func isTiedBefore(_ other: Candidate) -> Bool { tie != other.tie ? tie < other.tie : row < other.row }
-}
-
-extension Workspace {
-    /// Notes that an instance of this batch holds static `port` on `row`.
-    func takePort(_ port: UInt32, _ row: Int, _ count: Int) {
-        let number =
-            portsTaken.firstIndex { $0.port == port }
-            ?? {
-                portsTaken.append((port, [UInt64](repeating: 0, count: (count + 63) / 64)))
-                return portsTaken.count - 1
-            }()
-        portsTaken[number].nodes[row >> 6] |= 1 << UInt64(row & 63)
+        return 0
     }
 }

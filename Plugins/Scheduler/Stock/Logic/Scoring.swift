@@ -1,4 +1,4 @@
-package import CDroverABI
+import CDroverABI
 package import CKernels
 
 /// The base score of a node that cannot hold the instance: the kernels' `CK_UNFIT`.
@@ -10,6 +10,8 @@ package protocol Scoring {
     var isWholeScore: Bool { get }
     /// Placing an instance may change the base of nodes other than the one it went to.
     var dependsOnOthers: Bool { get }
+    /// It reads ``GroupState/freeShare(of:)`` and answers ``devices(_:_:)``.
+    var choosesDevices: Bool { get }
 
     /// Called before the group's first score.
     mutating func begin(_ group: GroupAsk) throws(SchedulerFault)
@@ -20,17 +22,14 @@ package protocol Scoring {
     /// The same for one node.
     mutating func scoreOne(_ state: GroupState, _ row: Int) throws(SchedulerFault) -> Int32
 
-    /// An instance goes to `row`: takes what the strategy itself hands out, before `state` counts the instance.
-    mutating func place(_ state: GroupState, ordinal: Int, row: Int, into answer: inout Answer)
-
-    /// The instance that held this goes nowhere after all.
-    func takeBack(_ assignment: drover_assignment)
+    /// The device instances for an instance that goes to `row` next; nil: those that leave least over.
+    mutating func devices(_ state: GroupState, _ row: Int) -> [DeviceLedger.Pick]?
 }
 
 extension Scoring {
-    package mutating func place(_ state: GroupState, ordinal: Int, row: Int, into answer: inout Answer) {}
+    package var choosesDevices: Bool { false }
 
-    package func takeBack(_ assignment: drover_assignment) {}
+    package mutating func devices(_ state: GroupState, _ row: Int) -> [DeviceLedger.Pick]? { nil }
 }
 
 /// Best fit, or spreading over resources: the kernel's score as it is.
@@ -62,6 +61,7 @@ package struct GroupState {
     /// What one more instance is worth for spreading, by combination of spread values.
     package internal(set) var spreadTerms: [Int32] = [0]
     private let combinations: UnsafePointer<UInt32>
+    private let workspace: Workspace
 
     init(group: GroupAsk, columns: ClusterColumns, workspace: Workspace) {
         self.group = group
@@ -71,10 +71,14 @@ package struct GroupState {
         usedBase = UnsafePointer(workspace.used)
         usedStride = workspace.capacity
         combinations = UnsafePointer(workspace.combinations)
+        self.workspace = workspace
     }
 
     /// Use of `dimension` on `row`, the placements so far included.
     package func used(_ dimension: Int, _ row: Int) -> Int64 { usedBase[dimension * usedStride + row] }
+
+    /// Share left of the device instance in a row of `devices`, the placements so far included.
+    package func freeShare(of index: Int) -> UInt32 { workspace.devices.free[index] }
 
     /// What spreading adds on `row`, in units of 1/65,536.
     package func spread(_ row: Int) -> Int32 {

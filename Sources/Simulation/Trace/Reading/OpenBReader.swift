@@ -14,7 +14,7 @@ package enum OpenBReader {
         while try table.next() {
             trace.add(name: try table.text("name"), try shape(table))
             guard trace.tasks.count <= TraceLimits.tasksMax, trace.shapes.count <= TraceLimits.shapesMax else {
-                throw table.error("more tasks than \(TraceLimits.tasksMax), or kinds of them than \(TraceLimits.shapesMax)")
+                throw table.error("more than \(TraceLimits.tasksMax) tasks or \(TraceLimits.shapesMax) kinds of them")
             }
         }
         guard !trace.nodes.isEmpty else { throw TraceError("\(nodesFile): no nodes") }

@@ -72,7 +72,7 @@ package enum TraceReader {
                 models: count == 0 ? [] : Set(try devices?.texts("models") ?? []).sorted()),
             arrival: arrival, departure: departure)
         guard trace.tasks.count <= TraceLimits.tasksMax, trace.shapes.count <= TraceLimits.shapesMax else {
-            throw record.error("more tasks than \(TraceLimits.tasksMax), or kinds of them than \(TraceLimits.shapesMax)")
+            throw record.error("more than \(TraceLimits.tasksMax) tasks or \(TraceLimits.shapesMax) kinds of them")
         }
     }
 }

@@ -28,10 +28,11 @@ package struct Utilisation: Sendable {
     init(_ cluster: TraceCluster) {
         let nodes = cluster.trace.nodes
         let rows = nodes.indices
-        cpuPercent = percent(
-            rows.reduce(0) { $0 + cluster.layout.used[Int(DROVER_CPU_MHZ)][$1] }, of: nodes.reduce(0) { $0 + $1.cpu })
-        memoryPercent = percent(
-            rows.reduce(0) { $0 + cluster.layout.used[Int(DROVER_MEMORY_MIB)][$1] }, of: nodes.reduce(0) { $0 + $1.memoryMiB })
+        let used = [DROVER_CPU_MHZ, DROVER_MEMORY_MIB].map { dimension in
+            rows.reduce(0) { $0 + cluster.layout.used[Int(dimension)][$1] }
+        }
+        cpuPercent = percent(used[0], of: nodes.reduce(0) { $0 + $1.cpu })
+        memoryPercent = percent(used[1], of: nodes.reduce(0) { $0 + $1.memoryMiB })
         devicePercent = percent(cluster.deviceMilli, of: cluster.trace.deviceCapacity)
     }
 }

@@ -20,7 +20,7 @@ package struct TraceRun {
     /// By arrival.
     private var places: [(shape: Int, placement: Placement)?] = []
 
-    /// - Parameter time: what a decision's length is measured with.
+    /// A run with a cluster of its own; `time` measures how long decisions take.
     package init(_ trace: Trace, placer: any TracePlacer, time: any TimeSource) {
         self.trace = trace
         self.placer = placer

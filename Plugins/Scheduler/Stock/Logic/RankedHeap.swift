@@ -1,30 +1,17 @@
-/// A node as a place for one more instance.
-struct Candidate: BitwiseCopyable {
-    /// Sum of the score's parts, in units of 1/65,536.
-    var sum: Int32
-    /// Decides between equal scores, lower first: from the problem's seed and the node's key.
-    var tie: UInt32
-    var row: UInt32
-    /// The entry is stale when the node has a newer one.
-    var stamp: UInt32
-
-    /// Whether this node is to be taken before `other`, both having equally many parts.
-    @inline(__always)
-    func precedes(_ other: Candidate) -> Bool {
-        if sum != other.sum { return sum > other.sum }
-        if tie != other.tie { return tie < other.tie }
-        return row < other.row
-    }
+/// What a ``RankedHeap`` holds.
+protocol Ranked: BitwiseCopyable {
+    /// Whether this is to be taken before `other`; a total order, so that a heap yields one order only.
+    func precedes(_ other: Self) -> Bool
 }
 
-/// A binary heap with the best candidate on top, in memory of its own. The owner calls ``release()``.
-struct CandidateHeap {
+/// A binary heap with the best element on top, in memory of its own. The owner calls ``release()``.
+struct RankedHeap<Element: Ranked> {
     private(set) var count = 0
     private var capacity = 0
-    private var items: UnsafeMutablePointer<Candidate>?
+    private var items: UnsafeMutablePointer<Element>?
 
-    /// The best candidate; the heap must not be empty.
-    var top: Candidate {
+    /// The best element; the heap must not be empty.
+    var top: Element {
         @inline(__always) get {
             guard let items, count > 0 else { preconditionFailure("top of an empty heap") }
             return items[0]
@@ -32,9 +19,9 @@ struct CandidateHeap {
     }
 
     /// Adds without keeping the order; ``heapify()`` makes it good.
-    mutating func append(_ candidate: Candidate) {
+    mutating func append(_ element: Element) {
         if count == capacity { grow() }
-        items?[count] = candidate
+        items?[count] = element
         count += 1
     }
 
@@ -44,17 +31,17 @@ struct CandidateHeap {
         for position in stride(from: count / 2 - 1, through: 0, by: -1) { sink(from: position) }
     }
 
-    mutating func push(_ candidate: Candidate) {
-        append(candidate)
+    mutating func push(_ element: Element) {
+        append(element)
         guard let items else { return }
         var position = count - 1
         while position > 0 {
             let parent = (position - 1) / 2
-            guard candidate.precedes(items[parent]) else { break }
+            guard element.precedes(items[parent]) else { break }
             items[position] = items[parent]
             position = parent
         }
-        items[position] = candidate
+        items[position] = element
     }
 
     mutating func removeTop() {
@@ -65,8 +52,8 @@ struct CandidateHeap {
         sink(from: 0)
     }
 
-    mutating func replaceTop(with candidate: Candidate) {
-        items?[0] = candidate
+    mutating func replaceTop(with element: Element) {
+        items?[0] = element
         sink(from: 0)
     }
 
@@ -96,7 +83,7 @@ struct CandidateHeap {
 
     private mutating func grow() {
         let larger = max(16, capacity * 2)
-        let memory = UnsafeMutablePointer<Candidate>.allocate(capacity: larger)
+        let memory = UnsafeMutablePointer<Element>.allocate(capacity: larger)
         if let items {
             memory.update(from: items, count: count)
             items.deallocate()

@@ -1,8 +1,8 @@
 import CDroverABI
 import StockSchedulerPlugin
 
-/// One `drover_device_ask`: instances of one device group, each with a share.
-struct DeviceAsk: Hashable {
+/// One `drover_device_ask` by its content: instances of one device group, each with a share.
+struct DeviceWish: Hashable {
     let count: Int
     /// By device group; 0: a group that will not do.
     let shares: [UInt32]
@@ -11,14 +11,14 @@ struct DeviceAsk: Hashable {
     let wantsOneNUMA: Bool
 
     /// The asks of a group, in their order.
-    static func all(_ group: GroupAsk, batch: UnsafeRawPointer, groupCount: Int) -> [DeviceAsk] {
+    static func all(_ group: GroupAsk, batch: UnsafeRawPointer, groupCount: Int) -> [DeviceWish] {
         let raw = group.raw.pointee
         guard raw.devices != 0 else { return [] }
-        return (0..<Int(raw.device_count)).map { number -> DeviceAsk in
+        return (0..<Int(raw.device_count)).map { number -> DeviceWish in
             let ask: UnsafePointer<drover_device_ask> = batch.element(raw.devices, number)
             let shares: UnsafePointer<UInt32>? = batch.optionalArray(ask.pointee.shares)
             let affinity: UnsafePointer<Int32>? = batch.optionalArray(ask.pointee.affinity)
-            return DeviceAsk(
+            return DeviceWish(
                 count: Int(ask.pointee.count), shares: (0..<groupCount).map { shares?[$0] ?? 0 },
                 affinity: affinity.map { affinity in (0..<groupCount).map { affinity[$0] } } ?? [],
                 wantsOneNUMA: ask.pointee.same_numa != 0)
@@ -27,7 +27,8 @@ struct DeviceAsk: Hashable {
 
     /// The ways worth trying to meet the ask from `instances`, each as positions there; none: it cannot be met.
     ///
-    /// One instance may be any with the share, those equally free counting as one; of several the tightest are taken, on one
+    /// Only groups with the highest affinity of those that can: what that is worth is part of the score already. One
+    /// instance may be any with the share, those equally free counting as one; of several the tightest are taken, on one
     /// NUMA node where that is wanted and possible.
     func options(_ instances: [DeviceInventory.Instance]) -> [[Int]] {
         var options: [[Int]] = []
@@ -43,7 +44,10 @@ struct DeviceAsk: Hashable {
             }
             start = end
         }
-        return options
+        guard !affinity.isEmpty, options.count > 1 else { return options }
+        let affinities = options.map { affinity[instances[$0[0]].group] }
+        let highest = affinities.max()
+        return zip(options, affinities).filter { $1 == highest }.map(\.0)
     }
 
     /// `fitting` are at least `count` positions, tightest first.
