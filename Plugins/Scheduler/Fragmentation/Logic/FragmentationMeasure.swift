@@ -23,7 +23,7 @@ struct FragmentationMeasure {
     /// Weight of the shapes that can use each instance.
     private var usable: [Int64] = []
 
-    /// How steeply the loss falls as more of the work can use an instance. (4 to 30 are within a tenth of each other.)
+    /// How steeply the loss falls as more of the work can use an instance. (With 5 or 20, 0.1 percent of all GPU more or less is left.)
     private static let steepness: Int64 = 10
 
     init(_ workload: Workload, dimensions: Int) {

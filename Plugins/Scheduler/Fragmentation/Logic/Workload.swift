@@ -32,7 +32,8 @@ struct Workload: Equatable {
     }
 
     /// Turns counts into weights by their square root: the rare shape that needs much is the one that finds no place
-    /// later, so it counts for more than its share. (Seen: a quarter less GPU left over than with the counts themselves.)
+    /// later, so it counts for more than its share. (Seen: 0.1 to 0.2 percent of all GPU less left
+    /// over than with the counts themselves.)
     init(_ counted: [Shape], groupCount: Int) {
         let roots = counted.map { Double(max(0, $0.weight)).squareRoot() }
         let sum = max(1, roots.reduce(0, +))
