@@ -65,6 +65,15 @@ import Testing
         #expect(try answer(cluster, [[Ask(devices: 1, shares: [600])]]).devices == [1])
     }
 
+    @Test func amountsOfAnySizeAreTaken() throws {
+        let cluster = SmallCluster(
+            nodes: [.init(cpu: .max - 1, devices: [1_000]), .init(cpu: .max, devices: [5_000], group: 9)],
+            work: [.init(cpu: .max, shares: [.max], weight: .max)])
+        #expect(try answer(cluster, [[Ask(cpu: .max - 1, devices: 1, shares: [1_000])]]).nodes == [0])
+        #expect(try answer(cluster, [[Ask(cpu: .max - 1)]]).nodes.count == 1)
+        #expect(try answer(cluster, [[Ask(devices: .max, shares: [1])]]).failures == 1)
+    }
+
     @Test func whatIsRememberedChangesNoAnswer() throws {
         let wide = SmallCluster(
             nodes: (0..<8).map { .init(devices: [1_000, UInt32(100 * $0)]) },

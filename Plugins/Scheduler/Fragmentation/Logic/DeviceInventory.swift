@@ -25,7 +25,9 @@ struct DeviceInventory {
 
     init(_ columns: ClusterColumns) {
         let count = Self.count(columns)
-        instances = (0..<count).map { Self.instance($0, columns) }.filter { $0.node < columns.count }
+        instances = (0..<count).map { Self.instance($0, columns) }.filter {
+            $0.node < columns.count && $0.group < columns.view.pointee.device_group_count
+        }
         starts = Self.starts(instances.map { Int($0.node) }, count: columns.count)
         for node in 0..<columns.count { sort(node) }
         nodeShareMax = Int64(max(1, (0..<columns.count).map { range($0).count }.max() ?? 1)) * 1_000
@@ -61,15 +63,13 @@ struct DeviceInventory {
         columns.view.pointee.devices == 0 ? 0 : Int(columns.view.pointee.device_count)
     }
 
-    /// The instance in a row of `devices`; one of an unknown group is never free.
+    /// The instance in a row of `devices`.
     @inline(__always)
     private static func instance(_ row: Int, _ columns: ClusterColumns) -> Instance {
-        let view = columns.view.pointee
-        let raw: UnsafePointer<drover_device_instance> = columns.base.element(view.devices, row)
-        let isKnown = raw.pointee.group < view.device_group_count
+        let raw: UnsafePointer<drover_device_instance> = columns.base.element(columns.view.pointee.devices, row)
         return Instance(
-            free: isKnown ? Int64(min(1_000, raw.pointee.free_milli)) : 0, group: isKnown ? Int(raw.pointee.group) : 0,
-            numa: raw.pointee.numa, node: raw.pointee.node, row: UInt32(row))
+            free: Int64(min(1_000, raw.pointee.free_milli)), group: Int(raw.pointee.group), numa: raw.pointee.numa,
+            node: raw.pointee.node, row: UInt32(row))
     }
 
     private static func starts(_ nodes: [Int], count: Int) -> [Int] {

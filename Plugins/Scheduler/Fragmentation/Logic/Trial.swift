@@ -30,6 +30,8 @@ struct Trial {
     ///
     /// Enough to fill nodes up where fragmentation is indifferent, which keeps whole ones free for large work.
     private static let roomWeight: Int64 = 20 * Workload.one
+    /// A score this far from 0 is clipped, so that sums of parts stay within 32 bits.
+    private static let scoreMax = 64 * Workload.one
 
     init(_ workload: Workload, dimensions: Int) {
         measure = FragmentationMeasure(workload, dimensions: dimensions)
@@ -50,8 +52,8 @@ struct Trial {
     ) -> Int32? {
         after.removeAll(keepingCapacity: true)
         for (dimension, amount) in wish.amounts.enumerated() {
-            let cores = dimension == Int(DROVER_CPU_MHZ) ? wish.amounts[Int(DROVER_CORES)] * room.coreMHz : 0
-            after.append(room.free[dimension] == .max ? .max : room.free[dimension] - amount - cores)
+            let cores = dimension == Int(DROVER_CPU_MHZ) ? wish.amounts[Int(DROVER_CORES)] &* room.coreMHz : 0
+            after.append(room.free[dimension] == .max ? .max : room.free[dimension] &- amount &- cores)
         }
         instances.removeAll(keepingCapacity: true)
         instances.append(contentsOf: own)
@@ -67,9 +69,6 @@ struct Trial {
         let gain = (loss - left + (wish.spreads ? emptiness : -emptiness)) / 1_000
         return Int32(max(-Self.scoreMax, min(Self.scoreMax, gain)))
     }
-
-    /// A score this far from 0 is clipped, so that sums of parts stay within 32 bits.
-    private static let scoreMax = 64 * Workload.one
 
     /// Takes the way to meet `ask` that loses least; false when there is none.
     private mutating func choose(_ ask: DeviceWish) -> Bool {
@@ -103,7 +102,8 @@ struct Trial {
         let shares = instances.reduce(0) { $0 + $1.free }
         return room.largest.reduce(Self.roomWeight * shares / room.sharesLargest) { sum, largest in
             let left = after[largest.dimension]
-            return left == .max ? sum : sum + Self.roomWeight * min(left, largest.amount) / largest.amount
+            guard left != .max else { return sum }
+            return sum + Int64(Double(Self.roomWeight) * Double(min(left, largest.amount)) / Double(largest.amount))
         }
     }
 }
