@@ -147,7 +147,9 @@ let modules: [Target] = [
     module("SimulatedSeam", path: "Sources/Simulation/Seam", ["Basics"], exclude: []),
     module(
         "Simulation", path: "Sources/Simulation/World",
-        ["Basics", "Model", "PluginHost", "RPC", "Raft", "Server", "SimulatedSeam", "StateStore", logging], exclude: []),
+        [
+            "Basics", "Model", "PluginHost", "RPC", "Raft", "Server", "SimulatedSeam", "StateStore", abi, logging,
+        ], exclude: []),
     module(
         "TraceSimulation", path: "Sources/Simulation/Trace", ["Basics", "PluginHost", abi, logging], exclude: []),
     cModule("CSpawn"),
@@ -162,7 +164,11 @@ let programs: [Target] = [
         dependencies: ["Agent", "Basics", "CLI", "Linux", "PluginHost", "TraceSimulation", argumentParser],
         path: "Sources/drover", exclude: ["README.md"], swiftSettings: swiftSettings),
     .executableTarget(
-        name: "drover-bench", dependencies: ["Basics", "Linux", "Model", "RPC", "Simulation", "TestSupport"],
+        name: "drover-bench",
+        dependencies: [
+            "Basics", "Linux", "Model", "PluginHost", "RPC", "Scheduling", "Simulation", "StateStore", "TestSupport",
+            logging,
+        ],
         path: "Tests/Benchmarks", swiftSettings: swiftSettings),
     .executableTarget(
         name: "drover-shim", dependencies: ["CSpawn"], path: "Sources/drover-shim", exclude: ["README.md"],
@@ -231,12 +237,17 @@ let testTargets: [Target] = [
     tests("FragmentationPlugin", [abi, "FragmentationSchedulerPlugin", "StockSchedulerPlugin"]),
     tests("PluginHost", ["Basics", "Linux", "PluginHost", "PluginHostTestSupport", abi], exclude: ["Plugins"]),
     tests("Conformance", ["Basics", "Linux", "PluginHost", "PluginHostTestSupport", abi]),
-    tests("Server", ["Basics", "Broker", "Model", "Server", "SimulatedSeam", "StateStore"]),
+    tests(
+        "Server",
+        [
+            "Basics", "Broker", "Model", "PluginHost", "RPC", "Raft", "Scheduling", "Server", "Simulation",
+            "SimulatedSeam", "StateStore", abi, logging,
+        ]),
     tests(
         "Simulation",
         ["Basics", "Model", "PluginHost", "Server", "Simulation", "SimulatedSeam", "StateStore", abi]),
     tests("TraceSimulation", ["Basics", "Linux", "PluginHostTestSupport", "TraceSimulation"]),
-    tests("Integration", ["Basics", "TestSupport", "drover", "drover-shim"]),
+    tests("Integration", ["Basics", "PluginHostTestSupport", "TestSupport", "drover", "drover-shim"]),
 ]
 
 let package = Package(

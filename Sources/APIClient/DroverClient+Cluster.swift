@@ -62,6 +62,11 @@ extension DroverClient {
         try await get("/v1/operator/scheduler/configuration").decode()
     }
 
+    /// How the scheduler plug-ins of the leading server do.
+    public func schedulerStatus() async throws -> SchedulerStatus {
+        try await get("/v1/operator/scheduler/status").decode()
+    }
+
     /// Stores the configuration, with `checkIndex` only if its present `ModifyIndex` is that; false when it is not.
     public func setSchedulerConfiguration(
         _ configuration: SchedulerConfiguration, checkIndex: UInt64? = nil

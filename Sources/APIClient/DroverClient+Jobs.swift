@@ -17,9 +17,10 @@ extension DroverClient {
     /// Adds or replaces a job.
     ///
     /// With `checkIndex` it is refused unless the job's `JobModifyIndex` is this, 0 meaning "no such job".
-    /// `evalPriority` is the priority of the evaluation, 0 for the job's.
+    /// `evalPriority` is the priority of the evaluation, 0 for the job's; `placement` is when the answer comes.
     public func register(
-        _ job: Job, checkIndex: UInt64? = nil, preserveCounts: Bool = false, evalPriority: Int = 0
+        _ job: Job, checkIndex: UInt64? = nil, preserveCounts: Bool = false, evalPriority: Int = 0,
+        placement: PlacementMode = .queued
     ) async throws -> JobRegisterResponse {
         var members: [(String, JSON)] = [("Job", job.json)]
         if let checkIndex {
@@ -28,6 +29,7 @@ extension DroverClient {
         }
         if preserveCounts { members.append(("PreserveCounts", .bool(true))) }
         if evalPriority != 0 { members.append(("EvalPriority", .integer(Int64(evalPriority)))) }
+        if placement != .queued { members.append(("Placement", .string(placement.rawValue))) }
         return try await put("/v1/jobs", body: .object(members)).decode()
     }
 
@@ -41,9 +43,12 @@ extension DroverClient {
         return try await delete(DroverClient.jobPath(id), query: query).decode()
     }
 
-    /// What ``register(_:checkIndex:preserveCounts:evalPriority:)`` would do.
-    public func plan(_ job: Job, diff: Bool = true) async throws -> JobPlanResponse {
-        let body = JSON.object([("Job", job.json), ("Diff", .bool(diff))])
+    /// What ``register(_:checkIndex:preserveCounts:evalPriority:placement:)`` would do.
+    /// ``JobPlanResponse/placement`` tells of `nodes`, by ID, beginning of one, or name; without any of the best ones.
+    public func plan(_ job: Job, diff: Bool = true, nodes: [String] = []) async throws -> JobPlanResponse {
+        let body = JSON.object([
+            ("Job", job.json), ("Diff", .bool(diff)), ("Nodes", .array(nodes.map { .string($0) })),
+        ])
         return try await put(DroverClient.jobPath(job.id, "plan"), body: body).decode()
     }
 
@@ -69,6 +74,12 @@ extension DroverClient {
 
     public func evaluation(_ id: ID) async throws -> Evaluation {
         try await get("/v1/evaluation/\(id)").decode()
+    }
+
+    /// Why the evaluation's instances are where they are; `nodes` are those asked about, by ID, beginning of one, or name.
+    public func placement(of id: ID, nodes: [String] = []) async throws -> PlacementExplanation {
+        let query = nodes.isEmpty ? [] : [("node", nodes.joined(separator: ","))]
+        return try await get("/v1/evaluation/\(id)/placement", query: query).decode()
     }
 
     public func evaluationAllocations(_ id: ID) async throws -> [AllocationStub] {

@@ -8,6 +8,8 @@ public struct JobRegisterResponse: Document {
     public var evalCreateIndex: UInt64 = 0
     public var jobModifyIndex: UInt64 = 0
     public var warnings = ""
+    /// Where it was placed, if that was asked for.
+    public var placement: PlacementReport?
 
     public init() {}
 
@@ -16,6 +18,7 @@ public struct JobRegisterResponse: Document {
         try visitor.field("EvalCreateIndex", &evalCreateIndex)
         try visitor.field("JobModifyIndex", &jobModifyIndex)
         try visitor.field("Warnings", &warnings)
+        try visitor.field("Placement", &placement)
     }
 }
 
@@ -31,10 +34,13 @@ public struct JobPlanResponse: Document {
     public var failedTGAllocs: [String: AllocationMetric] = [:]
     public var nextPeriodicLaunch = TimeText()
     public var warnings = ""
+    /// How instances would be placed and why.
+    public var placement = PlacementExplanation()
 
     public init() {}
 
     public mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+        try visitor.field("Placement", &placement)
         try visitor.field("JobModifyIndex", &jobModifyIndex)
         try visitor.field("CreatedEvals", &createdEvals)
         try visitor.field("Diff", &diff)

@@ -1,7 +1,8 @@
 package import Basics
 package import Model
 
-/// Hands evaluations to workers: highest priority first, first come first served within one, one at a time for each job.
+/// Hands evaluations to workers: those that somebody waits for first, then by priority, first come first served within one;
+/// one at a time for each job.
 ///
 /// An evaluation is delivered at least once. It stays with its worker until acknowledged; when the worker rejects it or falls
 /// silent it is delivered again after a delay, and after ``Settings/deliveriesMax`` it is given up as failed. Pure: moments come
@@ -45,6 +46,8 @@ package struct EvalBroker: Sendable {
 
     private struct Queued: Sendable {
         let evaluation: Evaluation
+        /// Ahead of all that are not, whatever their priority.
+        let isExpress: Bool
         let order: UInt64
     }
 
@@ -75,6 +78,8 @@ package struct EvalBroker: Sendable {
     /// Outstanding ones to deliver once more after their acknowledgement.
     private var again: [ID: Evaluation] = [:]
     private var deliveries: [ID: Int] = [:]
+    /// Jobs whose evaluations somebody waits for, with how many do.
+    private var express: [JobName: Int] = [:]
     private var failed: [Evaluation] = []
     private var superseded: [Evaluation] = []
     private var nextToken: UInt64 = 1
@@ -103,6 +108,23 @@ package struct EvalBroker: Sendable {
         nextOrder += 1
         scheduled.insert(
             Delayed(evaluation: evaluation, dueNanoseconds: evaluation.waitUntil.nanoseconds, order: nextOrder))
+    }
+
+    /// Somebody waits for the job: its evaluations go ahead of all others until as many ``endExpress(job:namespace:)``.
+    package mutating func beginExpress(job id: String, namespace: String) {
+        let job = JobName(namespace: namespace, id: id)
+        express[job, default: 0] += 1
+        guard express[job] == 1, let waiting = current[job] else { return }
+        for type in ready.keys {
+            guard let queued = ready[type]?.removeAll(where: { $0.evaluation.id == waiting }).first else { continue }
+            makeReady(queued.evaluation)
+        }
+    }
+
+    package mutating func endExpress(job id: String, namespace: String) {
+        let job = JobName(namespace: namespace, id: id)
+        guard let count = express[job] else { return }
+        express[job] = count > 1 ? count - 1 : nil
     }
 
     /// The next evaluation of one of the types, or nil when none is ready.
@@ -196,8 +218,9 @@ package struct EvalBroker: Sendable {
 
     private mutating func makeReady(_ evaluation: Evaluation) {
         nextOrder += 1
+        let isExpress = express[JobName(namespace: evaluation.namespace, id: evaluation.jobID)] != nil
         ready[evaluation.type, default: Heap(by: EvalBroker.precedes)].insert(
-            Queued(evaluation: evaluation, order: nextOrder))
+            Queued(evaluation: evaluation, isExpress: isExpress, order: nextOrder))
     }
 
     private mutating func redeliver(_ held: Outstanding, now: Uptime) {
@@ -237,7 +260,8 @@ package struct EvalBroker: Sendable {
     }
 
     private static func precedes(_ left: Queued, _ right: Queued) -> Bool {
-        left.evaluation.priority != right.evaluation.priority
+        if left.isExpress != right.isExpress { return left.isExpress }
+        return left.evaluation.priority != right.evaluation.priority
             ? left.evaluation.priority > right.evaluation.priority : left.order < right.order
     }
 }

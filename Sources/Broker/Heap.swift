@@ -36,12 +36,14 @@ struct Heap<Element> {
         }
     }
 
-    /// Takes out what `matches`, keeping the heap's order. O(n).
-    mutating func removeAll(where matches: (Element) -> Bool) {
+    /// Takes out and returns what `matches`, keeping the heap's order. O(n).
+    mutating func removeAll(where matches: (Element) -> Bool) -> [Element] {
+        let removed = elements.filter(matches)
+        guard !removed.isEmpty else { return [] }
         let kept = elements.filter { !matches($0) }
-        guard kept.count != elements.count else { return }
         elements = []
         for element in kept { insert(element) }
+        return removed
     }
 }
 

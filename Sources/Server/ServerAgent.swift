@@ -24,6 +24,8 @@ package final class ServerAgent: Sendable {
     let consensus: ReplicatedLog<ReplicatedState>
     let queue: EvaluationQueue
     let plans: PlanPipeline
+    let journal: SchedulerJournal
+    let shadow: ShadowPipeline
     let accessControl = AccessControl()
     let heartbeats: HeartbeatMonitor
     /// Set while this server leads, has applied all that was committed before, and its queues are filled.
@@ -41,6 +43,8 @@ package final class ServerAgent: Sendable {
         self.consensus = consensus
         self.queue = queue
         plans = PlanPipeline(seam: seam, limit: settings.plansPerEntryMax)
+        journal = SchedulerJournal(time: seam.time)
+        shadow = ShadowPipeline(time: seam.time)
         heartbeats = HeartbeatMonitor(
             seam: seam,
             settings: Heartbeats.Settings(
@@ -111,6 +115,7 @@ package final class ServerAgent: Sendable {
             group.addTask { try await self.followLeadership() }
             group.addTask { try await self.runClock() }
             group.addTask { try await self.plans.run(self) }
+            group.addTask { try await self.shadow.run(self) }
             for number in 0..<settings.workers {
                 group.addTask { await Worker(server: self, number: number).run() }
             }
@@ -135,6 +140,21 @@ package final class ServerAgent: Sendable {
             return outcome
         } catch let error as ConsensusError {
             throw CallError(.unavailable, "\(error)")
+        }
+    }
+}
+
+extension ServerAgent {
+    /// As ``propose(_:)``, for entries that must reach the log in the order of the calls; `completion` runs on the applier
+    /// and must be quick.
+    func submit(_ entry: StateEntry, _ completion: @escaping @Sendable (Result<ApplyOutcome, any Error>) -> Void) {
+        consensus.submit(ReplicatedState.entryKind, entry.encoded) { result in
+            switch result {
+            case .success(let applied):
+                if let refusal = applied.output.refusal { return completion(.failure(CallError(refusal))) }
+                completion(.success(applied.output))
+            case .failure(let error): completion(.failure(CallError(.unavailable, "\(error)")))
+            }
         }
     }
 }

@@ -26,6 +26,8 @@ package struct ServerOptions: Sendable {
     package var workers = 2
     /// Plans committed in one entry at most.
     package var plansPerEntryMax = 128
+    /// How long a caller may wait for its job to be placed; 5 s, well below the deadline of a call.
+    package var immediateWaitMax = Duration.seconds(5)
 
     package var heartbeatGrace = Duration.seconds(10)
     package var heartbeatIntervalMin = Duration.seconds(10)

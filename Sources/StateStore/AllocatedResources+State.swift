@@ -7,7 +7,17 @@ extension Snapshot {
         var resources = AllocatedResources()
         let version = jobVersion(of: row)
         let group = version.job.taskGroups[row.groupIndex]
-        for task in group.tasks { resources.tasks[task.name] = AllocatedTaskResources(asked: task.resources) }
+        let hardware = hardware(of: row)
+        let coreMHz = nodeRecord(row.node)?.coreMHz ?? 0
+        for task in group.tasks {
+            var given = AllocatedTaskResources(asked: task.resources)
+            if let own = hardware?.tasks[task.name] {
+                given.cpu.reservedCores = own.cores
+                given.cpu.cpuShares += Int64(own.cores.count) * coreMHz
+                given.devices = own.devices
+            }
+            resources.tasks[task.name] = given
+        }
         resources.shared.diskMB = Int64(group.ephemeralDisk?.sizeMB ?? 300)
         let batch = state.allocations.batch(row.row)
         guard !batch.portLabels.isEmpty || !group.networks.isEmpty else { return resources }

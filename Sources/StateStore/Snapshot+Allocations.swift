@@ -69,8 +69,12 @@ extension Snapshot {
 
     /// What the allocation counts for on its node while it is not terminal.
     package func usage(of row: AllocationRow) -> ResourceVector {
-        jobVersion(of: row).groups[row.groupIndex].resources
+        let asked = jobVersion(of: row).groups[row.groupIndex].resources
+        return asked.cores == 0 ? asked : nodeRecord(row.node)?.counted(asked) ?? asked
     }
+
+    /// The devices and cores it was given; nil when it asked for none.
+    package func hardware(of row: AllocationRow) -> AssignedHardware? { state.allocations.hardware(row.row) }
 }
 
 // MARK: - Whole allocations

@@ -73,8 +73,13 @@ extension Snapshot {
 
     /// The sum over the node's allocations that are not terminal.
     package func nodeUsage(_ row: NodeRow) -> ResourceVector {
-        Int(row) < state.nodeLoads.count ? state.nodeLoads[Int(row)].usage : ResourceVector()
+        guard Int(row) < state.nodeLoads.count else { return ResourceVector() }
+        let usage = state.nodeLoads[Int(row)].usage
+        return usage.cores == 0 ? usage : state.nodes[Int(row)]?.counted(usage) ?? usage
     }
+
+    /// What the node's live allocations hold of its devices and cores; nil when none ever did.
+    package func hardwareLoad(_ row: NodeRow) -> HardwareLoad? { state.nodeHardware[Int(row)] }
 
     /// Host ports that are taken, sorted: those of live allocations and those the node keeps for itself.
     package func usedPorts(_ row: NodeRow) -> [UInt16] {

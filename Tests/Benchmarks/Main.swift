@@ -8,6 +8,8 @@ import Linux
 struct Main {
     private static let benchmarks: [any (Benchmark & SendableMetatype).Type] = [
         StartBenchmark.self, LatencyBenchmark.self, PlaceBenchmark.self, ShimBenchmark.self,
+        MillionBenchmark.self, HundredThousandBenchmark.self, AffinityBenchmark.self, JobsBenchmark.self,
+        SystemBenchmark.self, PreemptBenchmark.self,
     ]
 
     static func main() async {

@@ -1,5 +1,5 @@
 import Basics
-import Glibc
+import Foundation
 import Linux
 
 /// Monotonic seconds.
@@ -72,5 +72,15 @@ enum Processes {
         var chunk = [UInt8](repeating: 0, count: 4096)
         while case let count = fread(&chunk, 1, chunk.count, file), count > 0 { bytes += chunk[..<count] }
         return String(decoding: bytes, as: UTF8.self)
+    }
+}
+
+/// Threads for bodies that block: they would hold up the cooperative pool.
+enum Threads {
+    /// Runs `body` on a thread of its own.
+    static func run<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
+        try await withCheckedThrowingContinuation { continuation in
+            Thread.detachNewThread { continuation.resume(with: Swift.Result { try body() }) }
+        }
     }
 }

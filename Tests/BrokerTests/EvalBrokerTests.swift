@@ -33,6 +33,30 @@ import Testing
         #expect(drain(broker) == [2, 4, 1, 3])
     }
 
+    @Test func whatSomebodyWaitsForGoesAheadOfAll() {
+        let broker = Subject()
+        broker.enqueue(evaluation(1, job: "high", priority: 100), wallClock: wall)
+        broker.enqueue(evaluation(2, job: "low", priority: 1, type: .batch), wallClock: wall)
+        broker.enqueue(evaluation(3, job: "other"), wallClock: wall)
+        broker.beginExpress(job: "low", namespace: "default")
+        broker.beginExpress(job: "next", namespace: "default")
+        broker.enqueue(evaluation(4, job: "next", priority: 2), wallClock: wall)
+        #expect(broker.statistics.ready == 4)
+        #expect(drain(broker) == [4, 2, 1, 3], "of two that are waited for, priority decides")
+    }
+
+    @Test func theWayIsOpenUntilTheLastWaiterIsGone() {
+        let broker = Subject()
+        for _ in 0..<2 { broker.beginExpress(job: "low", namespace: "default") }
+        broker.endExpress(job: "low", namespace: "default")
+        broker.enqueue(evaluation(1, job: "high", priority: 100), wallClock: wall)
+        broker.enqueue(evaluation(2, job: "low", priority: 1), wallClock: wall)
+        #expect(broker.dequeue([.service], now: start)?.evaluation.id.low == 2)
+        broker.endExpress(job: "low", namespace: "default")
+        broker.enqueue(evaluation(3, job: "low", priority: 1), wallClock: wall)
+        #expect(broker.dequeue([.service], now: start)?.evaluation.id.low == 1)
+    }
+
     @Test func onlyAskedTypesAreDelivered() {
         let broker = Subject()
         broker.enqueue(evaluation(1, job: "a", type: .system), wallClock: wall)
@@ -145,6 +169,8 @@ private final class Subject {
     var statistics: EvalBroker.Statistics { broker.statistics }
 
     func enqueue(_ evaluation: Evaluation, wallClock: Timestamp) { broker.enqueue(evaluation, wallClock: wallClock) }
+    func beginExpress(job: String, namespace: String) { broker.beginExpress(job: job, namespace: namespace) }
+    func endExpress(job: String, namespace: String) { broker.endExpress(job: job, namespace: namespace) }
     func dequeue(_ types: [JobType], now: Uptime) -> EvalBroker.Delivery? { broker.dequeue(types, now: now) }
     func acknowledge(_ id: ID, token: UInt64) -> Bool { broker.acknowledge(id, token: token) }
     func reject(_ id: ID, token: UInt64, now: Uptime) -> Bool { broker.reject(id, token: token, now: now) }

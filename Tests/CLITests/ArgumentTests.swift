@@ -59,6 +59,12 @@ struct ArgumentTests {
             "operator scheduler set-config -scheduler-algorithm spread -pause-eval-broker=true",
             "SchedulerSetConfigCommand"
         ),
+        (
+            "operator scheduler set-config -scheduler-rule job-type=batch,plugin=scored -shadow-plugin none",
+            "SchedulerSetConfigCommand"
+        ),
+        ("operator scheduler status -json", "SchedulerStatusCommand"),
+        ("job run -immediate a.hcl", "JobRunCommand"),
         ("operator api -X POST -H a:b /v1/system/gc", "OperatorAPICommand"),
         ("agent", "Extra"),
         ("version", "VersionCommand"),

@@ -36,6 +36,30 @@ struct WriteTests {
         #expect(call.enforceIndex && call.jobModifyIndex == 3 && call.evalPriority == 60)
     }
 
+    @Test func aCallerMayWaitForThePlacement() async throws {
+        let servers = FakeServers { call, _ in
+            var reply = JobReply()
+            reply.evalID = ID(high: 7, low: 7)
+            guard (call as? RegisterJob)?.placement == .immediate else { return reply }
+            var report = PlacementReport()
+            report.status = .complete
+            report.evalID = reply.evalID
+            var allocation = PlacedAllocation()
+            allocation.nodeName = "n1"
+            report.allocations = [allocation]
+            reply.placement = report
+            return reply
+        }
+        try await withAPI(servers: servers) { client in
+            var job = Job()
+            job.id = "web"
+            #expect(try await client.register(job).placement == nil)
+            let report = try #require(try await client.register(job, placement: .immediate).placement)
+            #expect(report.status == .complete && report.evalID == ID(high: 7, low: 7))
+            #expect(report.allocations.map(\.nodeName) == ["n1"])
+        }
+    }
+
     @Test(arguments: [
         ("/v1/jobs", #"{"Job": {"ID": "a", "Namespace": "n1"}}"#, "n1", "global"),
         ("/v1/jobs?namespace=n2", #"{"Job": {"ID": "a"}}"#, "n2", "global"),
@@ -62,6 +86,7 @@ struct WriteTests {
         ("PUT", "/v1/jobs", #"{"Job": {}}"#, "Job ID hasn't been provided"),
         ("PUT", "/v1/jobs", #"{"Job": {"ID": 5}}"#, "Job.ID: expected a string, got a number"),
         ("PUT", "/v1/jobs", #"{"Job": {"ID": "a", "TaskGroups": [{"Count": "x"}]}}"#, "Job.TaskGroups[0].Count"),
+        ("PUT", "/v1/jobs", #"{"Job": {"ID": "a"}, "Placement": "now"}"#, "Placement: unknown value \"now\""),
         ("PUT", "/v1/jobs", "{\"Job\": \u{0}}", "line 1, column 9"),
         ("PUT", "/v1/jobs", String(repeating: "[", count: 5000), "nested deeper"),
         ("PUT", "/v1/job/b", #"{"Job": {"ID": "a"}}"#, "Job ID does not match name"),
@@ -157,6 +182,25 @@ struct WriteTests {
             let configuration = try await client.schedulerConfiguration().schedulerConfig
             #expect(configuration.schedulerAlgorithm == "spread")
         }
+    }
+
+    @Test func schedulerStatusIsWhatTheLeaderAnswers() async throws {
+        let servers = FakeServers { _, _ in
+            var record = SchedulerRecord()
+            record.name = "scored"
+            record.faults = ["late": 2]
+            var status = SchedulerStatus()
+            status.schedulers = [record]
+            status.shadow.agreed = 7
+            var reply = QueryReply()
+            reply.body = RawJSON(status.jsonBytes)
+            return reply
+        }
+        try await withAPI(servers: servers) { client in
+            let status = try await client.schedulerStatus()
+            #expect(status.schedulers.first?.faults == ["late": 2] && status.shadow.agreed == 7)
+        }
+        #expect(servers.received(Query.self).map(\.kind) == [.schedulerStatus])
     }
 
     @Test func searchListsIdsByKind() async throws {

@@ -11,8 +11,8 @@ import Testing
 
 @Suite struct KernelTests {
     /// Vector and scalar code give the same bits, and both agree with the formula.
-    @Test(arguments: [UInt32(0), 1])
-    func kernelEqualsItsDefinition(spread: UInt32) {
+    @Test(arguments: [UInt32(0), 1], [Int64(0), 3])
+    func kernelEqualsItsDefinition(spread: UInt32, cores: Int64) {
         var generator = SeededGenerator(seed: 5)
         let count = 517
         var columns = (0..<4).map { _ in [Int64](repeating: 0, count: count) }
@@ -24,6 +24,7 @@ import Testing
         }
         (columns[0][0], columns[1][0]) = (0, 0)
         (columns[0][1], columns[1][1]) = (.max, 5)
+        columns.append((0..<count).map { Int64($0 % 11) * 200 })
         let flags = (0..<count).map { UInt32($0 % 7 == 0 ? 3 : 7) }
         let feasible = (0..<9).map { _ in generator.next() | generator.next() }
         withColumns(columns) { pointers in
@@ -39,13 +40,15 @@ import Testing
                     input.feasible = feasible.baseAddress
                     (input.capacity.0, input.capacity.1, input.capacity.2) = (pointers[0], pointers[0], pointers[2])
                     (input.used.0, input.used.1, input.used.2) = (pointers[1], pointers[1], pointers[3])
-                    (input.ask.0, input.ask.2) = (120, 500)
+                    (input.ask.0, input.ask.1, input.ask.2) = (120, cores, 500)
+                    input.cores = 1
+                    input.core_mhz = pointers[4]
                     var scores = [Int32](repeating: 0, count: count)
                     ck_score_all(&input, &scores)
                     for row in 0..<count {
                         #expect(scores[row] == ck_score_one(&input, UInt32(row)))
                         let isAllowed = flags[row] == 7 && feasible[row / 64] >> UInt64(row % 64) & 1 != 0
-                        expect(scores[row], isAllowed, columns.map { $0[row] }, spread: spread == 1)
+                        expect(scores[row], isAllowed, columns.map { $0[row] }, cores: cores, spread: spread == 1)
                     }
                 }
             }
@@ -62,13 +65,16 @@ import Testing
         for pointer in memory { pointer.deallocate() }
     }
 
-    private func expect(_ score: Int32, _ isAllowed: Bool, _ node: [Int64], spread: Bool) {
-        let fits = drover_fit_one(node[0], node[1], 120) != 0 && drover_fit_one(node[2], node[3], 500) != 0
+    private func expect(_ score: Int32, _ isAllowed: Bool, _ node: [Int64], cores: Int64, spread: Bool) {
+        let cpu = 120 + cores * node[4]
+        let fits =
+            drover_fit_one(node[0], node[1], cpu) != 0 && drover_fit_one(node[0], node[1], cores) != 0
+            && drover_fit_one(node[2], node[3], 500) != 0
         guard isAllowed && fits else {
             #expect(score == unfitScore)
             return
         }
-        let shares = [(node[0], node[1], 120.0), (node[2], node[3], 500.0)].map { capacity, used, ask in
+        let shares = [(node[0], node[1], Double(cpu)), (node[2], node[3], 500.0)].map { capacity, used, ask in
             min(1, max(0, 1 - (Double(used) + ask) / Double(capacity)))
         }
         let total = shares.reduce(0) { $0 + power10($1) }

@@ -13,12 +13,15 @@ struct TestProblem {
     struct TestGroup {
         var mode = UInt32(DROVER_MODE_COUNT)
         var count = 1
+        /// Nil: as many as `count`.
+        var desiredCount: Int?
         var ask: [Int64] = [500, 0, 256, 0, 0, 0]
         var maxPerNode: UInt32 = 0
         var gang: UInt32 = 0
         var staticPorts: [UInt32] = []
         var devices: [TestDeviceAsk] = []
         var feasible: [UInt64] = []
+        var sameJob: [UInt32] = []
         var affinity: [Int32] = []
         var spreads: [TestSpread] = []
         var priorNodes: [UInt32] = []
@@ -83,11 +86,12 @@ extension TestProblem.TestGroup {
         group.size = UInt32(MemoryLayout<drover_group_ask>.size)
         group.mode = mode
         group.count = UInt32(count)
-        group.desired_count = UInt32(count)
+        group.desired_count = UInt32(desiredCount ?? count)
         group.max_per_node = maxPerNode
         group.gang = gang
         dimensions(ask, into: &group.ask)
         group.feasible = writer.append(feasible)
+        group.same_job = writer.append(sameJob)
         group.affinity = writer.append(affinity)
         group.static_ports = writer.append(staticPorts)
         group.static_port_count = UInt32(staticPorts.count)

@@ -55,4 +55,12 @@ import Testing
         #expect(report.violations.isEmpty, "\(report.text())")
         #expect(report.placed > 0)
     }
+
+    /// A scheduler that fails in every way there is, as the cluster's and in the shadow: the stock ones do its work.
+    @Test(arguments: [2, 3, 4] as [UInt64]) func aFaultySchedulerBreaksNothing(seed: UInt64) throws {
+        let report = try TestProgram.play(seed) { $0.replaceSchedulers = { FaultySchedulers(stock: $0) } }
+        #expect(report.violations.isEmpty, "\(report.text())")
+        #expect(report.lines.contains { $0.contains(" scheduler rival ") }, "the seed selects it")
+        #expect(report.placed > 0)
+    }
 }

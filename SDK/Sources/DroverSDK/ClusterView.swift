@@ -26,6 +26,21 @@ public struct ClusterView {
     public var nodeKey: UnsafePointer<UInt64>? { column(raw.pointee.node_key) }
     public var freePorts: UnsafePointer<UInt32>? { column(raw.pointee.free_ports) }
 
+    /// CPU MHz that a whole core takes besides, a row a node; `nil`: nothing.
+    public var coreMHz: UnsafePointer<Int64>? { column(raw.pointee.core_mhz) }
+
+    /// The device instances of all nodes, sorted by node.
+    public var devices: BlockArray<drover_device_instance> {
+        BlockArray(block: raw, offset: raw.pointee.devices, count: Int(raw.pointee.device_count))
+    }
+    /// Numbers in use for the `group` of a device instance.
+    public var deviceGroupCount: Int { Int(raw.pointee.device_group_count) }
+
+    /// The shapes of work that the cluster is asked for, commonest first.
+    public var workload: BlockArray<drover_workload> {
+        BlockArray(block: raw, offset: raw.pointee.workload, count: Int(raw.pointee.workload_count))
+    }
+
     /// The array at `offset` of the block.
     public func column<Element>(_ offset: UInt64, of type: Element.Type = Element.self) -> UnsafePointer<Element>? {
         drover_at(raw, offset)?.assumingMemoryBound(to: Element.self)
@@ -59,6 +74,18 @@ public struct ProblemBatch {
     /// The groups of a problem.
     public func groups(of problem: drover_problem) -> BlockArray<drover_group_ask> {
         BlockArray(block: raw, offset: problem.groups, count: Int(problem.group_count))
+    }
+
+    /// The allocations that may be evicted for a problem, by node, then priority; none without `DROVER_MAY_PREEMPT`.
+    public func candidates(of problem: drover_problem) -> BlockArray<drover_candidate> {
+        let mayPreempt = problem.flags & UInt32(DROVER_MAY_PREEMPT) != 0
+        return BlockArray(
+            block: raw, offset: problem.candidates, count: mayPreempt ? Int(problem.candidate_count) : 0)
+    }
+
+    /// The device asks of a group, in the order they are met.
+    public func deviceAsks(of group: drover_group_ask) -> BlockArray<drover_device_ask> {
+        BlockArray(block: raw, offset: group.devices, count: Int(group.device_count))
     }
 
     /// The array at `offset` of the block.

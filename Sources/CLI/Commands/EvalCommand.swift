@@ -25,6 +25,11 @@ package struct EvalStatusCommand: AsyncParsableCommand {
     @Flag(name: .go("json"), help: "The API's JSON.")
     var json = false
 
+    @Option(
+        name: .go("node"),
+        help: ArgumentHelp("Why this node was not chosen, and what would have to change.", valueName: "node"))
+    var nodes: [String] = []
+
     @Argument(help: ArgumentHelp("The evaluation's ID, or the beginning of one.", valueName: "evaluation"))
     var evaluation: String
 
@@ -44,6 +49,9 @@ package struct EvalStatusCommand: AsyncParsableCommand {
         let output = EvaluationOutput(shown: shown)
         var parts = [output.facts(found)]
         if let failures = output.failedPlacements(found) { parts.append(failures) }
+        if verbose || !nodes.isEmpty, found.status != .canceled {
+            parts.append(PlacementOutput(shown: shown).text(try await client.placement(of: id, nodes: nodes)))
+        }
         let placed = try await client.evaluationAllocations(id)
         if !placed.isEmpty { parts.append(JobOutput(shown: shown).allocations(placed)) }
         Console.write(parts.joined(separator: "\n\n"))

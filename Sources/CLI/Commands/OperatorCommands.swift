@@ -1,7 +1,5 @@
 internal import APIClient
 package import ArgumentParser
-internal import Basics
-internal import Model
 
 package struct OperatorCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(
@@ -9,110 +7,6 @@ package struct OperatorCommand: ParsableCommand {
         subcommands: [OperatorSchedulerCommand.self, OperatorAPICommand.self])
 
     package init() {}
-}
-
-package struct OperatorSchedulerCommand: ParsableCommand {
-    package static let configuration = CommandConfiguration(
-        commandName: "scheduler", abstract: "The cluster's scheduler configuration.",
-        subcommands: [SchedulerGetConfigCommand.self, SchedulerSetConfigCommand.self])
-
-    package init() {}
-}
-
-package struct SchedulerGetConfigCommand: AsyncParsableCommand {
-    package static let configuration = CommandConfiguration(
-        commandName: "get-config", abstract: "Show the scheduler configuration.")
-
-    @OptionGroup var options: ClientOptions
-
-    @Flag(name: .go("json"), help: "The API's JSON.")
-    var json = false
-
-    package init() {}
-
-    package func run() async throws {
-        let client = try options.client()
-        if json {
-            return Console.write(try await client.get("/v1/operator/scheduler/configuration").json().prettyText)
-        }
-        let configuration = try await client.schedulerConfiguration().schedulerConfig
-        Console.write(AgentOutput(shown: Shown(now: LocalEnvironment.now)).scheduler(configuration))
-    }
-}
-
-package struct SchedulerSetConfigCommand: AsyncParsableCommand {
-    package static let configuration = CommandConfiguration(
-        commandName: "set-config", abstract: "Change the scheduler configuration; what is not named stays.")
-
-    @OptionGroup var options: ClientOptions
-
-    @Option(
-        name: .go("check-index"),
-        help: ArgumentHelp("Change it only if its modify index is this.", valueName: "index"))
-    var checkIndex: UInt64?
-
-    @Option(
-        name: .go("scheduler-algorithm"),
-        help: ArgumentHelp("binpack fills machines, spread evens them out.", valueName: "name"))
-    var algorithm: String?
-
-    @Option(
-        name: .go("memory-oversubscription"), help: ArgumentHelp("Whether memory_max counts.", valueName: "true|false"))
-    var memoryOversubscription: Bool?
-
-    @Option(
-        name: .go("reject-job-registration"),
-        help: ArgumentHelp("Whether only managers may run jobs.", valueName: "true|false"))
-    var rejectJobRegistration: Bool?
-
-    @Option(name: .go("pause-eval-broker"), help: ArgumentHelp("Whether evaluations wait.", valueName: "true|false"))
-    var pauseEvalBroker: Bool?
-
-    @Option(
-        name: .go("preempt-service-scheduler"),
-        help: ArgumentHelp("Whether service jobs may displace others.", valueName: "true|false"))
-    var preemptService: Bool?
-
-    @Option(
-        name: .go("preempt-batch-scheduler"),
-        help: ArgumentHelp("Whether batch jobs may displace others.", valueName: "true|false"))
-    var preemptBatch: Bool?
-
-    @Option(
-        name: .go("preempt-system-scheduler"),
-        help: ArgumentHelp("Whether system jobs may displace others.", valueName: "true|false"))
-    var preemptSystem: Bool?
-
-    @Option(
-        name: .go("preempt-sysbatch-scheduler"),
-        help: ArgumentHelp("Whether sysbatch jobs may displace others.", valueName: "true|false"))
-    var preemptSysBatch: Bool?
-
-    package init() {}
-
-    package func run() async throws {
-        let client = try options.client()
-        var configuration = try await client.schedulerConfiguration().schedulerConfig
-        // What is not named keeps the value just read; the index guards against a change in between.
-        let index = checkIndex ?? configuration.modifyIndex
-        apply(to: &configuration)
-        guard try await client.setSchedulerConfiguration(configuration, checkIndex: index) else {
-            throw CommandError(
-                "Scheduler configuration could not be atomically updated: it has changed; please try again")
-        }
-        Console.write("Scheduler configuration updated!")
-    }
-
-    private func apply(to configuration: inout SchedulerConfiguration) {
-        if let algorithm { configuration.schedulerAlgorithm = algorithm }
-        if let memoryOversubscription { configuration.memoryOversubscriptionEnabled = memoryOversubscription }
-        if let rejectJobRegistration { configuration.rejectJobRegistration = rejectJobRegistration }
-        if let pauseEvalBroker { configuration.pauseEvalBroker = pauseEvalBroker }
-        if let preemptService { configuration.preemptionConfig.serviceSchedulerEnabled = preemptService }
-        if let preemptBatch { configuration.preemptionConfig.batchSchedulerEnabled = preemptBatch }
-        if let preemptSystem { configuration.preemptionConfig.systemSchedulerEnabled = preemptSystem }
-        if let preemptSysBatch { configuration.preemptionConfig.sysBatchSchedulerEnabled = preemptSysBatch }
-    }
 }
 
 package struct OperatorAPICommand: AsyncParsableCommand {

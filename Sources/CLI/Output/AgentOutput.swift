@@ -1,8 +1,7 @@
 internal import APIClient
 internal import Basics
-internal import Model
 
-/// Servers, plug-ins and settings.
+/// Servers and plug-ins.
 struct AgentOutput {
     let shown: Shown
 
@@ -33,20 +32,5 @@ struct AgentOutput {
         let reasons = sorted.filter { !$0.reason.isEmpty }.map { "\($0.name): \($0.reason)" }
         let table = Table.list(heading, rows)
         return reasons.isEmpty ? table : table + "\n\n" + reasons.joined(separator: "\n")
-    }
-
-    func scheduler(_ configuration: SchedulerConfiguration) -> String {
-        let preemption = configuration.preemptionConfig
-        return Table.pairs([
-            ("Scheduler Algorithm", configuration.schedulerAlgorithm),
-            ("Memory Oversubscription", String(configuration.memoryOversubscriptionEnabled)),
-            ("Reject Job Registration", String(configuration.rejectJobRegistration)),
-            ("Pause Eval Broker", String(configuration.pauseEvalBroker)),
-            ("Preemption System Scheduler", String(preemption.systemSchedulerEnabled)),
-            ("Preemption Service Scheduler", String(preemption.serviceSchedulerEnabled)),
-            ("Preemption Batch Scheduler", String(preemption.batchSchedulerEnabled)),
-            ("Preemption SysBatch Scheduler", String(preemption.sysBatchSchedulerEnabled)),
-            ("Modify Index", String(configuration.modifyIndex)),
-        ])
     }
 }

@@ -30,6 +30,19 @@ struct MetricOutput {
         return reasons
     }
 
+    /// Everything about how a group's placements were decided.
+    func whole(_ metric: AllocationMetric) -> String {
+        var parts = [
+            Table.pairs([
+                ("Nodes in Pool", String(metric.nodesInPool)), ("Nodes Evaluated", String(metric.nodesEvaluated)),
+                ("Nodes Filtered", String(metric.nodesFiltered)), ("Nodes Exhausted", String(metric.nodesExhausted)),
+            ])
+        ]
+        parts += reasons(metric).map { "  * \($0)" }
+        if let scores = scores(metric) { parts.append(scores) }
+        return parts.joined(separator: "\n")
+    }
+
     /// The scored nodes, best first, a column for each scorer.
     func scores(_ metric: AllocationMetric) -> String? {
         guard !metric.scoreMetaData.isEmpty else { return nil }

@@ -6,6 +6,7 @@ internal import Model
 struct PlanOutput {
     let paint: Paint
     var verbose = false
+    var showsPlacement = false
 
     func text(_ response: JobPlanResponse, path: String, showsDiff: Bool) -> String {
         var parts: [String] = []
@@ -13,6 +14,10 @@ struct PlanOutput {
             parts.append(DiffOutput(paint: paint, verbose: verbose).job(response.diff))
         }
         parts.append(paint.bold("Scheduler dry-run:") + "\n" + dryRun(response))
+        if showsPlacement {
+            let shown = Shown(now: .never, verbose: verbose, paint: paint)
+            parts.append(PlacementOutput(shown: shown).text(response.placement))
+        }
         if !response.warnings.isEmpty { parts.append(paint.yellow("Job Warnings:") + "\n" + response.warnings) }
         var index = paint.bold("Job Modify Index: \(response.jobModifyIndex)")
         index += "\nTo submit the job with version verification run:\n\n"
@@ -31,6 +36,9 @@ struct PlanOutput {
             let shown = Shown(now: .never, verbose: verbose, paint: paint)
             let failures = MetricOutput(shown: shown).failures(response.failedTGAllocs)
             lines += failures.split(separator: "\n", omittingEmptySubsequences: false).map { "  " + $0 }
+        }
+        for group in response.placement.groups {
+            lines += group.impossible.map { paint.red("- Group \"\(group.taskGroup)\" can never be placed: ") + $0 }
         }
         let preempted = response.annotations["PreemptedAllocs"]?.array?.count ?? 0
         if preempted > 0 {

@@ -11,7 +11,7 @@ enum ArgumentForm {
         "diff": "-no-diff", "hcl2-strict": "-no-hcl2-strict", "detach": nil, "verbose": nil, "json": nil, "f": nil,
         "stderr": nil, "stdout": nil, "tail": nil, "short": nil, "stats": nil, "self": nil, "purge": nil, "yes": nil,
         "all-allocs": nil, "evals": nil, "all-tasks": nil, "no-shutdown-delay": nil, "preserve-counts": nil,
-        "stat": nil,
+        "stat": nil, "immediate": nil,
         "H": nil, "allocs": nil, "quiet": nil, "no-color": nil, "force-color": nil, "dev": nil,
         "server": nil, "client": nil, "log-json": nil,
     ]

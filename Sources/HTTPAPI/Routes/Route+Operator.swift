@@ -22,6 +22,7 @@ extension Route {
         Route(.write, "/v1/operator/scheduler/configuration", .operatorWrite) { request, endpoints in
             try await setSchedulerConfiguration(request, endpoints)
         },
+        read("/v1/operator/scheduler/status", .schedulerStatus, .operatorRead),
         read("/v1/operator/raft/configuration", .raftConfiguration, .operatorRead),
         Route(.write, "/v1/system/gc", .management) { request, endpoints in
             let reply = try await endpoints.caller.call(CollectGarbage(), context: request.context)

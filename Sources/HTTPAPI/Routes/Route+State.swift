@@ -41,6 +41,13 @@ extension Route {
         read("/v1/evaluations", .evaluations, .readJob, options: ["status", "job"]),
         read("/v1/evaluation/:id", .evaluation, .readJob, options: ["related"]),
         read("/v1/evaluation/:id/allocations", .evaluationAllocations, .readJob),
+        Route(.get, "/v1/evaluation/:id/placement", .readJob) { request, endpoints in
+            var call = ExplainPlacement()
+            call.evaluationID = try request.id("id", of: "evaluation")
+            call.nodes = (request.query["node"] ?? "").split(separator: ",").map(String.init)
+            let reply = try await endpoints.caller.call(call, context: request.context)
+            return .json(reply.explanation, index: reply.index)
+        },
         read("/v1/deployments", .deployments, .readJob),
     ]
 

@@ -39,6 +39,8 @@ package struct BlockSchema: Sendable {
 
     indirect enum Kind: Sendable {
         case string, int, bool
+        /// A number above 0 and at most 1.
+        case share
         /// Text such as `30s`; nanoseconds in JSON.
         case duration
         case strings, ints
@@ -72,6 +74,7 @@ package struct BlockSchema: Sendable {
         switch field.kind {
         case .string: reader.string(field.name).map { .string($0) }
         case .int: reader.int(field.name).map { .integer(Int64($0)) }
+        case .share: reader.share(field.name).map { .number($0) }
         case .bool: reader.bool(field.name).map { .bool($0) }
         case .duration: reader.duration(field.name).map { .integer($0.nanosecondCount) }
         case .strings: reader.strings(field.name).map { .array($0.map { .string($0) }) }
@@ -111,6 +114,15 @@ package struct BlockSchema: Sendable {
 }
 
 extension BodyReader {
+    fileprivate func share(_ name: String) -> Double? {
+        guard let share = double(name) else { return nil }
+        if share > 0, share <= 1 { return share }
+        context.report(
+            "Value out of range", "\"\(name)\" must be above 0 and at most 1, but is \(share).",
+            at: attribute(name)?.expression.range)
+        return nil
+    }
+
     fileprivate func ints(_ name: String) -> JSON? {
         guard let (value, range) = value(name) else { return nil }
         if case .list(let items) = value {

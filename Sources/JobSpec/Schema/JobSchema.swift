@@ -41,7 +41,7 @@ extension BlockSchema {
             Field("stop_after_client_disconnect", "StopAfterClientDisconnect", .duration),
             Field("max_client_disconnect", "MaxClientDisconnect", .duration),
             Field("scaling", "Scaling", .block(scaling)), Field("consul", "Consul", .block(consul)),
-            Field("prevent_reschedule_on_lost", "PreventRescheduleOnLost", .bool),
+            Field("prevent_reschedule_on_lost", "PreventRescheduleOnLost", .bool), Field("gang", "Gang", .string),
         ])
 
     /// `task "name" { … }`

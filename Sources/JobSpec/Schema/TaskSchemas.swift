@@ -18,7 +18,8 @@ extension BlockSchema {
         [
             Field("name", "Name", .string), Field("count", "Count", .int),
             Field("constraint", "Constraints", .blocks(constraint)),
-            Field("affinity", "Affinities", .blocks(affinity)),
+            Field("affinity", "Affinities", .blocks(affinity)), Field("share", "Share", .share),
+            Field("memory", "MemoryMB", .int),
         ])
 
     static let network = BlockSchema(

@@ -62,6 +62,8 @@ public struct AllocatedDeviceResource: Document {
     public var type = ""
     public var name = ""
     public var deviceIDs: [String] = []
+    /// The part held of each instance, over 0 to 1; nil is all of it. Drover's own.
+    public var share: Double?
 
     public init() {}
 
@@ -70,6 +72,7 @@ public struct AllocatedDeviceResource: Document {
         try visitor.field("Type", &type)
         try visitor.field("Name", &name)
         try visitor.field("DeviceIDs", &deviceIDs)
+        try visitor.field("Share", &share)
     }
 }
 

@@ -32,6 +32,8 @@ public struct Plan: Sendable, Equatable {
 /// Placements of one task group in one plan: columns of equal length.
 public struct PlacementBatch: Sendable, Equatable {
     public var taskGroup = ""
+    /// Batches of a plan with the same number are committed all or none; 0 is no gang.
+    public var gang: UInt32 = 0
     public var ids: [ID] = []
     public var nodes: [NodeRow] = []
     /// The number in the allocation's name.
@@ -44,12 +46,36 @@ public struct PlacementBatch: Sendable, Equatable {
     public var previous: [ID] = []
     /// Attempts so far of each one, for those that replace a failed allocation, by position.
     public var rescheduleTrackers: [Int: RescheduleTracker] = [:]
+    /// Device instances and cores of each one that asks for some, by position.
+    public var hardware: [Int: AssignedHardware] = [:]
     /// Normalised score of each one.
     public var scores: [Float] = []
     /// How the group's placements were decided; shared by all of them.
     public var metric = AllocationMetric()
 
     public init() {}
+}
+
+extension PlacementBatch {
+    /// The placements at `positions`, in that order.
+    public func keeping(_ positions: [Int]) -> PlacementBatch {
+        var kept = self
+        let labels = portLabels.count
+        kept.ids = positions.map { ids[$0] }
+        kept.nodes = positions.map { nodes[$0] }
+        kept.nameIndexes = positions.map { nameIndexes[$0] }
+        kept.ports = positions.flatMap { ports[$0 * labels..<($0 + 1) * labels] }
+        kept.scores = scores.isEmpty ? [] : positions.map { scores[$0] }
+        // The column of replaced allocations may end early: nothing is replaced behind its end.
+        kept.previous = previous.isEmpty ? [] : positions.map { $0 < previous.count ? previous[$0] : .none }
+        kept.rescheduleTrackers = [:]
+        kept.hardware = [:]
+        for (position, old) in positions.enumerated() {
+            kept.rescheduleTrackers[position] = rescheduleTrackers[old]
+            kept.hardware[position] = hardware[old]
+        }
+        return kept
+    }
 }
 
 /// An allocation to stop.

@@ -175,6 +175,16 @@ extension Resources {
             if (device.count ?? 1) < 1 {
                 faults.append("device \(index + 1) validation failed: device count must be positive")
             }
+            if let share = device.share, !(share > 0 && share <= 1) {
+                faults.append(
+                    "device \(index + 1) validation failed: share must be above 0 and at most 1; got \(share)")
+            }
+            if device.share != nil, device.memoryMB != nil {
+                faults.append("device \(index + 1) validation failed: give either share or memory, not both")
+            }
+            if let memory = device.memoryMB, memory < 1 {
+                faults.append("device \(index + 1) validation failed: memory must be at least 1 MiB; got \(memory)")
+            }
             faults += device.constraints.flatMap { $0.validate() }.map {
                 "device \(index + 1) validation failed: \($0)"
             }

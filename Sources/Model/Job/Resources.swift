@@ -39,6 +39,10 @@ public struct RequestedDevice: Document {
     public var count: Int?
     public var constraints: [Constraint] = []
     public var affinities: [Affinity] = []
+    /// The part wanted of each instance, above 0 to 1; nil is all of it. Drover's own.
+    public var share: Double?
+    /// MiB of each instance's memory, in place of a share. Drover's own.
+    public var memoryMB: Int?
 
     public init() {}
 
@@ -47,6 +51,8 @@ public struct RequestedDevice: Document {
         try visitor.field("Count", &count)
         try visitor.field("Constraints", &constraints)
         try visitor.field("Affinities", &affinities)
+        try visitor.field("Share", &share)
+        try visitor.field("MemoryMB", &memoryMB)
     }
 }
 

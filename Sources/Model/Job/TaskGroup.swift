@@ -26,6 +26,8 @@ public struct TaskGroup: Document {
     public var scaling: ScalingPolicy?
     public var consul: ConsulBlock?
     public var preventRescheduleOnLost = false
+    /// Whether instances are placed all or none.
+    public var gang = Gang.none
 
     public init() {}
 
@@ -53,6 +55,7 @@ public struct TaskGroup: Document {
         try visitor.field("Scaling", &scaling)
         try visitor.field("Consul", &consul)
         try visitor.field("PreventRescheduleOnLost", &preventRescheduleOnLost)
+        try visitor.field("Gang", &gang)
     }
 }
 

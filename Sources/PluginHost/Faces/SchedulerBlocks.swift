@@ -26,6 +26,7 @@ enum SchedulerBlocks {
             let deltaBytes = MemoryLayout<drover_usage_delta>.size
             _ = try blocks.elements(problem.deltas, problem.delta_count, least: deltaBytes)
             try check(candidatesOf: problem, &blocks)
+            try blocks.array(problem.device_deltas, UInt64(problem.device_delta_count), 8)
             let groupBytes = MemoryLayout<drover_group_ask>.size
             for at in try blocks.elements(problem.groups, problem.group_count, least: groupBytes) {
                 try check(group: batch.base.load(fromByteOffset: at, as: drover_group_ask.self), &blocks, shape)

@@ -64,6 +64,7 @@ package enum CallMethod: UInt16, Sendable, CaseIterable {
     case setSchedulerConfiguration = 7
     case collectGarbage = 8
     case setNodeEligibility = 9
+    case explainPlacement = 10
     case registerNode = 20
     case heartbeat = 21
     case watchAllocations = 22
@@ -73,6 +74,7 @@ package enum CallMethod: UInt16, Sendable, CaseIterable {
         switch self {
         case .query: .none  // each query kind declares its own
         case .registerJob, .deregisterJob, .planJob, .evaluateJob: .submitJob
+        case .explainPlacement: .readJob
         case .stopAllocation: .allocationLifecycle
         case .setSchedulerConfiguration: .operatorWrite
         case .collectGarbage: .management

@@ -12,6 +12,7 @@ package struct RegisterJob: ServerCall {
     package var jobModifyIndex: UInt64 = 0
     package var preserveCounts = false
     package var evalPriority = 0
+    package var placement = PlacementMode.queued
 
     package init() {}
 
@@ -21,6 +22,7 @@ package struct RegisterJob: ServerCall {
         try visitor.field("JobModifyIndex", &jobModifyIndex)
         try visitor.field("PreserveCounts", &preserveCounts)
         try visitor.field("EvalPriority", &evalPriority)
+        try visitor.field("Placement", &placement)
     }
 }
 
@@ -66,6 +68,8 @@ package struct JobReply: Document {
     package var evalCreateIndex: UInt64 = 0
     package var jobModifyIndex: UInt64 = 0
     package var warnings = ""
+    /// What came of the evaluation, for a caller that asked to wait for it.
+    package var placement: PlacementReport?
     package var index: UInt64 = 0
 
     package init() {}
@@ -75,6 +79,7 @@ package struct JobReply: Document {
         try visitor.field("EvalCreateIndex", &evalCreateIndex)
         try visitor.field("JobModifyIndex", &jobModifyIndex)
         try visitor.field("Warnings", &warnings)
+        try visitor.field("Placement", &placement)
         try visitor.field("Index", &index)
     }
 }
@@ -86,12 +91,15 @@ package struct PlanJob: ServerCall {
 
     package var job = Job()
     package var diff = false
+    /// Nodes to be explained, by ID, beginning of an ID, or name. Drover's own.
+    package var nodes: [String] = []
 
     package init() {}
 
     package mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
         try visitor.field("Job", &job)
         try visitor.field("Diff", &diff)
+        try visitor.field("Nodes", &nodes)
     }
 }
 
@@ -106,10 +114,13 @@ package struct PlanJobReply: Document {
     package var nextPeriodicLaunch = TimeText()
     package var warnings = ""
     package var index: UInt64 = 0
+    /// How instances would be placed and why. Drover's own.
+    package var placement = PlacementExplanation()
 
     package init() {}
 
     package mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+        try visitor.field("Placement", &placement)
         try visitor.field("JobModifyIndex", &jobModifyIndex)
         try visitor.field("CreatedEvals", &createdEvals)
         try visitor.field("Diff", &diff)

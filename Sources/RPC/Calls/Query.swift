@@ -21,6 +21,8 @@ package enum QueryKind: String, JSONForm, CaseIterable {
     case namespaces
     case namespace
     case schedulerConfiguration
+    /// How the scheduler plug-ins do on the leader.
+    case schedulerStatus
     /// The Raft leader's RPC address.
     case leader
     /// The voters' RPC addresses.
@@ -38,7 +40,7 @@ package enum QueryKind: String, JSONForm, CaseIterable {
             .readJob
         case .nodes, .node, .nodeAllocations: .nodeRead
         case .namespaces, .namespace: .namespaceAny
-        case .schedulerConfiguration, .raftConfiguration: .operatorRead
+        case .schedulerConfiguration, .schedulerStatus, .raftConfiguration: .operatorRead
         case .members: .agentRead
         case .leader, .peers, .regions: .none
         }

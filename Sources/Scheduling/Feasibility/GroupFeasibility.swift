@@ -1,5 +1,5 @@
 import CDroverABI
-package import Model
+import Model
 import StateStore
 
 /// Which nodes meet everything a task group asks for but resources, and why the others do not.
@@ -25,8 +25,8 @@ package struct GroupFeasibility: Sendable {
     /// Some condition is not decided by the class alone.
     package let isEscaped: Bool
 
-    package init(job: Job, group: TaskGroup, view: ClusterView) {
-        var scan = FeasibilityScan(job: job, group: group, view: view)
+    init(job: Job, group: TaskGroup, view: ClusterView, neighbours: NeighbourLabels) {
+        var scan = FeasibilityScan(job: job, group: group, view: view, neighbours: neighbours)
         scan.run()
         feasible = scan.feasible
         suitable = scan.suitable
@@ -45,7 +45,7 @@ struct GroupConditions {
     let predicates: [Predicate]
     let drivers: [String]
     let volumes: [VolumeRequest]
-    let devices: [RequestedDevice]
+    let devices: [DeviceCondition]
     let networkModes: [String]
 
     init(job: Job, group: TaskGroup) {
@@ -58,7 +58,7 @@ struct GroupConditions {
         }
         drivers = Array(Set(group.tasks.map(\.driver))).sorted()
         volumes = group.volumes.values.filter { $0.type == "host" || $0.type.isEmpty }.sorted { $0.name < $1.name }
-        devices = group.tasks.flatMap { $0.resources?.devices ?? [] }
+        devices = DeviceCondition.all(of: group)
         networkModes = group.networks.map(\.mode).filter { $0 == "bridge" || $0.hasPrefix("cni/") }
     }
 
@@ -93,10 +93,14 @@ private struct FeasibilityScan {
     private let poolMatches: [Bool]
     private let nodeSets: [(nodes: NodeBitmap, label: Int)]
     private let needsNodeCheck: Bool
+    private let neighbours: NeighbourLabels
+    /// For every device ask, whether each device group satisfies it.
+    private let deviceMatches: [[Bool]]
 
-    init(job: Job, group: TaskGroup, view: ClusterView) {
+    init(job: Job, group: TaskGroup, view: ClusterView, neighbours: NeighbourLabels) {
         self.job = job
         self.view = view
+        self.neighbours = neighbours
         let conditions = GroupConditions(job: job, group: group)
         self.conditions = conditions
         feasible = NodeBitmap(limit: view.nodeLimit)
@@ -120,6 +124,7 @@ private struct FeasibilityScan {
             + conditions.volumes.map { volume in
                 ((volume.readOnly ? view.volumes : view.writableVolumes)[volume.source] ?? none, base + 1)
             }
+        deviceMatches = conditions.devices.map { ask in view.devices.groups.map { ask.shareMilli(of: $0) != nil } }
         needsNodeCheck = !conditions.devices.isEmpty || !conditions.networkModes.isEmpty
         verdicts = classVerdicts()
     }
@@ -175,11 +180,21 @@ private struct FeasibilityScan {
     /// Conditions that are asked node by node.
     private func nodeFailure(_ row: NodeRow) -> Int? {
         guard let node = view.record(row)?.node else { return nil }
-        for entry in escaped where !entry.predicate.holds(on: node) { return entry.label }
+        for entry in escaped where !entry.predicate.holds(on: node, row, neighbours) { return entry.label }
         let base = conditions.predicates.count
-        for device in conditions.devices where !DeviceMatch.offers(node, device) { return base + 2 }
+        for index in conditions.devices.indices where !offersDevices(row, index) { return base + 2 }
         for mode in conditions.networkModes where !node.offersNetwork(mode) { return base + 3 }
         return nil
+    }
+
+    /// Whether one group of the node's devices has as many healthy instances as the ask wants, taken or not.
+    private func offersDevices(_ row: NodeRow, _ index: Int) -> Bool {
+        var counts: [UInt32: Int] = [:]
+        for instance in view.devices.instances(row) where instance.isHealthy {
+            guard deviceMatches[index][Int(instance.group)] else { continue }
+            counts[instance.group, default: 0] += 1
+        }
+        return counts.values.contains { $0 >= conditions.devices[index].count }
     }
 
     /// Notes whether the class can hold the group, as far as its class decides it.
@@ -217,28 +232,7 @@ private struct FeasibilityScan {
 
 extension Node {
     /// Whether the node has a network of that mode, such as `bridge` or `cni/mesh`.
-    fileprivate func offersNetwork(_ mode: String) -> Bool {
+    func offersNetwork(_ mode: String) -> Bool {
         nodeResources.networks.contains { $0.mode == mode } || nodeResources.nodeNetworks.contains { $0.mode == mode }
-    }
-}
-
-/// Whether a node's devices can satisfy an ask.
-enum DeviceMatch {
-    static func offers(_ node: Node, _ ask: RequestedDevice) -> Bool {
-        let wanted = ask.count ?? 1
-        return node.nodeResources.devices.contains { group in
-            names(ask.name, group) && group.instances.count(where: \.healthy) >= wanted
-        }
-    }
-
-    /// `type`, `vendor/type` or `vendor/type/model`.
-    private static func names(_ name: String, _ group: NodeDeviceResource) -> Bool {
-        let parts = name.split(separator: "/", maxSplits: 2).map(String.init)
-        return switch parts.count {
-        case 1: parts[0] == group.type
-        case 2: parts[0] == group.vendor && parts[1] == group.type
-        case 3: parts[0] == group.vendor && parts[1] == group.type && parts[2] == group.name
-        default: false
-        }
     }
 }

@@ -12,6 +12,8 @@ package enum NodeTarget: Equatable, Hashable, Sendable {
     case region
     case uniqueID
     case uniqueName
+    /// A label of other jobs' allocations on the node: see ``NeighbourLabels``.
+    case neighbourMeta(String)
     /// A form no node has a value for, such as `${env.X}`.
     case unknown(String)
 
@@ -35,6 +37,7 @@ package enum NodeTarget: Equatable, Hashable, Sendable {
 
     private static func prefixed(_ name: String) -> NodeTarget {
         if name.hasPrefix("attr.") { return .attribute(String(name.dropFirst(5))) }
+        if name.hasPrefix("alloc.meta.") { return .neighbourMeta(String(name.dropFirst(11))) }
         if name.hasPrefix("meta.") { return .meta(String(name.dropFirst(5))) }
         return .unknown(name)
     }
@@ -43,12 +46,12 @@ package enum NodeTarget: Equatable, Hashable, Sendable {
     package var isEscaped: Bool {
         switch self {
         case .attribute(let key), .meta(let key): key.hasPrefix("unique.")
-        case .uniqueID, .uniqueName: true
+        case .uniqueID, .uniqueName, .neighbourMeta: true
         case .literal, .datacenter, .nodeClass, .nodePool, .region, .unknown: false
         }
     }
 
-    /// The node's value, or nil when it has none.
+    /// The node's value, or nil when it has none. What runs on a node is not the node's: its labels have no value here.
     package func value(of node: Node) -> String? {
         switch self {
         case .literal(let text): text
@@ -60,7 +63,7 @@ package enum NodeTarget: Equatable, Hashable, Sendable {
         case .region: node.attributes["nomad.region"]
         case .uniqueID: node.id.description
         case .uniqueName: node.name
-        case .unknown: nil
+        case .neighbourMeta, .unknown: nil
         }
     }
 }

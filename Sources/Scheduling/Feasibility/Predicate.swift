@@ -7,6 +7,8 @@ package struct Predicate: Sendable {
     /// As shown in `ConstraintFiltered`: `${attr.kernel.name} = linux`.
     package let label: String
     package let isEscaped: Bool
+    /// The label of other jobs' allocations that it is about; nil when it is about the node itself.
+    let neighbourKey: String?
     private let left: NodeTarget
     private let right: NodeTarget
     private let test: Test
@@ -34,6 +36,7 @@ package struct Predicate: Sendable {
         left = NodeTarget(leftText)
         right = NodeTarget(rightText)
         isEscaped = left.isEscaped || right.isEscaped
+        if case .neighbourMeta(let key) = left { neighbourKey = key } else { neighbourKey = nil }
         test = Self.test(operand, right)
     }
 
@@ -67,6 +70,26 @@ package struct Predicate: Sendable {
             left.flatMap { Version($0, strict: strict) }.map(constraint.allows) ?? false
         case .dynamic(let comparison): Self.dynamic(comparison, left, right)
         }
+    }
+
+    /// The node's value of what the condition is about.
+    func value(on node: Node) -> String? { left.value(of: node) }
+
+    /// Whether a node with these values of a label meets the condition: one value does, or for `!=` and `is_not_set` none
+    /// does harm.
+    func holds(onNeighbours values: [String], of node: Node) -> Bool {
+        let right = right.value(of: node)
+        switch test {
+        case .compare(.notEqual): return values.allSatisfy { $0 != right }
+        case .compare(.isNotSet): return values.isEmpty
+        default: return values.contains { holds($0, right) }
+        }
+    }
+
+    /// The same for a node as a whole, whatever the condition is about.
+    func holds(on node: Node, _ row: NodeRow, _ neighbours: NeighbourLabels) -> Bool {
+        guard let neighbourKey else { return holds(on: node) }
+        return holds(onNeighbours: neighbours.values(neighbourKey, on: row), of: node)
     }
 
     private static func dynamic(_ comparison: ConstraintOperator, _ left: String?, _ right: String?) -> Bool {

@@ -5,7 +5,7 @@ import StateStore
 /// How much a job likes each node: the weights of the affinities that hold, over the sum of all weights' sizes.
 enum AffinityColumn {
     /// Scores in units of 1/65,536, -1 to 1, an element a row.
-    static func scores(_ affinities: [Affinity], view: ClusterView) -> [Int32] {
+    static func scores(_ affinities: [Affinity], view: ClusterView, neighbours: NeighbourLabels) -> [Int32] {
         let weights = affinities.map { Int64($0.weight ?? 50) }
         let total = max(1, weights.reduce(0) { $0 + abs($1) })
         let predicates = affinities.map { Predicate($0) }
@@ -22,7 +22,9 @@ enum AffinityColumn {
         for row in scores.indices where flags[row] != 0 {
             var weight = byClass[Int(classes[row])]
             if !escaped.isEmpty, let node = view.record(NodeRow(row))?.node {
-                for (predicate, extra) in escaped where predicate.holds(on: node) { weight += extra }
+                for (predicate, extra) in escaped where predicate.holds(on: node, NodeRow(row), neighbours) {
+                    weight += extra
+                }
             }
             scores[row] = Int32(weight * Int64(DROVER_SCORE_ONE) / total)
         }

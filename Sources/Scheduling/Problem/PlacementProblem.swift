@@ -6,6 +6,8 @@ package struct PlacementProblem: Sendable {
     /// What the plan's own stops free, by node.
     let freed: [NodeRow: FreedResources]
     package let seed: UInt64
+    /// What may be evicted; empty unless pre-emption is allowed and was found necessary.
+    let candidates: PreemptionCandidates
 }
 
 /// One task group of a problem.
@@ -15,6 +17,11 @@ package struct ProblemGroup: Sendable {
     /// Of one instance.
     package let ask: ResourceVector
     package let ports: GroupPorts
+    let devices: GroupDevices
+    /// The group itself.
+    let definition: TaskGroup
+    /// Groups with the same number are placed all or none; 0 is no gang.
+    let gang: UInt32
     package let feasibility: GroupFeasibility
     /// Where an instance may go: feasible, static ports free, and for system jobs wanted there.
     let allowed: NodeBitmap
@@ -27,4 +34,22 @@ package struct ProblemGroup: Sendable {
 struct FreedResources: Sendable {
     var amounts = ResourceVector()
     var ports: [UInt16] = []
+    var hardware: [AssignedHardware] = []
+}
+
+extension Job {
+    /// The number of the gang that a group is of: its own position, or that of the first group of the same name, from 1.
+    func gangNumber(_ group: Int) -> UInt32 {
+        let gang = taskGroups[group].gang
+        switch gang {
+        case .none: return 0
+        case .own: return UInt32(group + 1)
+        case .named: return UInt32((taskGroups.firstIndex { $0.gang == gang } ?? group) + 1)
+        }
+    }
+}
+
+extension ProblemGroup {
+    /// Its instances get device instances or cores of their own.
+    var asksForHardware: Bool { !devices.isEmpty || ask.cores > 0 }
 }

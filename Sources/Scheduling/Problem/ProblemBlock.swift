@@ -35,6 +35,23 @@ final class ProblemBlock {
         block.pointer(problem, of: drover_problem.self).pointee.delta_count = UInt32(deltas.count)
     }
 
+    func setDeviceDeltas(_ shares: [drover_device_share]) {
+        guard !shares.isEmpty else { return }
+        let offset = append(shares)
+        block.pointer(problem, of: drover_problem.self).pointee.device_deltas = offset
+        block.pointer(problem, of: drover_problem.self).pointee.device_delta_count = UInt32(shares.count)
+    }
+
+    /// Lets the problem evict.
+    func setCandidates(_ candidates: [drover_candidate]) {
+        guard !candidates.isEmpty else { return }
+        let offset = append(candidates)
+        let problem = block.pointer(problem, of: drover_problem.self)
+        problem.pointee.candidates = offset
+        problem.pointee.candidate_count = UInt32(candidates.count)
+        problem.pointee.flags |= UInt32(DROVER_MAY_PREEMPT)
+    }
+
     /// Adds an array; returns its offset, as the ABI wants it.
     func append<Element: BitwiseCopyable>(_ elements: [Element]) -> UInt64 {
         let offset = block.reserve(elements.count, of: Element.self)

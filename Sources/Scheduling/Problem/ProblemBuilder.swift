@@ -3,6 +3,16 @@ import CDroverABI
 import Model
 import StateStore
 
+/// What a problem says beyond what is to be placed.
+struct ProblemOptions: OptionSet {
+    let rawValue: Int
+
+    /// Allocations of lower priority are offered for eviction.
+    static let mayPreempt = ProblemOptions(rawValue: 1)
+    /// The score of every node is wanted.
+    static let wantsEveryScore = ProblemOptions(rawValue: 2)
+}
+
 /// Turns the reconciler's decisions into a `drover_problem_batch`.
 struct ProblemBuilder {
     let job: Job
@@ -13,12 +23,14 @@ struct ProblemBuilder {
     let seed: UInt64
     /// The job's allocations that stay, for anti-affinity, spreads and limits.
     private let live: [AllocationRow]
+    private let stopped: Set<ID>
     private let freed: [NodeRow: FreedResources]
     private var limits: LimitColumns
+    private let neighbours: NeighbourLabels
 
     init(
         job: Job, evaluation: Evaluation, reconciliation: Reconciliation, rows: [AllocationRow], snapshot: Snapshot,
-        view: ClusterView, block: ProblemBlock, seed: UInt64
+        view: ClusterView, block: ProblemBlock, seed: UInt64, neighbours: NeighbourLabels
     ) {
         self.job = job
         self.evaluation = evaluation
@@ -26,12 +38,17 @@ struct ProblemBuilder {
         self.view = view
         self.block = block
         self.seed = seed
+        self.neighbours = neighbours
         let stopped = Set(reconciliation.stops.lazy.filter { $0.desiredStatus != .run }.map(\.id))
+        self.stopped = stopped
         live = rows.filter { !$0.isTerminal && !stopped.contains($0.id) }
         var freed: [NodeRow: FreedResources] = [:]
         for row in rows where !row.isTerminal && stopped.contains(row.id) {
             freed[row.node, default: FreedResources()].amounts += snapshot.usage(of: row)
             freed[row.node, default: FreedResources()].ports += snapshot.ports(of: row)
+            if let hardware = snapshot.hardware(of: row) {
+                freed[row.node, default: FreedResources()].hardware.append(hardware)
+            }
         }
         self.freed = freed
         limits = LimitColumns(job: job, view: view, live: live)
@@ -39,9 +56,9 @@ struct ProblemBuilder {
 
     /// Builds the block; `feasibility` answers by the group's position.
     mutating func build(
-        _ requests: [GroupRequest], configuration: SchedulerConfiguration, feasibility: (Int) -> GroupFeasibility
+        _ requests: [GroupRequest], options: ProblemOptions, feasibility: (Int) -> GroupFeasibility
     ) -> PlacementProblem {
-        begin(requests.count, configuration)
+        begin(requests.count, options)
         var groups: [ProblemGroup] = []
         for (index, request) in requests.enumerated() {
             let group = problemGroup(request, feasibility(request.group))
@@ -49,16 +66,28 @@ struct ProblemBuilder {
             groups.append(group)
         }
         block.setDeltas(deltas())
+        block.setDeviceDeltas(deviceDeltas())
+        let candidates = options.contains(.mayPreempt) ? candidates(for: groups) : PreemptionCandidates()
+        block.setCandidates(candidates.raw(snapshot, view, in: block))
         block.finish()
-        return PlacementProblem(groups: groups, freed: freed, seed: seed)
+        return PlacementProblem(groups: groups, freed: freed, seed: seed, candidates: candidates)
     }
 
-    private func begin(_ count: Int, _ configuration: SchedulerConfiguration) {
-        let spreads = configuration.schedulerAlgorithm == "spread"
+    private func candidates(for groups: [ProblemGroup]) -> PreemptionCandidates {
+        let nodes = groups.reduce(into: NodeBitmap(limit: view.nodeLimit)) { $0.formUnion($1.allowed) }
+        return PreemptionCandidates(on: nodes, priority: evaluation.priority, snapshot: snapshot) {
+            stopped.contains($0.id)
+        }
+    }
+
+    private func begin(_ count: Int, _ options: ProblemOptions) {
+        let choice = snapshot.schedulerConfiguration.choice(type: job.type, nodePool: job.nodePool)
+        let spreads = choice.algorithm == "spread"
         block.begin(groupCount: count) { problem in
             problem.kind = Self.kind(job.type)
             problem.algorithm = UInt32(spreads ? DROVER_ALGORITHM_SPREAD : DROVER_ALGORITHM_BINPACK)
             problem.flags = UInt32(DROVER_WANT_SCORES)
+            if options.contains(.wantsEveryScore) { problem.flags |= UInt32(DROVER_WANT_EVERY_SCORE) }
             problem.seed = seed
             problem.priority = UInt32(clamping: max(1, evaluation.priority))
         }
@@ -88,6 +117,13 @@ struct ProblemBuilder {
         }
     }
 
+    /// Shares of devices that the plan's own stops give back.
+    private func deviceDeltas() -> [drover_device_share] {
+        freed.sorted { $0.key < $1.key }.flatMap { row, freed in
+            freed.hardware.flatMap { view.devices.shares(of: $0, on: row) }
+        }
+    }
+
     // MARK: - Groups
 
     private func problemGroup(_ request: GroupRequest, _ feasibility: GroupFeasibility) -> ProblemGroup {
@@ -101,6 +137,7 @@ struct ProblemBuilder {
         let collisions = removePortCollisions(ports, from: &allowed)
         return ProblemGroup(
             request: request, name: group.name, ask: GroupShape(group).resources, ports: ports,
+            devices: GroupDevices(group, view: view), definition: group, gang: job.gangNumber(request.group),
             feasibility: feasibility, allowed: allowed, portCollisions: collisions,
             desiredCount: max(1, group.count ?? 1))
     }
@@ -138,7 +175,12 @@ struct ProblemBuilder {
         }
         ask.feasible = block.append(problem.allowed.words)
         ask.desired_count = UInt32(problem.desiredCount)
+        ask.gang = problem.gang
         addPorts(problem.ports, to: &ask)
+        if !problem.devices.isEmpty {
+            ask.devices = block.append(problem.devices.raw(in: block))
+            ask.device_count = UInt32(problem.devices.asks.count)
+        }
         addSiblings(group, problem, to: &ask)
         addAffinity(group, to: &ask)
         addSpreads(group, problem, to: &ask)
@@ -167,7 +209,7 @@ struct ProblemBuilder {
     private func addAffinity(_ group: TaskGroup, to ask: inout drover_group_ask) {
         let affinities = job.affinities + group.affinities + group.tasks.flatMap(\.affinities)
         guard !affinities.isEmpty else { return }
-        ask.affinity = block.append(AffinityColumn.scores(affinities, view: view))
+        ask.affinity = block.append(AffinityColumn.scores(affinities, view: view, neighbours: neighbours))
     }
 
     private func addSpreads(_ group: TaskGroup, _ problem: ProblemGroup, to ask: inout drover_group_ask) {

@@ -1,5 +1,6 @@
 import CDroverABI
 import Model
+import StateStore
 
 /// Reads the records a scheduler wrote, trusting nothing in them.
 struct AnswerReader {
@@ -10,9 +11,18 @@ struct AnswerReader {
         var score: Int32
     }
 
+    /// A device instance chosen for an instance: its place in the view's list.
+    struct Assignment {
+        var index: Int
+    }
+
     /// Placements and scores of one group.
     struct Group {
         var placements: [Placement] = []
+        /// Numbers of the candidates evicted for an instance, by its ordinal.
+        var victims: [Int: [Int]] = [:]
+        /// Devices chosen for an instance, by its ordinal, in the order of the group's asks.
+        var devices: [Int: [Assignment]] = [:]
         var scores: [drover_score] = []
     }
 
@@ -20,6 +30,7 @@ struct AnswerReader {
     private let problem: PlacementProblem
     private let nodeLimit: Int
     private var taken: [Set<UInt32>]
+    private var evicted: Set<UInt64> = []
 
     /// Bytes of an answer at most; the rest of a larger one would not be a sensible plan.
     static let bytesMax = 256 << 20
@@ -59,9 +70,9 @@ struct AnswerReader {
             guard Int(score.group) < groups.count, Int(score.node) < nodeLimit else { return }
             if groups[Int(score.group)].scores.count < 64 { groups[Int(score.group)].scores.append(score) }
         // What is short is counted by the core itself, so that every strategy's failures read alike.
-        case UInt32(DROVER_RECORD_FAILURE), UInt32(DROVER_RECORD_ASSIGNMENT): return
-        case UInt32(DROVER_RECORD_PREEMPTION):
-            throw PlacementFault("the answer evicts an allocation although the problem allows no pre-emption")
+        case UInt32(DROVER_RECORD_FAILURE): return
+        case UInt32(DROVER_RECORD_ASSIGNMENT): try assign(try load(record, as: drover_assignment.self))
+        case UInt32(DROVER_RECORD_PREEMPTION): try evict(try load(record, as: drover_preemption.self))
         default: throw PlacementFault("the answer has a record of unknown kind \(kind)")
         }
     }
@@ -73,6 +84,27 @@ struct AnswerReader {
             throw PlacementFault("a record of \(record.count) bytes is too short for its kind")
         }
         return record.loadUnaligned(as: type)
+    }
+
+    /// Cores are chosen by the host, whatever a scheduler says of them.
+    private mutating func assign(_ raw: drover_assignment) throws(PlacementFault) {
+        guard raw.problem == 0, Int(raw.group) < groups.count else {
+            throw PlacementFault("a device is assigned to group \(raw.group) of problem \(raw.problem)")
+        }
+        guard raw.what == UInt32(DROVER_ASSIGN_DEVICE) else { return }
+        groups[Int(raw.group)].devices[Int(raw.ordinal), default: []].append(Assignment(index: Int(raw.index)))
+    }
+
+    private mutating func evict(_ raw: drover_preemption) throws(PlacementFault) {
+        let candidates = problem.candidates.rows
+        guard raw.problem == 0, Int(raw.group) < groups.count, raw.allocation < UInt64(candidates.count) else {
+            throw PlacementFault(
+                "the answer evicts allocation \(raw.allocation) of \(candidates.count) for group \(raw.group)")
+        }
+        guard candidates[Int(raw.allocation)].node == raw.node, evicted.insert(raw.allocation).inserted else {
+            throw PlacementFault("allocation \(raw.allocation) is evicted twice, or from a node it is not on")
+        }
+        groups[Int(raw.group)].victims[Int(raw.ordinal), default: []].append(Int(raw.allocation))
     }
 
     private mutating func place(_ raw: drover_placement) throws(PlacementFault) {

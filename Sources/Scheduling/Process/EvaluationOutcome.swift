@@ -16,7 +16,7 @@ package struct EvaluationOutcome: Sendable {
     package internal(set) var failed: [String: AllocationMetric] = [:]
     /// How many, by group.
     package internal(set) var unplaced: [String: Int] = [:]
-    package let desired: [String: DesiredUpdates]
+    package internal(set) var desired: [String: DesiredUpdates]
 
     /// Times an evaluation's plan is made anew after a partial commit (Nomad: 5 for services, 2 for batch work).
     package static func attemptsMax(_ type: JobType) -> Int { type == .batch ? 2 : 5 }
@@ -68,6 +68,12 @@ package struct EvaluationOutcome: Sendable {
         waiting.modifyIndex = 0
         blocked = waiting
         evaluation.blockedEval = newID
+    }
+
+    /// Tells with the evaluation how it was placed, where that is not as configured.
+    package mutating func note(_ text: String) {
+        let description = evaluation.statusDescription
+        evaluation.statusDescription = description.isEmpty ? text : "\(description); \(text)"
     }
 
     /// What to store and whether to go on, now that the leader has answered.

@@ -31,7 +31,7 @@ package final class EvaluationProcessor: @unchecked Sendable {
         view.advance(to: snapshot)
         let job = candidate ?? snapshot.job(evaluation.namespace, evaluation.jobID)
         let rows = snapshot.allocations(ofJob: evaluation.jobID, namespace: evaluation.namespace)
-        let feasibility = FeasibilitySource(job: job, view: view)
+        let feasibility = FeasibilitySource(job: job, view: view, snapshot: snapshot)
         let ids = IDSource(seed: generator.next())
         var reconciliation = Reconciler.reconcile(
             Reconciler.Input(
@@ -45,14 +45,39 @@ package final class EvaluationProcessor: @unchecked Sendable {
         var prepared = PreparedEvaluation(
             evaluation: evaluation, snapshot: snapshot, job: job, reconciliation: reconciliation, createTime: now)
         guard let job, reconciliation.placementCount > 0 else { return prepared }
-        var builder = ProblemBuilder(
-            job: job, evaluation: evaluation, reconciliation: reconciliation, rows: rows, snapshot: snapshot,
-            view: view,
-            block: block, seed: generator.next())
-        prepared.problem = builder.build(reconciliation.groups, configuration: snapshot.schedulerConfiguration) {
-            feasibility.group($0)
-        }
+        prepared.problem = build(
+            reconciliation, job, evaluation, snapshot, rows, feasibility, seed: generator.next())
         return prepared
+    }
+
+    private func build(
+        _ wanted: Reconciliation, _ job: Job, _ evaluation: Evaluation, _ snapshot: Snapshot, _ rows: [AllocationRow],
+        _ feasibility: FeasibilitySource, seed: UInt64, options: ProblemOptions = []
+    ) -> PlacementProblem {
+        var builder = ProblemBuilder(
+            job: job, evaluation: evaluation, reconciliation: wanted, rows: rows, snapshot: snapshot, view: view,
+            block: block, seed: seed, neighbours: feasibility.neighbours)
+        return builder.build(wanted.groups, options: options) { feasibility.group($0) }
+    }
+
+    /// Whether instances that found no place may be given another chance by ``offerCandidates(_:)``.
+    package func mayPreempt(_ prepared: PreparedEvaluation, _ outcome: EvaluationOutcome) -> Bool {
+        guard let problem = prepared.problem, problem.candidates.isEmpty, !outcome.failed.isEmpty else { return false }
+        return prepared.snapshot.schedulerConfiguration.preemptionConfig.allows(prepared.evaluation.type)
+    }
+
+    /// Builds the problem again, now with the allocations of lower priority that may be evicted; false when there are none.
+    ///
+    /// Candidates are only looked for when instances found no place without: that is rare, and collecting them is not.
+    package func offerCandidates(_ prepared: inout PreparedEvaluation) -> Bool {
+        guard let job = prepared.job, let problem = prepared.problem else { return false }
+        let snapshot = prepared.snapshot
+        let rows = snapshot.allocations(ofJob: job.id, namespace: job.namespace)
+        let offered = build(
+            prepared.reconciliation, job, prepared.evaluation, snapshot, rows,
+            FeasibilitySource(job: job, view: view, snapshot: snapshot), seed: problem.seed, options: .mayPreempt)
+        prepared.problem = offered
+        return !offered.candidates.isEmpty
     }
 
     /// Makes the plan from the scheduler's answer; `answer` is empty when ``PreparedEvaluation/problem`` is nil.
@@ -70,12 +95,46 @@ package final class EvaluationProcessor: @unchecked Sendable {
         var builder = PlanBuilder(prepared, view: view, job: job)
         try builder.add(reader, duration: duration, generator: &generator)
         var outcome = EvaluationOutcome(prepared, plan: builder.plan)
+        for (index, group) in problem.groups.enumerated() {
+            outcome.desired[group.name]?.preemptions = reader.groups[index].victims.values.reduce(0) { $0 + $1.count }
+        }
         for (index, group) in problem.groups.enumerated() where !builder.unplaced[index].isEmpty {
             outcome.failed[group.name] = builder.metrics[index]
             outcome.unplaced[group.name] = builder.unplaced[index].count
         }
         if !outcome.failed.isEmpty { outcome.block(on: problem, newID: ID(random: &generator)) }
         return outcome
+    }
+}
+
+extension EvaluationProcessor {
+    /// Builds the problem of one more instance of every group of the evaluation's job, with the scores of all nodes wanted;
+    /// nil when the job is gone. `candidate` stands in for the registered job, for `job plan`.
+    package func inquire(
+        _ evaluation: Evaluation, snapshot: Snapshot, job candidate: Job? = nil,
+        generator: inout some RandomNumberGenerator
+    ) -> PlacementInquiry? {
+        view.advance(to: snapshot)
+        guard let job = candidate ?? snapshot.job(evaluation.namespace, evaluation.jobID) else { return nil }
+        var wanted = Reconciliation()
+        wanted.groups = job.taskGroups.indices.map { index in
+            var request = GroupRequest(group: index)
+            request.instances = [InstanceRequest(nameIndex: 0)]
+            return request
+        }
+        let feasibility = FeasibilitySource(job: job, view: view, snapshot: snapshot)
+        let problem = build(
+            wanted, job, evaluation, snapshot, snapshot.allocations(ofJob: job.id, namespace: job.namespace),
+            feasibility, seed: generator.next(), options: .wantsEveryScore)
+        return PlacementInquiry(
+            evaluation: evaluation, job: job, snapshot: snapshot, problem: problem, neighbours: feasibility.neighbours)
+    }
+
+    /// Answers an inquiry from what the scheduler wrote about the problem of ``inquire(_:snapshot:job:generator:)``.
+    package func explain(
+        _ inquiry: PlacementInquiry, nodes: [NodeRow], answer: UnsafeRawBufferPointer, outcome: EvaluationOutcome? = nil
+    ) -> PlacementExplanation {
+        inquiry.explain(nodes: nodes, answer: answer, view: view, outcome: outcome)
     }
 }
 
@@ -94,18 +153,21 @@ extension Reconciliation {
 private final class FeasibilitySource {
     private let job: Job?
     private let view: ClusterView
+    let neighbours: NeighbourLabels
     private var known: [Int: GroupFeasibility] = [:]
 
-    init(job: Job?, view: ClusterView) {
+    init(job: Job?, view: ClusterView, snapshot: Snapshot) {
         self.job = job
         self.view = view
+        neighbours = NeighbourLabels(job?.neighbourKeys ?? [], besides: job ?? Job(), snapshot: snapshot)
     }
 
     /// Of the group at `position`, which must be one of the job's.
     func group(_ position: Int) -> GroupFeasibility {
         if let feasibility = known[position] { return feasibility }
         let job = job ?? Job()
-        let feasibility = GroupFeasibility(job: job, group: job.taskGroups[position], view: view)
+        let feasibility = GroupFeasibility(
+            job: job, group: job.taskGroups[position], view: view, neighbours: neighbours)
         known[position] = feasibility
         return feasibility
     }

@@ -64,14 +64,8 @@ struct PlacementExplainer {
     private func meta(_ score: drover_score) -> NodeScoreMeta {
         var meta = NodeScoreMeta()
         meta.nodeID = view.record(score.node)?.node.id ?? .none
-        meta.normScore = Self.value(score.final_score)
-        meta.scores = [
-            "binpack": Self.value(score.fit_score), "job-anti-affinity": Self.value(score.anti_affinity),
-            "node-reschedule-penalty": Self.value(score.penalty), "node-affinity": Self.value(score.affinity),
-            "allocation-spread": Self.value(score.spread),
-        ]
+        meta.normScore = drover_score.value(score.final_score)
+        meta.scores = score.parts
         return meta
     }
-
-    private static func value(_ score: Int32) -> Double { Double(score) / Double(DROVER_SCORE_ONE) }
 }

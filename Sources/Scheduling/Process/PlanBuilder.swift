@@ -9,6 +9,7 @@ struct PlanBuilder {
     private let view: ClusterView
     private var usage: PlanUsage
     private var ports: PortAssigner
+    private var hardware: HardwareAssigner
     private(set) var plan: Plan
     /// Instances of each group that found no node, by the group's position in the problem.
     private(set) var unplaced: [[Int]] = []
@@ -19,6 +20,8 @@ struct PlanBuilder {
         self.view = view
         usage = PlanUsage(view: view, freed: prepared.problem?.freed ?? [:])
         ports = PortAssigner(snapshot: prepared.snapshot, view: view, seed: prepared.problem?.seed ?? 0)
+        hardware = HardwareAssigner(
+            snapshot: prepared.snapshot, view: view, freed: prepared.problem?.freed ?? [:])
         plan = prepared.emptyPlan
         plan.jobVersion = job.version
         plan.allAtOnce = job.allAtOnce
@@ -34,11 +37,20 @@ struct PlanBuilder {
         for (index, group) in problem.groups.enumerated() {
             var batch = PlacementBatch()
             batch.taskGroup = group.name
+            batch.gang = group.gang
             batch.portLabels = group.ports.labels
             let placements = answer.groups[index].placements
             reserve(placements.count, in: &batch)
+            var victims = answer.groups[index].victims
             for placement in placements {
-                try add(placement, of: group, to: &batch, generator: &generator)
+                let evicted = victims.removeValue(forKey: placement.ordinal) ?? []
+                try evict(evicted, for: placement, of: group)
+                let devices = answer.groups[index].devices[placement.ordinal] ?? []
+                try add(placement, of: group, devices, to: &batch, generator: &generator)
+                if let id = batch.ids.last { stop(evicted, for: id) }
+            }
+            guard victims.isEmpty else {
+                throw PlacementFault("allocations are evicted for instances of group \(group.name) that are not placed")
             }
             unplaced.append(Self.missing(group, placements))
             let open = group.request.nodes.map { nodes in Set(unplaced[index].map { nodes[$0] }) }
@@ -49,7 +61,40 @@ struct PlanBuilder {
             metrics.append(metric)
             if !batch.ids.isEmpty { plan.placements.append(batch) }
         }
+        try checkGangs(problem)
         keepWhatIsNotReplaced(problem)
+    }
+
+    private func checkGangs(_ problem: PlacementProblem) throws(PlacementFault) {
+        let broken = Set(zip(problem.groups, unplaced).filter { !$1.isEmpty }.map(\.0.gang))
+        guard let batch = plan.placements.first(where: { $0.gang != 0 && broken.contains($0.gang) }) else { return }
+        throw PlacementFault("the answer places only some of the gang of group \(batch.taskGroup)")
+    }
+
+    /// Makes the room that evicted candidates leave.
+    private mutating func evict(
+        _ numbers: [Int], for placement: AnswerReader.Placement, of group: ProblemGroup
+    ) throws(PlacementFault) {
+        guard let candidates = prepared.problem?.candidates else { return }
+        for number in numbers {
+            let victim = candidates.rows[number]
+            guard victim.node == placement.node else {
+                throw PlacementFault(
+                    "instance \(placement.ordinal) of group \(group.name) evicts allocation \(victim.id) of another node"
+                )
+            }
+            usage.release(prepared.snapshot.usage(of: victim), on: victim.node)
+            if let held = prepared.snapshot.hardware(of: victim) { hardware.release(held, on: victim.node) }
+        }
+    }
+
+    private mutating func stop(_ numbers: [Int], for id: ID) {
+        guard let candidates = prepared.problem?.candidates else { return }
+        plan.stops += numbers.map { number in
+            PlannedStop(
+                id: candidates.rows[number].id, desiredStatus: .evict, description: "Preempted by alloc ID \(id)",
+                preemptedBy: id)
+        }
     }
 
     private func reserve(_ count: Int, in batch: inout PlacementBatch) {
@@ -61,8 +106,8 @@ struct PlanBuilder {
     }
 
     private mutating func add(
-        _ placement: AnswerReader.Placement, of group: ProblemGroup, to batch: inout PlacementBatch,
-        generator: inout some RandomNumberGenerator
+        _ placement: AnswerReader.Placement, of group: ProblemGroup, _ devices: [AnswerReader.Assignment],
+        to batch: inout PlacementBatch, generator: inout some RandomNumberGenerator
     ) throws(PlacementFault) {
         let node = placement.node
         if let short = usage.add(group.ask, to: node) {
@@ -74,6 +119,13 @@ struct PlanBuilder {
             throw PlacementFault("instance \(placement.ordinal) of group \(group.name) finds no port on node \(node)")
         }
         let position = batch.ids.count
+        if group.asksForHardware {
+            guard let given = hardware.assign(group.definition, group.devices, chosen: devices, on: node) else {
+                throw PlacementFault(
+                    "instance \(placement.ordinal) of group \(group.name) finds no devices or cores on node \(node)")
+            }
+            batch.hardware[position] = given
+        }
         batch.ids.append(ID(random: &generator))
         batch.nodes.append(node)
         batch.scores.append(Float(placement.score) / Float(DROVER_SCORE_ONE))

@@ -22,8 +22,10 @@ struct PlanCheck {
     mutating func run() {
         dropStale()
         guard resolveAsks() else { return acceptedChanges = changes(leavingOut: []) }
+        var refused = nodesOfSparedVictims()
+        dropGangs(on: refused)
+        dropStops(of: refused)
         // Refusing a node may keep an allocation running that was to make room, so what is left is looked at again.
-        var refused: Set<NodeRow> = []
         while true {
             let changes = changes(leavingOut: refused)
             let found = changes.compactMap { row, change in
@@ -37,6 +39,7 @@ struct PlanCheck {
                 rejected[row] = reason
                 refused.insert(row)
             }
+            dropGangs(on: refused)
             if plan.allAtOnce {
                 refused.formUnion(plan.placements.flatMap(\.nodes))
             }
@@ -47,8 +50,25 @@ struct PlanCheck {
 
     /// Leaves out stops and updates of allocations that are gone meanwhile.
     private mutating func dropStale() {
-        plan.stops.removeAll { snapshot.allocationRow($0.id) == nil }
+        plan.stops.removeAll { stop in
+            guard let row = snapshot.allocationRow(stop.id) else { return true }
+            // Ended by itself meanwhile: it was not evicted.
+            return stop.desiredStatus == .evict && row.isTerminal
+        }
         plan.inPlaceUpdates.removeAll { snapshot.allocationRow($0)?.isTerminal ?? true }
+    }
+
+    /// Nodes where the plan would evict what has come to matter as much as its own job since the plan was made.
+    private mutating func nodesOfSparedVictims() -> Set<NodeRow> {
+        var nodes: Set<NodeRow> = []
+        for stop in plan.stops where stop.desiredStatus == .evict {
+            guard let row = snapshot.allocationRow(stop.id) else { continue }
+            let held = snapshot.jobVersion(of: row).job.priority
+            guard held + PreemptionCandidates.priorityGap > plan.priority else { continue }
+            rejected[row.node] = "allocation \(stop.id) of priority \(held) must not be evicted"
+            nodes.insert(row.node)
+        }
+        return nodes
     }
 
     /// Finds what the batches ask for; without a job to place for, all placements are refused.
@@ -90,13 +110,20 @@ struct PlanCheck {
             guard let row = snapshot.allocationRow(stop.id), !row.isTerminal else { continue }
             changes[row.node, default: NodeLoadChange(holders: 1)].amounts -= snapshot.usage(of: row)
             changes[row.node, default: NodeLoadChange(holders: 1)].freedPorts += snapshot.ports(of: row)
+            if let hardware = snapshot.hardware(of: row) {
+                changes[row.node, default: NodeLoadChange(holders: 1)].freedHardware.append(hardware)
+            }
         }
         for (index, batch) in plan.placements.enumerated() where index < asks.count {
             let ask = asks[index]
             let portCount = batch.portLabels.count
             for (position, row) in batch.nodes.enumerated() where !refused.contains(row) {
                 let ports = batch.ports[(position * portCount)..<((position + 1) * portCount)]
-                changes[row, default: NodeLoadChange(holders: 1)].place(ask, ports)
+                let counted = ask.cores == 0 ? ask : snapshot.nodeRecord(row)?.counted(ask) ?? ask
+                changes[row, default: NodeLoadChange(holders: 1)].place(counted, ports)
+                if let hardware = batch.hardware[position] {
+                    changes[row, default: NodeLoadChange(holders: 1)].hardware.append(hardware)
+                }
             }
         }
         return changes
@@ -114,7 +141,9 @@ struct PlanCheck {
         {
             return "\(short.label) exhausted"
         }
-        return portCollision(row, change, held).map { "port \($0) is taken" }
+        if let port = portCollision(row, change, held) { return "port \(port) is taken" }
+        guard !change.hardware.isEmpty else { return nil }
+        return HardwareCheck(node: record.node, load: snapshot.hardwareLoad(row)).reason(change, held)
     }
 
     /// A plan that frees more than it takes always fits.
@@ -152,40 +181,39 @@ struct PlanCheck {
 
     // MARK: - Dropping
 
-    /// Keeps running what was to be replaced by placements that are refused; what is lost stays lost.
-    private mutating func dropStops(of refused: Set<NodeRow>) {
+    /// Drops whole gangs of which a placement is refused, with what was to make room for them.
+    private mutating func dropGangs(on refused: Set<NodeRow>) {
+        let broken = Set(
+            plan.placements.filter { $0.gang != 0 && $0.nodes.contains(where: refused.contains) }.map(\.gang))
+        guard !broken.isEmpty else { return }
+        for batch in plan.placements where broken.contains(batch.gang) { dropStops(of: Set(batch.nodes), in: [batch]) }
+        asks = zip(plan.placements, asks).filter { !broken.contains($0.0.gang) }.map(\.1)
+        plan.placements.removeAll { broken.contains($0.gang) }
+    }
+
+    /// Keeps running what was to be replaced by, or evicted for, placements that are refused; what is lost stays lost.
+    private mutating func dropStops(of refused: Set<NodeRow>) { dropStops(of: refused, in: plan.placements) }
+
+    private mutating func dropStops(of refused: Set<NodeRow>, in batches: [PlacementBatch]) {
+        guard !refused.isEmpty else { return }
         var spared: Set<ID> = []
-        for batch in plan.placements where !batch.previous.isEmpty {
-            for (position, row) in batch.nodes.enumerated()
-            where refused.contains(row) && position < batch.previous.count {
-                spared.insert(batch.previous[position])
+        var unplaced: Set<ID> = []
+        for batch in batches {
+            for (position, row) in batch.nodes.enumerated() where refused.contains(row) {
+                unplaced.insert(batch.ids[position])
+                if position < batch.previous.count { spared.insert(batch.previous[position]) }
             }
         }
         spared.remove(.none)
-        guard !spared.isEmpty else { return }
-        plan.stops.removeAll { spared.contains($0.id) && $0.clientStatus == nil }
+        plan.stops.removeAll {
+            spared.contains($0.id) && $0.clientStatus == nil || unplaced.contains($0.preemptedBy)
+        }
     }
 
     /// The batch without placements on refused nodes; nil when none is left.
     private static func without(_ refused: Set<NodeRow>, _ batch: PlacementBatch) -> PlacementBatch? {
         guard !refused.isEmpty, batch.nodes.contains(where: refused.contains) else { return batch }
-        var kept = batch
         let positions = batch.nodes.indices.filter { !refused.contains(batch.nodes[$0]) }
-        guard !positions.isEmpty else { return nil }
-        let portCount = batch.portLabels.count
-        kept.ids = positions.map { batch.ids[$0] }
-        kept.nodes = positions.map { batch.nodes[$0] }
-        kept.nameIndexes = positions.map { batch.nameIndexes[$0] }
-        kept.scores = positions.compactMap { $0 < batch.scores.count ? batch.scores[$0] : nil }
-        kept.previous = positions.compactMap { $0 < batch.previous.count ? batch.previous[$0] : nil }
-        if !batch.previous.isEmpty, kept.previous.count < positions.count {
-            kept.previous += [ID](repeating: .none, count: positions.count - kept.previous.count)
-        }
-        kept.ports = positions.flatMap { batch.ports[($0 * portCount)..<(($0 + 1) * portCount)] }
-        kept.rescheduleTrackers = [:]
-        for (position, old) in positions.enumerated() {
-            kept.rescheduleTrackers[position] = batch.rescheduleTrackers[old]
-        }
-        return kept
+        return positions.isEmpty ? nil : batch.keeping(positions)
     }
 }

@@ -15,22 +15,33 @@ struct PlanUsage {
         }
     }
 
+    /// Takes away what an allocation uses that is evicted.
+    mutating func release(_ amounts: ResourceVector, on row: NodeRow) {
+        changes[row, default: ResourceVector()] -= amounts
+    }
+
     /// Adds an instance; returns the first dimension that does not hold it, and adds nothing then.
     mutating func add(_ ask: ResourceVector, to row: NodeRow) -> ResourceDimension? {
         guard let record = view.record(row) else { return .cpu }
-        let used = self.used(row)
-        if let short = NodeCapacity(record.capacity).exhaustedDimension(used: used, ask: ask) { return short }
-        changes[row, default: ResourceVector()] += ask
-        return nil
+        return take(record.counted(ask), of: record)
     }
 
     /// Whether the node still holds everything when `amounts` are not freed after all; if so they are counted as used.
-    mutating func keep(_ amounts: ResourceVector, on row: NodeRow) -> Bool { add(amounts, to: row) == nil }
+    mutating func keep(_ amounts: ResourceVector, on row: NodeRow) -> Bool {
+        guard let record = view.record(row) else { return false }
+        return take(amounts, of: record) == nil
+    }
+
+    private mutating func take(_ amounts: ResourceVector, of record: NodeRecord) -> ResourceDimension? {
+        let short = NodeCapacity(record.capacity).exhaustedDimension(used: used(record.row), ask: amounts)
+        if short == nil { changes[record.row, default: ResourceVector()] += amounts }
+        return short
+    }
 
     /// The first dimension in which the node has no room for one more instance.
     func exhausted(_ ask: ResourceVector, _ row: NodeRow) -> ResourceDimension? {
         guard let record = view.record(row) else { return .cpu }
-        return NodeCapacity(record.capacity).exhaustedDimension(used: used(row), ask: ask)
+        return NodeCapacity(record.capacity).exhaustedDimension(used: used(row), ask: record.counted(ask))
     }
 
     private func used(_ row: NodeRow) -> ResourceVector {

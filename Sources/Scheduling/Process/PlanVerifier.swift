@@ -69,6 +69,9 @@ struct NodeLoadChange: Sendable {
     var ports: [UInt16] = []
     /// Ports given back by stops.
     var freedPorts: [UInt16] = []
+    /// Devices and cores taken, and those given back by stops.
+    var hardware: [AssignedHardware] = []
+    var freedHardware: [AssignedHardware] = []
     /// Instances placed.
     var placed = 0
     /// Plans that are part of this sum.
@@ -85,15 +88,24 @@ struct NodeLoadChange: Sendable {
         amounts += other.amounts
         ports += other.ports
         freedPorts += other.freedPorts
+        hardware += other.hardware
+        freedHardware += other.freedHardware
         holders += 1
     }
 
     mutating func remove(_ other: NodeLoadChange) {
         amounts -= other.amounts
-        for port in other.ports { if let position = ports.firstIndex(of: port) { ports.remove(at: position) } }
-        for port in other.freedPorts {
-            if let position = freedPorts.firstIndex(of: port) { freedPorts.remove(at: position) }
-        }
+        ports.removeFirst(of: other.ports)
+        freedPorts.removeFirst(of: other.freedPorts)
+        hardware.removeFirst(of: other.hardware)
+        freedHardware.removeFirst(of: other.freedHardware)
         holders -= 1
+    }
+}
+
+extension Array where Element: Equatable {
+    /// Removes one occurrence of each of `elements`.
+    fileprivate mutating func removeFirst(of elements: [Element]) {
+        for element in elements { if let position = firstIndex(of: element) { remove(at: position) } }
     }
 }

@@ -12,11 +12,15 @@ struct ClusterLayout {
     private(set) var nodeKey = 0
     private(set) var freePorts = 0
     private(set) var dirty = 0
+    private(set) var coreMHz = 0
+    private(set) var devices = 0
+    /// Device instances there is room for.
+    private(set) var deviceCapacity = 0
 
     init() {}
 
-    /// Takes a head and columns for `rows` nodes from an empty block.
-    init(in block: AlignedBlock, rows: Int) {
+    /// Takes a head and columns for `rows` nodes and so many device instances from an empty block.
+    init(in block: AlignedBlock, rows: Int, devices count: Int) {
         _ = block.reserve(1, of: drover_cluster_view.self)
         for _ in ResourceDimension.allCases {
             capacity.append(block.reserve(rows, of: Int64.self))
@@ -29,6 +33,9 @@ struct ClusterLayout {
         nodeKey = block.reserve(rows, of: UInt64.self)
         freePorts = block.reserve(rows, of: UInt32.self)
         dirty = block.reserve(rows, of: UInt32.self)
+        coreMHz = block.reserve(rows, of: Int64.self)
+        deviceCapacity = count
+        devices = block.reserve(count, of: drover_device_instance.self)
     }
 
     /// Writes all of the head but generations and dirty rows.
@@ -45,8 +52,8 @@ struct ClusterLayout {
         head.pointee.pool_id = UInt64(poolID)
         head.pointee.node_key = UInt64(nodeKey)
         head.pointee.free_ports = UInt64(freePorts)
-        head.pointee.device_count = 0
-        head.pointee.devices = 0
+        head.pointee.core_mhz = UInt64(coreMHz)
+        head.pointee.devices = UInt64(devices)
     }
 
     private static func store(_ offsets: [Int], into bytes: UnsafeMutableRawBufferPointer) {

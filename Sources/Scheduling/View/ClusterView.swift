@@ -22,6 +22,9 @@ package final class ClusterView: @unchecked Sendable {
     /// Nodes that offer a host volume, and those that let it be written.
     private(set) var volumes: [String: NodeBitmap] = [:]
     private(set) var writableVolumes: [String: NodeBitmap] = [:]
+    private(set) var devices = DeviceInventory()
+    /// The list of devices is of an older snapshot.
+    private var devicesAreStale = false
 
     private var block = AlignedBlock(capacity: 4_096)
     private var rowCapacity = 0
@@ -57,12 +60,23 @@ package final class ClusterView: @unchecked Sendable {
         if let dirty {
             setNodeLimit(Int(snapshot.nodeRowLimit))
             for row in dirty { read(row, from: snapshot) }
-        } else {
+        }
+        if dirty == nil || devices.instanceCount > layout.deviceCapacity {
+            dirty = nil
             rebuild(from: snapshot)
         }
         index = snapshot.index
         isEmpty = false
+        listDevices(snapshot)
         publish(dirty)
+    }
+
+    private func listDevices(_ snapshot: Snapshot) {
+        guard devicesAreStale else { return }
+        devices.relist(snapshot)
+        devicesAreStale = false
+        let list = column(layout.devices, of: drover_device_instance.self)
+        for (index, device) in devices.list.enumerated() { list[index] = device }
     }
 
     private func rebuild(from snapshot: Snapshot) {
@@ -70,10 +84,14 @@ package final class ClusterView: @unchecked Sendable {
         drivers = [:]
         volumes = [:]
         writableVolumes = [:]
+        devices = DeviceInventory()
         let limit = Int(snapshot.nodeRowLimit)
+        for row in 0..<limit { devices.set(NodeRow(row), snapshot.node(NodeRow(row))) }
+        devicesAreStale = !devices.isEmpty
         rowCapacity = max(64, (limit + limit / 4 + 63) & ~63)
         block.reset()
-        layout = ClusterLayout(in: block, rows: rowCapacity)
+        let deviceCount = devices.instanceCount + devices.instanceCount / 4
+        layout = ClusterLayout(in: block, rows: rowCapacity, devices: deviceCount)
         records = [NodeRecord?](repeating: nil, count: rowCapacity)
         portRanges = [DynamicPortRange](repeating: DynamicPortRange(Node()), count: rowCapacity)
         setNodeLimit(limit)
@@ -89,6 +107,8 @@ package final class ClusterView: @unchecked Sendable {
         if record !== records[Int(row)] {
             if let old = records[Int(row)] { forget(old.node, row) }
             records[Int(row)] = record
+            if !devices.instances(row).isEmpty { devicesAreStale = true }
+            devices.set(row, record?.node)
             if let record { readDocument(record, row) } else { column(layout.flags, of: UInt32.self)[Int(row)] = 0 }
         }
         guard let record else { return }
@@ -100,6 +120,7 @@ package final class ClusterView: @unchecked Sendable {
         for dimension in ResourceDimension.allCases {
             column(layout.used[dimension.rawValue], of: Int64.self)[Int(row)] = usage[dimension]
         }
+        if !devices.instances(row).isEmpty { devicesAreStale = true }
         let range = portRanges[Int(row)]
         let taken = range.count(in: snapshot.usedPorts(row))
         column(layout.freePorts, of: UInt32.self)[Int(row)] = UInt32(max(0, range.size - taken))
@@ -112,6 +133,7 @@ package final class ClusterView: @unchecked Sendable {
         for dimension in ResourceDimension.allCases {
             column(layout.capacity[dimension.rawValue], of: Int64.self)[Int(row)] = capacity[dimension]
         }
+        column(layout.coreMHz, of: Int64.self)[Int(row)] = record.coreMHz
         column(layout.flags, of: UInt32.self)[Int(row)] = Self.flags(of: node)
         column(layout.classID, of: UInt32.self)[Int(row)] = classes.number(of: record)
         column(layout.datacenterID, of: UInt32.self)[Int(row)] = datacenters.number(node.datacenter)
@@ -148,6 +170,8 @@ package final class ClusterView: @unchecked Sendable {
         head.pointee.parent = generation
         generation += 1
         head.pointee.generation = generation
+        head.pointee.device_count = UInt32(devices.list.count)
+        head.pointee.device_group_count = UInt32(devices.groups.count)
         guard let dirty, dirty.count <= rowCapacity else {
             head.pointee.dirty_count = DROVER_NONE
             head.pointee.dirty = 0

@@ -24,5 +24,12 @@ package struct NodeBitmap: Sendable, Equatable {
         if word < words.count { words[word] &= ~(1 << UInt64(row & 63)) }
     }
 
+    mutating func formUnion(_ other: NodeBitmap) {
+        if words.count < other.words.count {
+            words += [UInt64](repeating: 0, count: other.words.count - words.count)
+        }
+        for index in other.words.indices { words[index] |= other.words[index] }
+    }
+
     package var count: Int { words.reduce(0) { $0 + $1.nonzeroBitCount } }
 }

@@ -1,5 +1,6 @@
 internal import Basics
 internal import Consensus
+internal import Model
 internal import RPC
 internal import Raft
 internal import StateStore
@@ -9,6 +10,15 @@ extension QuerySource {
     static func cluster(_ kind: QueryKind, _ server: ServerAgent) -> QuerySource {
         QuerySource(keys: [], index: { $0.index }) { _ in
             ListPage(body: server.clusterAnswer(kind).bytes, nextToken: "")
+        }
+    }
+
+    /// How the schedulers do, as this server's workers have found; nobody waits for it either.
+    static func schedulerStatus(_ server: ServerAgent) -> QuerySource {
+        QuerySource(keys: [], index: { $0.index }) { _ in
+            var status = server.journal.status(of: server.placers)
+            status.shadow = server.shadow.report
+            return .object(status)
         }
     }
 }

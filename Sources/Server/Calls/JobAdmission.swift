@@ -1,6 +1,8 @@
 internal import Basics
 internal import Model
+internal import PluginHost
 internal import RPC
+internal import Scheduling
 internal import StateStore
 
 extension ServerAgent {
@@ -15,7 +17,7 @@ extension ServerAgent {
         if job.priority == 0 { job.priority = settings.defaultPriority }
         job = job.canonicalized()
         var problems = job.validate()
-        problems += job.unsupportedFeatures() + job.refusedFeatures
+        problems += job.unsupportedFeatures() + job.refusedFeatures + ConstraintFaults.of(job)
         if job.namespace != context.namespace, context.namespace != "default" {
             problems.append("the job's namespace \"\(job.namespace)\" is not the request's, \"\(context.namespace)\"")
         }
@@ -28,12 +30,14 @@ extension ServerAgent {
         if count > settings.jobCountMax {
             problems.append("job total count (\(count)) exceeds the server's limit (\(settings.jobCountMax))")
         }
-        if schedulerNames(for: job.type, snapshot.schedulerConfiguration).isEmpty {
+        let names = schedulerNames(for: job.type, nodePool: job.nodePool, snapshot.schedulerConfiguration)
+        if !names.contains(where: { placers.scheduler(named: $0) != nil }) {
             problems.append(
                 "no scheduler places jobs of type \"\(job.type)\"; \"drover plugin status\" lists the loaded ones")
         }
         guard problems.isEmpty else { throw CallError(.invalid, CallError.list(problems)) }
-        return (job, CallError.warnings(job.ignoredFeatures + unknownDrivers(of: job, snapshot)))
+        let warnings = job.ignoredFeatures + ImpossibleAsks.contradictions(job) + unknownDrivers(of: job, snapshot)
+        return (job, CallError.warnings(warnings))
     }
 
     /// A warning for each driver that no ready node has.

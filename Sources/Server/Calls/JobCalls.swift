@@ -6,7 +6,7 @@ internal import StateStore
 extension RegisterJob: Served {
     func serve(on server: ServerAgent, context: CallContext) async throws -> JobReply {
         let snapshot = server.snapshot
-        guard !snapshot.schedulerConfiguration.rejectJobRegistration else {
+        guard !snapshot.schedulerConfiguration.rejectJobRegistration || server.accessControl.isManager(context) else {
             throw CallError(.permission, "job registration is disabled by the operator (RejectJobRegistration)")
         }
         let (job, warnings) = try server.admit(job, context, snapshot)
@@ -14,8 +14,11 @@ extension RegisterJob: Served {
         registration.expectedIndex = enforceIndex ? jobModifyIndex : nil
         registration.preserveCounts = preserveCounts
         registration.evaluationPriority = evalPriority
-        let outcome = try await server.propose(.jobRegister(registration))
-        return JobReply(outcome, job: JobKey(namespace: job.namespace, id: job.id), server, warnings: warnings)
+        let key = JobKey(namespace: job.namespace, id: job.id)
+        let entry = StateEntry.jobRegister(registration)
+        return try await server.answer(key, placement) {
+            JobReply(try await server.propose(entry), job: key, server, warnings: warnings)
+        }
     }
 }
 

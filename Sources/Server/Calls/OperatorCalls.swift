@@ -1,18 +1,12 @@
 internal import Basics
 internal import Model
-internal import PluginHost
 internal import RPC
 internal import StateStore
 
 extension SetSchedulerConfiguration: Served {
     func serve(on server: ServerAgent, context: CallContext) async throws -> UpdatedReply {
-        let algorithm = configuration.schedulerAlgorithm
-        guard ["binpack", "spread"].contains(algorithm) || server.placers.scheduler(named: algorithm) != nil else {
-            throw CallError(
-                .invalid,
-                "unknown scheduler algorithm \"\(algorithm)\": use \"binpack\", \"spread\" or a loaded scheduler plug-in "
-                    + "(\(server.placers.schedulerNames.joined(separator: ", ")))")
-        }
+        let problems = configuration.problems(with: server.placers)
+        guard problems.isEmpty else { throw CallError(.invalid, problems.joined(separator: "; ")) }
         var reply = UpdatedReply()
         let change = SchedulerConfigurationChange(
             configuration: configuration, expectedIndex: checkAndSet ? modifyIndex : nil)

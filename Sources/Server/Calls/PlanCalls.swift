@@ -22,18 +22,27 @@ extension PlanJob: Served {
         evaluation.triggeredBy = .jobRegister
         evaluation.status = .pending
         let planned = (evaluation, job)
-        let outcome = try await server.seam.blocking.run {
-            try server.decide(planned.0, on: snapshot, job: planned.1, with: EvaluationProcessor())
+        let nodes = try nodes.map { try snapshot.nodeRow(named: $0) }
+        let (outcome, placement) = try await server.seam.blocking.run {
+            let processor = EvaluationProcessor()
+            let outcome = try server.decide(planned.0, on: snapshot, job: planned.1, with: processor).outcome
+            let placement = try server.explain(
+                planned.0, on: snapshot, nodes: nodes, job: planned.1, outcome: outcome, with: processor)
+            return (outcome, placement)
         }
         var reply = PlanJobReply()
+        reply.placement = placement
         reply.index = snapshot.index
         reply.jobModifyIndex = present?.jobModifyIndex ?? 0
         reply.warnings = warnings
         reply.failedTGAllocs = outcome.failed
         reply.createdEvals = outcome.followUps
+        let preempted = outcome.plan.stops.filter { $0.desiredStatus == .evict }.compactMap { stop in
+            snapshot.allocationRow(stop.id).map { snapshot.allocation($0, withJob: false).json }
+        }
         reply.annotations = .object([
             ("DesiredTGUpdates", .object(outcome.desired.sorted { $0.key < $1.key }.map { ($0.key, $0.value.json) })),
-            ("PreemptedAllocs", .null),
+            ("PreemptedAllocs", preempted.isEmpty ? .null : .array(preempted)),
         ])
         if diff {
             reply.diff = JobDiff.json(old: present, new: job, updates: reply.annotations["DesiredTGUpdates"] ?? .null)

@@ -71,6 +71,7 @@ struct QuerySource: Sendable {
                 snapshot.schedulerConfiguration.write(to: &writer)
                 return ListPage(body: writer.bytes, nextToken: "")
             }
+        case .schedulerStatus: self = QuerySource.schedulerStatus(server)
         case .job, .jobAllocations, .jobEvaluations, .jobSummary, .jobVersions:
             self = QuerySource.job(query, JobKey(namespace: context.namespace, id: query.id), request)
         case .node, .nodeAllocations: self = try QuerySource.node(query)

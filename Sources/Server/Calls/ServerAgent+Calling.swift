@@ -49,6 +49,7 @@ extension ServerAgent: CallHandler {
         .registerJob: RegisterJob.self,
         .deregisterJob: DeregisterJob.self,
         .planJob: PlanJob.self,
+        .explainPlacement: ExplainPlacement.self,
         .evaluateJob: EvaluateJob.self,
         .stopAllocation: StopAllocation.self,
         .setSchedulerConfiguration: SetSchedulerConfiguration.self,
@@ -93,4 +94,8 @@ extension ServerAgent: CallHandler {
 /// This one is for clusters whose `acl` block is off.
 struct AccessControl: Sendable {
     func allows(_ capability: Capability, _ context: CallContext) -> Bool { true }
+
+    /// Whether the caller manages the cluster, for whom no lock holds. Without tokens nobody can be told to (Nomad docs:
+    /// scheduler configuration, RejectJobRegistration).
+    func isManager(_ context: CallContext) -> Bool { false }
 }

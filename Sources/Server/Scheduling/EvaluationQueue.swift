@@ -102,6 +102,11 @@ final class EvaluationQueue: Sendable {
         }
     }
 
+    /// Puts a job's evaluations ahead of all others while somebody waits for them.
+    func beginExpress(_ job: JobKey) { change { $0.broker.beginExpress(job: job.id, namespace: job.namespace) } }
+
+    func endExpress(_ job: JobKey) { change { $0.broker.endExpress(job: job.id, namespace: job.namespace) } }
+
     func acknowledge(_ delivery: EvalBroker.Delivery) {
         change { _ = $0.broker.acknowledge(delivery.evaluation.id, token: delivery.token) }
     }

@@ -8,8 +8,9 @@ internal import Synchronization
 
 /// The leader's one writer of plans: re-checks each against the newest state and commits what fits, many in one entry.
 ///
-/// While one entry is on its way to the disk the next plans gather; all of them are then checked, in order of priority, each
-/// seeing the ones before it. No other entry places allocations, so a plan that passed still fits when it is applied.
+/// Plans that gathered are checked together, in order of priority, each seeing the ones before it, and go to the log as one
+/// entry. The next ones are checked while that entry is on its way to the disk: what is in flight is reserved. No other entry
+/// places allocations, so a plan that passed still fits when it is applied.
 final class PlanPipeline: Sendable {
     private struct Ticket: Sendable {
         let plan: Plan
@@ -21,12 +22,26 @@ final class PlanPipeline: Sendable {
         var enabled = false
         /// Nobody takes plans any more: the server is shutting down.
         var closed = false
+        /// Entries on their way to the disk.
+        var inFlight = 0
         var sleeper: CheckedContinuation<Void, Never>?
     }
+
+    /// Reservations whose entry is applied or lost, with the index from which on a snapshot has what is left of it.
+    private struct Landing {
+        let tickets: [UInt64]
+        let index: UInt64
+    }
+
+    /// Entries on their way to the disk at once; more would only wait there instead of here.
+    private static let flightsMax = 4
 
     private let seam: Seam
     private let limit: Int
     private let state = Mutex(State())
+    /// Holds what is in flight reserved; used on the lane only.
+    private let verifier = Mutex(PlanVerifier())
+    private let landings = Mutex<[Landing]>([])
 
     init(seam: Seam, limit: Int) {
         self.seam = seam
@@ -79,7 +94,8 @@ final class PlanPipeline: Sendable {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let ready = state.withLock { state -> Bool in
-                    guard state.queue.count == 0, !Task.isCancelled else { return true }
+                    let isBusy = state.queue.count == 0 || state.inFlight >= Self.flightsMax
+                    guard isBusy, !Task.isCancelled else { return true }
                     state.sleeper = continuation
                     return false
                 }
@@ -98,24 +114,58 @@ final class PlanPipeline: Sendable {
         sleeper?.resume()
     }
 
-    /// Checks the plans one after the other, commits what is left of them as one entry, and answers.
+    /// Checks the plans one after the other and hands what is left of them to the log as one entry; the answers come when it
+    /// is durable and applied.
     private func commit(_ tickets: [Ticket], _ server: ServerAgent) async {
-        let snapshot = server.snapshot
-        do {
-            let verdicts = try await seam.blocking.run(lane: Self.lane) {
-                var verifier = PlanVerifier()
-                return tickets.map { verifier.verify($0.plan, on: snapshot) }
-            }
-            let plans = verdicts.map(\.plan).filter { !$0.isEmpty }
-            let index = plans.isEmpty ? 0 : try await server.propose(.plans(plans)).index
-            for (ticket, verdict) in zip(tickets, verdicts) {
-                var result = verdict.result
-                if !verdict.plan.isEmpty { result.index = index }
-                if result.isPartial { result.refreshIndex = max(index, snapshot.index) }
-                ticket.answer.resume(returning: result)
-            }
-        } catch {
-            for ticket in tickets { ticket.answer.resume(throwing: error) }
+        let checked = try? await seam.blocking.run(lane: Self.lane) { self.verify(tickets.map(\.plan), server) }
+        guard let (verdicts, snapshotIndex) = checked else {
+            return tickets.forEach { $0.answer.resume(throwing: Self.notLeading) }
         }
+        let answer: @Sendable (Result<UInt64, any Error>) -> Void = { outcome in
+            for (ticket, verdict) in zip(tickets, verdicts) {
+                ticket.answer.resume(
+                    with: outcome.map { Self.result(verdict, index: $0, snapshotIndex: snapshotIndex) })
+            }
+        }
+        let plans = verdicts.map(\.plan).filter { !$0.isEmpty }
+        guard !plans.isEmpty else {
+            land(verdicts, at: 0)
+            return answer(.success(0))
+        }
+        state.withLock { $0.inFlight += 1 }
+        server.submit(.plans(plans)) { outcome in
+            let index = outcome.map(\.index)
+            self.land(verdicts, at: (try? index.get()) ?? 0)
+            answer(index)
+            self.state.withLock { $0.inFlight -= 1 }
+            self.wake()
+        }
+    }
+
+    /// Checks plans on the newest snapshot, beside what is in flight.
+    private func verify(
+        _ plans: [Plan], _ server: ServerAgent
+    ) -> (verdicts: [PlanVerifier.Verdict], snapshotIndex: UInt64) {
+        let snapshot = server.snapshot
+        let landed = landings.withLock { landings in
+            defer { landings.removeAll { $0.index <= snapshot.index } }
+            return landings.filter { $0.index <= snapshot.index }
+        }
+        return verifier.withLock { verifier in
+            for ticket in landed.flatMap(\.tickets) { verifier.release(ticket) }
+            return (plans.map { verifier.verify($0, on: snapshot) }, snapshot.index)
+        }
+    }
+
+    /// Notes from which snapshot on the reservations are not needed; an entry that was lost needs them no more at all.
+    private func land(_ verdicts: [PlanVerifier.Verdict], at index: UInt64) {
+        landings.withLock { $0.append(Landing(tickets: verdicts.map(\.ticket), index: index)) }
+    }
+
+    private static func result(_ verdict: PlanVerifier.Verdict, index: UInt64, snapshotIndex: UInt64) -> PlanResult {
+        var result = verdict.result
+        if !verdict.plan.isEmpty { result.index = index }
+        if result.isPartial { result.refreshIndex = max(index, snapshotIndex) }
+        return result
     }
 }

@@ -2,7 +2,6 @@ internal import Basics
 internal import Broker
 internal import Logging
 internal import Model
-internal import PluginHost
 internal import RPC
 internal import Scheduling
 internal import StateStore
@@ -47,12 +46,13 @@ struct Worker: Sendable {
             guard let snapshot = await server.state.feed.snapshot(at: minimumIndex, until: deadline) else {
                 throw CallError(.deadline, "the state did not reach index \(minimumIndex) within 10 s")
             }
-            let outcome = try await decide(evaluation, on: snapshot)
+            let decision = try await decide(evaluation, on: snapshot)
             guard server.queue.renew(delivery) else {
                 throw CallError(.conflict, "the evaluation went to another worker")
             }
-            let result = try await commit(outcome)
-            switch outcome.settle(result, attempt: attempt) {
+            let result = try await commit(decision.outcome)
+            if attempt == 1 { server.shadow.offer(decision, of: evaluation) }
+            switch decision.outcome.settle(result, attempt: attempt) {
             case .done(let evaluations):
                 _ = try await server.propose(.evaluationsUpdate(evaluations, time: server.seam.time.now))
                 return
@@ -69,67 +69,9 @@ struct Worker: Sendable {
         return outcome.plan.isEmpty ? nil : try await server.plans.submit(outcome.plan)
     }
 
-    private func decide(_ evaluation: Evaluation, on snapshot: Snapshot) async throws -> EvaluationOutcome {
+    private func decide(_ evaluation: Evaluation, on snapshot: Snapshot) async throws -> Decision {
         try await server.seam.blocking.run(lane: lane) { [server, processor] in
             try server.decide(evaluation, on: snapshot, with: processor)
         }
-    }
-}
-
-extension ServerAgent {
-    /// Longest time a scheduler gets for one evaluation.
-    private static let placementTimeout = Duration.seconds(30)
-
-    /// Reconciles an evaluation and has its placements chosen; blocks the calling thread.
-    ///
-    /// A scheduler that fails, overruns or answers nonsense is reported, and the stock one of the job's type asked instead.
-    /// `job` is what to reconcile in place of the registered job, for `job plan`. Throws when no scheduler gave an answer
-    /// that can be used.
-    func decide(
-        _ evaluation: Evaluation, on snapshot: Snapshot, job: Job? = nil, with processor: EvaluationProcessor
-    ) throws -> EvaluationOutcome {
-        var generator = seam.random.generator()
-        let prepared = processor.prepare(
-            evaluation, snapshot: snapshot, now: seam.time.now, job: job, generator: &generator)
-        guard prepared.problem != nil else {
-            return try processor.finish(
-                prepared, answer: UnsafeRawBufferPointer(start: nil, count: 0), generator: &generator)
-        }
-        var failure: any Error = CallError(
-            .unavailable, "no scheduler places jobs of type \"\(evaluation.type)\"; see drover plugin status")
-        for name in schedulerNames(for: evaluation.type, snapshot.schedulerConfiguration) {
-            guard let scheduler = placers.scheduler(named: name) else { continue }
-            do {
-                let begin = seam.time.uptime
-                let answer = try scheduler.place(
-                    view: Block(processor.viewBytes), batch: Block(processor.problemBytes),
-                    deadline: begin + ServerAgent.placementTimeout)
-                let duration = seam.time.uptime - begin
-                return try answer.withUnsafeBytes {
-                    try processor.finish(prepared, answer: $0, duration: duration, generator: &generator)
-                }
-            } catch {
-                log.error(
-                    "scheduler failed; asking the next one",
-                    metadata: ["scheduler": "\(name)", "eval.id": "\(evaluation.id)", "error": "\(error)"])
-                failure = error
-            }
-        }
-        throw failure
-    }
-
-    /// The schedulers to ask for a type of job, in order: the configured one, then the stock one.
-    func schedulerNames(for type: JobType, _ configuration: SchedulerConfiguration) -> [String] {
-        let known = placers.schedulerNames.filter {
-            placers.scheduler(named: $0)?.kinds.contains(type.rawValue) == true
-        }
-        let chosen = known.filter { $0 == configuration.schedulerAlgorithm }
-        return chosen + known.filter { $0 == type.rawValue }
-    }
-}
-
-extension Block {
-    fileprivate init(_ bytes: UnsafeRawBufferPointer) {
-        self.init(base: bytes.baseAddress ?? UnsafeRawPointer(bitPattern: 8).unsafelyUnwrapped, length: bytes.count)
     }
 }

@@ -122,7 +122,13 @@ struct ClusterOperator {
             later(5...20, .succeed)
         case .changeScheduler:
             var call = SetSchedulerConfiguration()
-            call.configuration.schedulerAlgorithm = ["binpack", "spread"][below(2)]
+            call.configuration.schedulerAlgorithm = ["binpack", "spread", RivalSchedulers.name][below(3)]
+            if below(2) == 0 { call.configuration.shadow.plugin = RivalSchedulers.name }
+            var rule = SchedulerRule()
+            rule.jobType = ["", "service", "batch"][below(3)]
+            rule.plugin = ["", RivalSchedulers.name][below(2)]
+            rule.algorithm = ["", "spread"][below(2)]
+            if below(2) == 0 { call.configuration.schedulers = [rule] }
             try await make(call)
         case .collectGarbage: try await make(CollectGarbage())
         }

@@ -43,6 +43,8 @@ package final class SimulatedClient: Sendable {
     private let seam: Seam
     private let servers: any Caller
     private let current: Mutex<Script>
+    /// What ``learn()`` found, for ``reportRunning()``.
+    private let learnt = Mutex<[Allocation]>([])
 
     package init(node: Node, seam: Seam, servers: any Caller, script: Script = Script()) {
         self.node = node
@@ -66,6 +68,28 @@ package final class SimulatedClient: Sendable {
             if script.runsTasks { group.addTask { await self.watch() } }
         }
     }
+
+    // MARK: - Step by step
+
+    /// Asks once for the node's allocations.
+    package func learn() async throws {
+        var watch = WatchAllocations()
+        watch.nodeID = node.id
+        watch.secretID = node.secretID
+        let reply = try await call(watch, within: script.patience)
+        learnt.withLock { $0 = reply.changed }
+    }
+
+    /// Reports all that ``learn()`` found as running, in one call.
+    package func reportRunning() async throws {
+        var call = UpdateAllocations()
+        call.nodeID = node.id
+        call.secretID = node.secretID
+        call.updates = learnt.withLock { $0 }.map { report($0, .running) }
+        _ = try await self.call(call, within: script.patience)
+    }
+
+    // MARK: - Playing
 
     private func register() async -> Duration {
         while !Task.isCancelled {

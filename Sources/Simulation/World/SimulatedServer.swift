@@ -111,7 +111,8 @@ final class SimulatedServer: Sendable {
             let seam = world.seam(disk: disk, name: "server.\(lives)")
             let host = PluginManager(seam: seam, configuration: plugins, log: .silent)
             await host.start()
-            let placers = settings.replaceSchedulers?(host) ?? host
+            let schedulers: any SchedulerRegistry = RivalSchedulers(stock: host)
+            let placers = settings.replaceSchedulers?(schedulers) ?? schedulers
             let recorder = recorder
             let agent = try await ServerAgent.open(options, seam: seam, placers: placers, log: .silent) {
                 recorder.applied($0, $1, $2)

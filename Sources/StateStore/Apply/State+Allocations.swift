@@ -17,6 +17,12 @@ extension State {
         let node = allocations.node(row)
         load(node: node, resources, sign: new.isTerminal ? -1 : 1, &outcome)
         changePorts(row, node: node, isHeld: !new.isTerminal)
+        if let hardware = allocations.hardware(row) { hold(hardware, on: node, sign: new.isTerminal ? -1 : 1) }
+    }
+
+    /// Counts devices and cores as held, or as given back.
+    mutating func hold(_ hardware: AssignedHardware, on node: UInt32, sign: Int) {
+        nodeHardware.update(Int(node), default: HardwareLoad()) { $0.add(hardware, sign: sign) }
     }
 
     /// Notes that the allocation's client has something to learn.

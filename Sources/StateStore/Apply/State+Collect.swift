@@ -97,6 +97,7 @@ extension State {
         nodes[Int(row)] = nil
         nodeBuffers[Int(row)] = nil
         nodePorts[Int(row)] = nil
+        nodeHardware[Int(row)] = nil
         nodeLoads.update(Int(row)) { $0 = NodeLoad() }
         freeNodeRows.append(row)
         touched.append(row, index: outcome.index)

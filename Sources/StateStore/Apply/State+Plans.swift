@@ -12,13 +12,26 @@ extension State {
         let version = slots.first { $0.version.job.version == plan.jobVersion }?.version
         if let version {
             for id in plan.inPlaceUpdates { updateInPlace(id, to: version, &changes, &outcome) }
-            for batch in plan.placements where !batch.ids.isEmpty {
+            let broken = brokenGangs(plan)
+            if !broken.isEmpty { addEvaluation(&outcome) { $0.fill(from: version.job, trigger: .nodeUpdate) } }
+            for batch in plan.placements where !batch.ids.isEmpty && !broken.contains(batch.gang) {
                 place(batch, of: version, plan: plan, &changes, &outcome)
             }
         }
+        linkVictims(plan.stops)
         outcome.tables.insert(.allocations)
         applyChanges(changes, &outcome)
         for victim in preempted.sorted() { addPreemptionEvaluation(victim, &outcome) }
+    }
+
+    /// Tells allocations which ones made room for them.
+    private mutating func linkVictims(_ stops: [PlannedStop]) {
+        for stop in stops where !stop.preemptedBy.isNone {
+            guard let row = allocations.row(stop.preemptedBy) else { continue }
+            var extra = allocations.extra(row) ?? AllocationExtra()
+            extra.preemptedAllocations.append(stop.id)
+            allocations.setExtra(row, extra)
+        }
     }
 
     private mutating func addPreemptionEvaluation(_ key: JobKey, _ outcome: inout ApplyOutcome) {
@@ -99,6 +112,7 @@ extension State {
             serve(node: node, &outcome)
         }
         holdPorts(stored, placements)
+        for (position, hardware) in placements.hardware { hold(hardware, on: placements.nodes[position], sign: 1) }
         linkReplaced(placements, &outcome)
         changes.inspect(version.row, self) {
             $0.allocations += count
@@ -130,6 +144,11 @@ extension State {
             placements = all.without { allocations.row(all.ids[$0]) != nil || !seen.insert(all.ids[$0]).inserted }
         }
         return nil
+    }
+
+    /// Gangs of which a node went down after the plan was verified.
+    private func brokenGangs(_ plan: Plan) -> Set<UInt32> {
+        Set(plan.placements.filter { $0.gang != 0 && $0.nodes.contains { !canHold($0) } }.map(\.gang))
     }
 
     private func canHold(_ row: NodeRow) -> Bool {
@@ -176,16 +195,6 @@ extension State {
 extension PlacementBatch {
     /// The batch without some placements: those that stand already in an earlier entry, or whose node has been forgotten.
     fileprivate func without(_ isVoid: (Int) -> Bool) -> PlacementBatch {
-        var rest = self
-        let kept = ids.indices.filter { !isVoid($0) }
-        rest.ids = kept.map { ids[$0] }
-        rest.nodes = kept.map { nodes[$0] }
-        rest.nameIndexes = kept.map { nameIndexes[$0] }
-        rest.ports = kept.flatMap { ports[$0 * portLabels.count..<($0 + 1) * portLabels.count] }
-        rest.previous = previous.isEmpty ? [] : kept.map { previous[$0] }
-        rest.scores = scores.isEmpty ? [] : kept.map { scores[$0] }
-        rest.rescheduleTrackers = [:]
-        for (position, old) in kept.enumerated() { rest.rescheduleTrackers[position] = rescheduleTrackers[old] }
-        return rest
+        keeping(ids.indices.filter { !isVoid($0) })
     }
 }

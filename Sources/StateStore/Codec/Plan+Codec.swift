@@ -30,6 +30,7 @@ extension ByteWriter {
 
     private mutating func batch(_ batch: PlacementBatch) {
         text(batch.taskGroup)
+        number(batch.gang)
         column(batch.ids)
         column(batch.nodes)
         column(batch.nameIndexes)
@@ -43,7 +44,16 @@ extension ByteWriter {
             number(position)
             document(tracker)
         }
+        hardware(batch.hardware)
         document(batch.metric)
+    }
+
+    mutating func hardware(_ hardware: [Int: AssignedHardware]) {
+        number(hardware.count)
+        for (position, assigned) in hardware.sorted(by: { $0.key < $1.key }) {
+            number(position)
+            document(assigned)
+        }
     }
 
     /// Clients' reports; each different shape of task states is written once.
@@ -123,6 +133,7 @@ extension ByteReader {
     private mutating func batch() throws(CodecError) -> PlacementBatch {
         var batch = PlacementBatch()
         batch.taskGroup = try text()
+        batch.gang = try number(as: UInt32.self)
         batch.ids = try column(of: ID.self)
         batch.nodes = try column(of: NodeRow.self)
         batch.nameIndexes = try column(of: UInt32.self)
@@ -134,13 +145,24 @@ extension ByteReader {
             let position = try number(as: Int.self)
             batch.rescheduleTrackers[position] = try document(RescheduleTracker.self)
         }
+        batch.hardware = try hardware()
         batch.metric = try document(AllocationMetric.self)
         let count = batch.ids.count
         guard batch.nodes.count == count, batch.nameIndexes.count == count,
             batch.ports.count == count * batch.portLabels.count, [0, count].contains(batch.previous.count),
-            [0, count].contains(batch.scores.count)
+            [0, count].contains(batch.scores.count), batch.hardware.keys.allSatisfy((0..<count).contains)
         else { throw error("columns of different lengths in group \"\(batch.taskGroup)\"") }
         return batch
+    }
+
+    /// The caller checks that positions lie within its batch.
+    mutating func hardware() throws(CodecError) -> [Int: AssignedHardware] {
+        var hardware: [Int: AssignedHardware] = [:]
+        for _ in 0..<(try count(elementSize: 3)) {
+            let position = try number(as: Int.self)
+            hardware[position] = try document(AssignedHardware.self)
+        }
+        return hardware
     }
 
     mutating func reports() throws(CodecError) -> AllocationReports {

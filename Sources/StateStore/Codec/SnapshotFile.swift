@@ -214,6 +214,10 @@ extension ByteWriter {
             number(position)
             document(tracker)
         }
+        let held = positions.enumerated().compactMap { entry in
+            batch.hardware[entry.element].map { (entry.offset, $0) }
+        }
+        hardware(Dictionary(held, uniquingKeysWith: { first, _ in first }))
         for row in rows { hot(row, state) }
     }
 

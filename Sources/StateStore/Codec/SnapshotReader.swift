@@ -182,6 +182,7 @@ extension ByteReader {
             let position = try number(as: Int.self)
             placements.rescheduleTrackers[position] = try document(RescheduleTracker.self)
         }
+        placements.hardware = try hardware()
         try check(placements, state)
         let stored = AllocationBatch(
             placements: placements, metricJSON: metric, evalID: evaluation, version: version, group: group,
@@ -200,7 +201,8 @@ extension ByteReader {
         let count = placements.ids.count
         guard placements.nodes.count == count, placements.nameIndexes.count == count,
             placements.ports.count == count * placements.portLabels.count,
-            [0, count].contains(placements.scores.count), [0, count].contains(placements.previous.count)
+            [0, count].contains(placements.scores.count), [0, count].contains(placements.previous.count),
+            placements.hardware.keys.allSatisfy((0..<count).contains)
         else { throw error("columns of different lengths") }
         guard placements.nodes.allSatisfy({ Int($0) < state.nodeLoads.count }) else { throw error("unknown node row") }
     }
@@ -271,6 +273,7 @@ extension State {
         let version = jobVersion(hot.version)
         addAllocation(row, toNode: node)
         if !hot.isTerminal {
+            if let hardware = allocations.hardware(row) { hold(hardware, on: node, sign: 1) }
             nodeLoads.update(Int(node)) { $0.usage += version.groups[Int(hot.group)].resources }
             let ports = batch.ports(ofRow: row)
             if !ports.isEmpty {

@@ -20,6 +20,7 @@ final class AllocationBatch: Sendable {
     /// Ids of the replaced allocations by position; empty when nothing is replaced.
     let previous: [ID]
     let rescheduleTrackers: [Int: RescheduleTracker]
+    let hardware: [Int: AssignedHardware]
     /// The ``AllocationMetric`` as JSON, read only when somebody asks.
     let metricJSON: [UInt8]
 
@@ -40,6 +41,7 @@ final class AllocationBatch: Sendable {
         scores = placements.scores
         previous = placements.previous
         rescheduleTrackers = placements.rescheduleTrackers
+        hardware = placements.hardware
     }
 
     /// The ports of the allocation at `row`, in the order of ``portLabels``.

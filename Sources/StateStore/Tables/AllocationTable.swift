@@ -29,6 +29,11 @@ struct AllocationTable: Sendable {
         hot[Int(row)].has(HotRow.hasExtra) ? extras[Int(row)]?.value : nil
     }
 
+    func hardware(_ row: UInt32) -> AssignedHardware? {
+        let batch = batch(row)
+        return batch.hardware.isEmpty ? nil : batch.hardware[Int(row - batch.start)]
+    }
+
     func row(_ id: ID) -> UInt32? { index.find(id) { self.id($0) } }
 
     func scan(from start: ID, _ body: (UInt32) throws -> Bool) rethrows {

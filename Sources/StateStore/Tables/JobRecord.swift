@@ -91,6 +91,9 @@ package final class JobRecord: Sendable {
             .prefix(Self.versionCountMax).map { $0 }
     }
 
+    /// Every version that is kept or that allocations are of, a purged namesake's too.
+    package var allVersions: [JobVersion] { body.versions.map(\.version) }
+
     package var status: JobStatus { body.status }
 
     /// Index of the last change of anything about the job: definition, status, summary, allocations or evaluations.

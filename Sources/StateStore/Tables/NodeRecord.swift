@@ -12,6 +12,8 @@ package final class NodeRecord: Sendable {
     /// Copies of what schedulers ask of every node, so that they need not copy the node.
     package let isReady: Bool
     package let status: NodeStatus
+    /// What a whole core takes of the node's MHz.
+    package let coreMHz: Int64
 
     init(node: Node, row: NodeRow) {
         self.node = node
@@ -19,7 +21,17 @@ package final class NodeRecord: Sendable {
         isReady = node.isReady
         status = node.status
         capacity = NodeRecord.capacity(of: node)
-        reservedPorts = PortText.parse(node.reservedResources.networks.reservedHostPorts)
+        reservedPorts = NumberRanges.parse(node.reservedResources.networks.reservedHostPorts)
+        let cpu = node.nodeResources.cpu
+        coreMHz = cpu.cpuShares / Int64(max(1, cpu.totalCpuCores))
+    }
+
+    /// Amounts as they count on this node: a whole core takes its MHz too.
+    package func counted(_ amounts: ResourceVector) -> ResourceVector {
+        guard amounts.cores != 0 else { return amounts }
+        var counted = amounts
+        counted.cpu &+= amounts.cores &* coreMHz
+        return counted
     }
 
     private static func capacity(of node: Node) -> ResourceVector {
@@ -37,19 +49,19 @@ package final class NodeRecord: Sendable {
     }
 }
 
-/// Reads port lists such as `22,80,8500-8600`.
-enum PortText {
-    /// The ports, sorted and without repetition; pieces that are no ports are left out.
-    static func parse(_ text: String) -> [UInt16] {
-        var ports: Set<UInt16> = []
+/// Reads lists of ports or cores such as `22,80,8500-8600`.
+package enum NumberRanges {
+    /// The numbers, sorted and without repetition; pieces that are no numbers are left out.
+    package static func parse(_ text: String) -> [UInt16] {
+        var numbers: Set<UInt16> = []
         for piece in text.split(separator: ",") {
             let bounds = piece.split(separator: "-").map { UInt16($0.filter { $0 != " " }) }
             guard let low = bounds.first.flatMap({ $0 }), let high = bounds.last.flatMap({ $0 }), low <= high else {
                 continue
             }
-            ports.formUnion(low...high)
+            numbers.formUnion(low...high)
         }
-        return ports.sorted()
+        return numbers.sorted()
     }
 }
 

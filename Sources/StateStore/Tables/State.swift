@@ -27,6 +27,8 @@ struct State: Sendable {
     /// Rows of each node's allocations; how many there are stands in its load, so that most placements change plain data only.
     var nodeBuffers = SparseTable<RowBuffer>()
     var nodePorts = SparseTable<PortSet>()
+    /// Of nodes whose devices or cores are or were held.
+    var nodeHardware = SparseTable<HardwareLoad>()
     var freeNodeRows: [UInt32] = []
     var touched = TouchedLog()
 

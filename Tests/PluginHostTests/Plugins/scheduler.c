@@ -1,9 +1,15 @@
-// A scheduler for tests: the problem's seed says what it does.
+// A scheduler for tests: the problem's seed says what it does, or FAULT if that is defined.
 #include <drover/drover.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 DROVER_MANIFEST("wayward", "0.1.0", "[\"drover.scheduler/1\"]", ",\"threading\":\"serial\"");
+
+#ifdef FAULT
+#define CONDUCT(problem) FAULT
+#else
+#define CONDUCT(problem) (problem)->seed
+#endif
 
 static int32_t describe(void *self, drover_sink out) {
     (void)self;
@@ -16,7 +22,7 @@ static int32_t place(void *self, const void *view_block, const void *batch_block
     drover_placement placement = {DROVER_RECORD_PLACEMENT, sizeof placement, 0, 0, 0, 0, 0, 0};
     const drover_bytes bytes = {(const uint8_t *)&placement, sizeof placement};
     (void)self;
-    switch (problem->seed) {
+    switch (CONDUCT(problem)) {
     case 1: placement.node = view->node_count - 1; placement.score = (int32_t)view->generation; break;
     case 2: *(volatile int *)8 = 1; break;
     case 3: for (;;) { pause(); }

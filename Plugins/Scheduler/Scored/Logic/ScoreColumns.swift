@@ -145,10 +145,10 @@ private enum ColumnSource {
     private func number(_ row: Int, _ state: GroupState, fit: Int32) -> Double {
         let group = state.group
         switch self {
-        case .after(let dimension): return share(dimension, row, state, adding: group.amounts[Int(dimension)])
+        case .after(let dimension): return share(dimension, row, state, adding: state.ask(Int(dimension), row))
         case .before(let dimension): return share(dimension, row, state, adding: 0)
         case .free(let dimension): return left(dimension, row, state)
-        case .ask(let dimension): return Double(group.amounts[Int(dimension)])
+        case .ask(let dimension): return Double(state.ask(Int(dimension), row))
         case .capacity(let dimension): return Double(state.columns.capacity(Int(dimension))[row])
         case .fit: return Double(fit) / Double(DROVER_SCORE_ONE)
         case .affinity: return Double(group.affinity?[row] ?? 0) / Double(DROVER_SCORE_ONE)
@@ -181,7 +181,7 @@ private enum ColumnSource {
 
     /// What is left after placing.
     private func left(_ dimension: Int32, _ row: Int, _ state: GroupState) -> Double {
-        let ask = state.group.amounts[Int(dimension)]
+        let ask = state.ask(Int(dimension), row)
         return Double(state.columns.capacity(Int(dimension))[row] - state.used(Int(dimension), row) - ask)
     }
 }

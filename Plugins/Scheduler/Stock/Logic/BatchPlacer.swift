@@ -57,8 +57,8 @@ package struct BatchPlacer {
         try answer.write(to: sink)
     }
 
-    /// Solves one problem. When a gang cannot be placed as a whole, everything is done again without it: what the others
-    /// made of its room, and of the evictions for it, must not stay.
+    /// Solves one problem. When a gang cannot be placed as a whole, everything is done again without it: what the
+    /// others made of its room, and of the evictions for it, must not stay.
     private mutating func solve<Strategy: Scoring>(
         _ problem: UnsafePointer<drover_problem>, _ number: Int, _ strategy: Strategy, into answer: inout Answer
     ) throws(SchedulerFault) {
@@ -102,6 +102,13 @@ package struct BatchPlacer {
 
     /// What the plan's own stops and updates change.
     private func applyDeltas(_ problem: UnsafePointer<drover_problem>) {
+        let shares: UnsafePointer<drover_device_share>? = batch.optionalArray(problem.pointee.device_deltas)
+        if let shares, problem.pointee.device_delta_count > 0 {
+            workspace.devices.load(columns)
+            for number in 0..<Int(problem.pointee.device_delta_count) {
+                workspace.devices.change(shares[number], isFreed: true)
+            }
+        }
         guard problem.pointee.deltas != 0 else { return }
         for number in 0..<Int(problem.pointee.delta_count) {
             let delta: UnsafePointer<drover_usage_delta> = batch.element(problem.pointee.deltas, number)
@@ -128,7 +135,7 @@ package struct BatchPlacer {
             group: group, columns: columns, workspace: workspace, strategy: strategy, limits: limits)
         defer { placer.release() }
         let shortfall = try placer.place(into: &answer)
-        for limit in placer.limits { sharedLimits[limit.id] = limit }
+        for limit in placer.admission.limits { sharedLimits[limit.id] = limit }
         return shortfall
     }
 

@@ -19,4 +19,10 @@ struct Candidate: Ranked {
     /// Whether this node goes before `other` of equal score.
     @inline(__always)
     func isTiedBefore(_ other: Candidate) -> Bool { tie != other.tie ? tie < other.tie : row < other.row }
+
+    /// The score times 60, an exact integer: the mean of the parts and, unless it is 0, of the spread term.
+    @inline(__always)
+    func scaled(parts: Int, term: Int32) -> Int64 {
+        (Int64(sum) + Int64(term)) * 60 / Int64(term == 0 ? parts : parts + 1)
+    }
 }

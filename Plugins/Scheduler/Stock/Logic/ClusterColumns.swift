@@ -81,7 +81,8 @@ extension UnsafeRawPointer {
         offset == 0 ? nil : advanced(by: Int(offset)).assumingMemoryBound(to: Element.self)
     }
 
-    /// The struct number `index` of an array of size-prefixed structs at `offset`: elements are the first one's `size` apart.
+    /// The struct number `index` of an array of size-prefixed structs at `offset`: elements are the first one's `size`
+    /// apart.
     package func element<Element>(_ offset: UInt64, _ index: Int) -> UnsafePointer<Element> {
         let first = advanced(by: Int(offset))
         let stride = Int(first.load(as: UInt32.self))

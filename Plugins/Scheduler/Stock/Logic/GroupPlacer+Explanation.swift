@@ -22,11 +22,9 @@ extension GroupPlacer {
         for row in 0..<state.columns.count {
             let base = workspace.base[row]
             guard base != unfitScore else { continue }
-            let (sum, count) = parts(row, base: base)
-            let score = scaled(sum, count, term(row))
+            let (candidate, count) = entry(row, base: base)
+            let score = candidate.scaled(parts: count, term: term(row))
             if best.count == Self.bestMax, let last = best.last, score < last.score { continue }
-            let tie = state.group.tie(state.columns.keys[row])
-            let candidate = Candidate(sum: sum, tie: tie, row: UInt32(row), stamp: 0)
             let position = best.firstIndex {
                 score > $0.score || score == $0.score && candidate.isTiedBefore($0.candidate)
             }

@@ -1,5 +1,4 @@
 import CDroverABI
-import CKernels
 
 /// Evicting less important work where no node has room.
 extension GroupPlacer {
@@ -30,7 +29,7 @@ extension GroupPlacer {
     /// Whether all but room speaks for `row`.
     private func isEvictable(_ row: Int) -> Bool {
         state.columns.flags[row] & ClusterColumns.placeable == ClusterColumns.placeable
-            && drover_bit(state.group.feasible, UInt32(row)) != 0 && isAllowed(row)
+            && drover_bit(state.group.feasible, UInt32(row)) != 0 && admission.allows(row)
             && !workspace.isPortTaken(state.group, on: row)
     }
 

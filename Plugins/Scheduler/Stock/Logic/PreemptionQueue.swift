@@ -13,7 +13,8 @@ struct PreemptionQueue {
     /// Numbers of the victims on the node found last.
     var victims: [Int] { search.victims }
 
-    /// The cheapest of the nodes that `isAllowed` lets through, its victims being in ``victims``; nil when there is none.
+    /// The cheapest of the nodes that `isAllowed` lets through, its victims being in ``victims``; nil when there is
+    /// none.
     mutating func next(nodeCount: Int, isAllowed: (Int) -> Bool) -> Int? {
         if !isFilled { fill(nodeCount, isAllowed) }
         while heap.count > 0 {

@@ -82,7 +82,7 @@ struct RankedHeap<Element: Ranked> {
     }
 
     private mutating func grow() {
-        let larger = max(16, capacity * 2)
+        let larger = max(4, capacity * 2)
         let memory = UnsafeMutablePointer<Element>.allocate(capacity: larger)
         if let items {
             memory.update(from: items, count: count)

@@ -56,32 +56,28 @@ package struct GroupState {
     package let fit: UnsafePointer<ck_fit_input>
     /// Instances of this job and group on each node.
     package let sameJob: UnsafePointer<UInt32>
-    private let usedBase: UnsafePointer<Int64>
-    private let usedStride: Int
-    /// What one more instance is worth for spreading, by combination of spread values.
-    package internal(set) var spreadTerms: [Int32] = [0]
-    private let combinations: UnsafePointer<UInt32>
     private let workspace: Workspace
+    /// What one more instance is worth for spreading.
+    var spreads: SpreadTerms
 
     init(group: GroupAsk, columns: ClusterColumns, workspace: Workspace) {
         self.group = group
         self.columns = columns
         fit = UnsafePointer(workspace.fit)
         sameJob = UnsafePointer(workspace.sameJob)
-        usedBase = UnsafePointer(workspace.used)
-        usedStride = workspace.capacity
-        combinations = UnsafePointer(workspace.combinations)
         self.workspace = workspace
+        spreads = SpreadTerms((0..<group.spreadCount).map { group.spread($0) })
     }
 
     /// Use of `dimension` on `row`, the placements so far included.
-    package func used(_ dimension: Int, _ row: Int) -> Int64 { usedBase[dimension * usedStride + row] }
+    package func used(_ dimension: Int, _ row: Int) -> Int64 { workspace.usedColumn(dimension)[row] }
+
+    /// What an instance asks of `dimension` on `row`, the CPU that its whole cores take included.
+    package func ask(_ dimension: Int, _ row: Int) -> Int64 { workspace.ask(group.amounts, dimension, on: row) }
 
     /// Share left of the device instance in a row of `devices`, the placements so far included.
     package func freeShare(of index: Int) -> UInt32 { workspace.devices.free[index] }
 
     /// What spreading adds on `row`, in units of 1/65,536.
-    package func spread(_ row: Int) -> Int32 {
-        group.spreadCount == 0 ? 0 : spreadTerms[Int(combinations[row])]
-    }
+    package func spread(_ row: Int) -> Int32 { spreads.term(of: row) }
 }

@@ -8,6 +8,11 @@ struct SpreadState {
     private let nodeValue: UnsafePointer<UInt32>?
     private let target: UnsafePointer<Int32>?
     private var current: [UInt32]
+    /// How many values have each count above 0, for keeping the least and the most.
+    private var tally: [UInt32: Int] = [:]
+    /// The least and the most instances of a value that has any.
+    private var least: UInt32 = 0
+    private var most: UInt32 = 0
 
     /// What a part of the score may at most be worth, so that a sum of parts stays within 32 bits.
     private static let partMax = 64 * Int64(CK_SCORE_ONE)
@@ -19,6 +24,9 @@ struct SpreadState {
         target = batch.optionalArray(raw.pointee.target)
         let counts: UnsafePointer<UInt32>? = batch.optionalArray(raw.pointee.current)
         current = (0..<valueCount).map { counts?[$0] ?? 0 }
+        for count in current where count > 0 { tally[count, default: 0] += 1 }
+        least = tally.keys.min() ?? 0
+        most = tally.keys.max() ?? 0
     }
 
     /// The value of a node; ``valueCount`` when it has none.
@@ -29,24 +37,34 @@ struct SpreadState {
     }
 
     mutating func add(_ value: Int) {
-        if value < valueCount { current[value] += 1 }
+        guard value < valueCount else { return }
+        let before = current[value]
+        let after = before &+ 1
+        current[value] = after
+        tally[after, default: 0] += 1
+        most = max(most, after)
+        if before == 0 {
+            least = 1
+        } else {
+            let others = (tally[before] ?? 1) - 1
+            tally[before] = others == 0 ? nil : others
+            if before == least, others == 0 { least = after }
+        }
     }
 
-    /// What one more instance on each value is worth, in units of 1/65,536 before weighing; the last is "no value".
-    func boosts() -> [Int64] {
-        var boosts = [Int64](repeating: -Int64(CK_SCORE_ONE), count: valueCount + 1)
-        let used = current.filter { $0 > 0 }
-        let least = Int64(used.min() ?? 0)
-        let most = Int64(used.max() ?? 0)
-        for value in 0..<valueCount {
-            let count = Int64(current[value])
-            if let target {
-                boosts[value] = Self.towards(Int64(target[value]), count: count)
-            } else {
-                boosts[value] = Self.even(count: count, least: least, most: most)
-            }
-        }
-        return boosts
+    /// What one more instance on a value is worth, in units of 1/65,536 before weighing.
+    func boost(_ value: Int) -> Int64 {
+        guard value < valueCount else { return -Int64(CK_SCORE_ONE) }
+        let count = Int64(current[value])
+        if let target { return Self.towards(Int64(target[value]), count: count) }
+        return Self.even(count: count, least: Int64(least), most: Int64(most))
+    }
+
+    /// What tells values apart that are not worth the same: those of one likeness are, whatever is placed elsewhere.
+    func likeness(_ value: Int) -> UInt64 {
+        guard value < valueCount else { return .max }
+        let wanted = target.map { UInt32(bitPattern: $0[value]) } ?? 0
+        return UInt64(wanted) << 32 | UInt64(current[value])
     }
 
     /// How far the value is from its target, this instance included: 1 far below, 0 met, negative above.
@@ -61,34 +79,5 @@ struct SpreadState {
         if count != least { return max(-partMax, Int64(CK_SCORE_ONE) * (least - count) / least) }
         if least == most { return -Int64(CK_SCORE_ONE) }
         return min(partMax, Int64(CK_SCORE_ONE) * (most - least) / least)
-    }
-}
-
-/// One `drover_limit` while its group is being placed: at most so many instances a value of an attribute.
-struct LimitState {
-    let id: UInt32
-    private let most: UInt32
-    private let valueCount: Int
-    private let nodeValue: UnsafePointer<UInt32>?
-    private var current: [UInt32]
-
-    init(_ raw: UnsafePointer<drover_limit>, batch: UnsafeRawPointer) {
-        id = raw.pointee.id
-        most = raw.pointee.max
-        valueCount = Int(raw.pointee.value_count)
-        nodeValue = batch.optionalArray(raw.pointee.node_value)
-        let counts: UnsafePointer<UInt32>? = batch.optionalArray(raw.pointee.current)
-        current = (0..<valueCount).map { counts?[$0] ?? 0 }
-    }
-
-    @inline(__always)
-    func allows(_ row: Int) -> Bool {
-        let value = nodeValue?[row] ?? DROVER_NONE
-        return value < UInt32(valueCount) && current[Int(value)] < most
-    }
-
-    mutating func add(_ row: Int, _ count: Int = 1) {
-        let value = nodeValue?[row] ?? DROVER_NONE
-        if value < UInt32(valueCount) { current[Int(value)] += UInt32(count) }
     }
 }

@@ -12,11 +12,19 @@ struct VictimSearch {
     private let deviceMilli: Int64
     private let workspace: Workspace
     private let keys: UnsafePointer<UInt64>
-    /// What is missing on the node at hand, a dimension each, and last of devices in thousandths.
-    private var missing = [Int64](repeating: 0, count: Int(DROVER_DIMENSIONS_MAX) + 1)
+    private let dimensionCount: Int
+    private var missing: [Missing] = []
     /// Numbers of the victims found last.
     private(set) var victims: [Int] = []
 
+    /// What an instance lacks on the node at hand: of a dimension, or of devices in thousandths.
+    private struct Missing {
+        let dimension: Int?
+        let amount: Int64
+    }
+
+    /// How often over what is missing counts at most, in thousandths, so that distances can be added.
+    private static let gapMax: Int64 = 1_000_000
     /// The distance of a victim that frees nothing of one thing missing; squares of thousandths.
     private static let distanceOne: Int64 = 1_000_000
 
@@ -25,6 +33,7 @@ struct VictimSearch {
         self.deviceAsks = deviceAsks
         self.workspace = workspace
         self.keys = keys
+        dimensionCount = Int(workspace.fit.pointee.dimensions)
         deviceMilli = max(1, deviceAsks.reduce(0) { $0 + $1.milliMax })
     }
 
@@ -32,7 +41,7 @@ struct VictimSearch {
     mutating func search(_ row: Int) -> EvictionCost? {
         victims.removeAll(keepingCapacity: true)
         let numbers = workspace.victims.numbers(of: row)
-        guard canSuffice(row, numbers) else { return nil }
+        guard !numbers.isEmpty, canSuffice(row, numbers) else { return nil }
         defer { for number in victims { workspace.change(victim: number, isFreed: false) } }
         guard let mandatory = evictPortHolders(numbers) else { return nil }
         while isShort(row) {
@@ -49,15 +58,16 @@ struct VictimSearch {
 
     /// Whether the node would have the resources if all its victims went: most that cannot are found out here.
     private func canSuffice(_ row: Int, _ numbers: Range<Int>) -> Bool {
-        let victims = workspace.victims
-        for dimension in 0..<Int(workspace.fit.pointee.dimensions) {
+        let table = workspace.victims
+        for dimension in 0..<dimensionCount {
             var missing = workspace.missing(of: dimension, for: group.amounts, on: row)
-            for number in numbers where missing > 0 && victims.isOpen(number) {
-                missing &-= max(0, victims.resources(of: number)[dimension])
+            for number in numbers {
+                if missing <= 0 { break }
+                if table.isOpen(number) { missing &-= max(0, table.resources(of: number)[dimension]) }
             }
             if missing > 0 { return false }
         }
-        return !numbers.isEmpty
+        return true
     }
 
     /// Evicts the holders of ports that the instance needs; how many, or nil when one of them may not be evicted.
@@ -72,17 +82,15 @@ struct VictimSearch {
         return victims.count
     }
 
-    /// Whether something is missing; what, is in ``missing``.
+    /// Whether something is missing; what and how much, is in ``missing``.
     private mutating func isShort(_ row: Int) -> Bool {
-        var isShort = false
-        let dimensions = Int(workspace.fit.pointee.dimensions)
-        for dimension in 0..<dimensions {
-            missing[dimension] = workspace.missing(of: dimension, for: group.amounts, on: row)
-            isShort = isShort || missing[dimension] > 0
+        missing.removeAll(keepingCapacity: true)
+        for dimension in 0..<dimensionCount {
+            let amount = workspace.missing(of: dimension, for: group.amounts, on: row)
+            if amount > 0 { missing.append(Missing(dimension: dimension, amount: amount)) }
         }
-        let lacksDevices = !workspace.hasDevices(deviceAsks, on: row)
-        missing[missing.count - 1] = lacksDevices ? deviceMilli : 0
-        return isShort || lacksDevices
+        if !workspace.hasDevices(deviceAsks, on: row) { missing.append(Missing(dimension: nil, amount: deviceMilli)) }
+        return !missing.isEmpty
     }
 
     /// Of the victims that free something missing, one of the lowest priority and closest to it.
@@ -103,11 +111,10 @@ struct VictimSearch {
         let resources = workspace.victims.resources(of: number)
         var distance = Self.distanceOne / 4 * burden(of: number)
         var isUseful = false
-        for (dimension, missing) in missing.enumerated() where missing > 0 {
-            let isDevices = dimension == self.missing.count - 1
-            let freed = isDevices ? deviceMilli(of: number) : resources[dimension]
+        for missing in missing {
+            let freed = missing.dimension.map { resources[$0] } ?? deviceMilli(of: number)
             isUseful = isUseful || freed > 0
-            let gap = min(1_000_000, abs((missing &- freed) &* 1_000 / missing))
+            let gap = min(Self.gapMax, abs((missing.amount &- freed) &* 1_000 / missing.amount))
             distance += gap * gap
         }
         return isUseful ? distance : nil

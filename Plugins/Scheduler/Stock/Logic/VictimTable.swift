@@ -63,7 +63,7 @@ final class VictimTable {
 
     /// How hard the job and group of a victim has been hit: grows with the logarithm, so that costs change seldom.
     func burden(of number: Int) -> Int64 {
-        guard let count = evictions[self[number].pointee.job] else { return 0 }
+        guard !evictions.isEmpty, let count = evictions[self[number].pointee.job] else { return 0 }
         return Int64(Int.bitWidth - count.leadingZeroBitCount)
     }
 

@@ -58,7 +58,8 @@ package struct AllocStatusCommand: AsyncParsableCommand {
             usage = (try? await client.get("/v1/client/allocation/\(allocation.id)/stats").json()) ?? .null
         }
         var parts = AllocationOutput(shown: shown).tasks(allocation, usage: usage)
-        if verbose, let metrics = allocation.metrics, let scores = MetricOutput(shown: shown).scores(metrics) {
+        if verbose, let metrics = allocation.metrics {
+            let scores = MetricOutput(shown: shown).whole(metrics)
             parts.append(shown.paint.bold("Placement Metrics") + "\n" + scores)
         }
         return parts

@@ -14,16 +14,21 @@ package struct JobPlanCommand: AsyncParsableCommand {
     @Flag(name: .go("diff"), inversion: .prefixedNo, help: "Whether to show how the job differs from the running one.")
     var diff = true
 
-    @Flag(name: .go("verbose"), help: "Unchanged fields too.")
+    @Flag(name: .go("verbose"), help: "Unchanged fields too, and how each group would be placed.")
     var verbose = false
+
+    @Option(
+        name: .go("node"),
+        help: ArgumentHelp("Why this node would not be chosen, and what would have to change.", valueName: "node"))
+    var nodes: [String] = []
 
     package init() {}
 
     package func run() async throws {
         do {
             let job = try source.job()
-            let response = try await options.client(for: job).plan(job, diff: diff)
-            let output = PlanOutput(paint: options.paint, verbose: verbose)
+            let response = try await options.client(for: job).plan(job, diff: diff, nodes: nodes)
+            let output = PlanOutput(paint: options.paint, verbose: verbose, showsPlacement: verbose || !nodes.isEmpty)
             Console.write(output.text(response, path: source.path, showsDiff: diff))
             if PlanOutput.changesAllocations(response) { throw ExitCode(1) }
         } catch let error as ExitCode {

@@ -8,7 +8,8 @@ package struct JobRunCommand: AsyncParsableCommand {
         commandName: "run", abstract: "Run a job, or change a running one.",
         discussion: """
             Follows the job's evaluation until it is complete, unless told to -detach. \
-            Exits with 2 when something could not be placed; it is placed later, once there is room.
+            Exits with 2 when something could not be placed; it is placed later, once there is room. \
+            With -immediate it exits with 2 as well when it was not placed within a few seconds.
             """)
 
     @OptionGroup var options: ClientOptions
@@ -16,6 +17,11 @@ package struct JobRunCommand: AsyncParsableCommand {
 
     @Flag(name: .go("detach"), help: "Return at once instead of following the evaluation.")
     var detach = false
+
+    @Flag(
+        name: .go("immediate"),
+        help: "Place it ahead of all that waits, and print where it was placed instead of following the evaluation.")
+    var immediate = false
 
     @Flag(name: .go("output"), help: "Print the job as the API takes it, and do not run it.")
     var output = false
@@ -44,15 +50,23 @@ package struct JobRunCommand: AsyncParsableCommand {
         let client = try options.client(for: job)
         let shown = Shown(now: LocalEnvironment.now, verbose: verbose, paint: options.paint)
         let response = try await client.register(
-            job, checkIndex: checkIndex, preserveCounts: preserveCounts, evalPriority: evalPriority)
+            job, checkIndex: checkIndex, preserveCounts: preserveCounts, evalPriority: evalPriority,
+            placement: immediate ? .immediate : .queued)
         if !response.warnings.isEmpty { Console.write("Job Warnings:\n\(response.warnings)\n") }
         // Periodic and parameterized jobs run later, so there is no evaluation to follow.
         guard !response.evalID.isNone else { return Console.write("Job registration successful") }
+        if let placement = response.placement { return try tell(placement, shown) }
         if detach {
             return Console.write("Job registration successful\nEvaluation ID: \(response.evalID)")
         }
         let code = try await Monitor(client: client, shown: shown).follow(response.evalID)
         if code != 0 { throw ExitCode(code) }
+    }
+
+    private func tell(_ placement: PlacementReport, _ shown: Shown) throws {
+        Console.write(SchedulerOutput(shown: shown).placement(placement))
+        let isPlaced = placement.status == .complete && placement.failed.isEmpty
+        if !isPlaced { throw ExitCode(2) }
     }
 }
 

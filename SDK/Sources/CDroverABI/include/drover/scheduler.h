@@ -102,6 +102,9 @@ typedef struct drover_problem {
     uint32_t delta_count;       // what this plan's own stops and updates add to `used` of the view
     uint32_t candidate_count;
     uint64_t candidates;        // offset of drover_candidate[candidate_count], by node, then priority
+    uint64_t device_deltas;     // offset of drover_device_share[device_delta_count]: given back by this plan's own stops
+    uint32_t device_delta_count;
+    uint32_t reserved;
 } drover_problem;
 
 #define DROVER_MODE_COUNT 0      // `count` instances, anywhere feasible

@@ -1,0 +1,56 @@
+import Basics
+import Model
+import StateStore
+
+/// Labels of other jobs' live allocations, by node: what `${alloc.meta.KEY}` in a constraint or affinity names.
+///
+/// An allocation's labels are the meta of its job and group. The evaluation's own job is left out: its own instances are kept
+/// apart or together by `distinct_hosts`, spreads and gangs.
+struct NeighbourLabels: Sendable {
+    private var values: [String: [NodeRow: Set<String>]] = [:]
+
+    /// Collects the labels named `keys`; asks every job, and looks at the allocations of those that have such a label.
+    init(_ keys: Set<String>, besides job: Job, snapshot: Snapshot) {
+        guard !keys.isEmpty else { return }
+        snapshot.forEachJob { record in
+            guard record.key != JobKey(namespace: job.namespace, id: job.id) else { return true }
+            guard record.allVersions.contains(where: { $0.hasLabel(keys) }) else { return true }
+            for row in snapshot.allocations(ofJob: record.key.id, namespace: record.key.namespace)
+            where !row.isTerminal {
+                note(row, snapshot.jobVersion(of: row), keys)
+            }
+            return true
+        }
+    }
+
+    private mutating func note(_ row: AllocationRow, _ version: JobVersion, _ keys: Set<String>) {
+        let group = version.job.taskGroups[row.groupIndex]
+        for key in keys {
+            guard let value = group.meta[key] ?? version.job.meta[key] else { continue }
+            values[key, default: [:]][row.node, default: []].insert(value)
+        }
+    }
+
+    /// The label's values on a node, in byte order.
+    func values(_ key: String, on row: NodeRow) -> [String] { values[key]?[row]?.sorted() ?? [] }
+}
+
+extension JobVersion {
+    fileprivate func hasLabel(_ keys: Set<String>) -> Bool {
+        keys.contains { key in job.meta[key] != nil || job.taskGroups.contains { $0.meta[key] != nil } }
+    }
+}
+
+extension Job {
+    /// The labels of other jobs' allocations that its constraints and affinities name.
+    var neighbourKeys: Set<String> {
+        var keys: Set<String> = []
+        let groups = taskGroups
+        let constraints = self.constraints + groups.flatMap { $0.constraints + $0.tasks.flatMap(\.constraints) }
+        let affinities = self.affinities + groups.flatMap { $0.affinities + $0.tasks.flatMap(\.affinities) }
+        for target in constraints.map(\.lTarget) + affinities.map(\.lTarget) {
+            if case .neighbourMeta(let key) = NodeTarget(target) { keys.insert(key) }
+        }
+        return keys
+    }
+}

@@ -1,0 +1,152 @@
+import Model
+import StateStore
+
+/// Gives out device instances and cores to a plan's placements, node by node.
+///
+/// A scheduler's own choice of devices is taken when it fits; without one the fullest instance that fits is chosen, so that
+/// whole ones stay whole. Cores are always chosen here: those of one NUMA node where that is wished for and possible.
+struct HardwareAssigner {
+    private let snapshot: Snapshot
+    private let view: ClusterView
+    /// What is held on the nodes looked at, this plan's placements and stops counted.
+    private var loads: [NodeRow: HardwareLoad] = [:]
+
+    /// `freed` is what the plan's stops give back, by node.
+    init(snapshot: Snapshot, view: ClusterView, freed: [NodeRow: FreedResources]) {
+        self.snapshot = snapshot
+        self.view = view
+        for (row, resources) in freed where !resources.hardware.isEmpty {
+            for hardware in resources.hardware { release(hardware, on: row) }
+        }
+    }
+
+    /// Makes the room that something evicted leaves.
+    mutating func release(_ hardware: AssignedHardware, on row: NodeRow) {
+        var load = loads[row] ?? snapshot.hardwareLoad(row) ?? HardwareLoad()
+        load.add(hardware, sign: -1)
+        loads[row] = load
+    }
+
+    /// The hardware of one instance; nil when the node has not enough left. `chosen` are the scheduler's assignments: places
+    /// in the view's list of devices, in the order of the asks; empty leaves the choice to the host.
+    mutating func assign(
+        _ group: TaskGroup, _ devices: GroupDevices, chosen: [AnswerReader.Assignment], on row: NodeRow
+    ) -> AssignedHardware? {
+        var load = loads[row] ?? snapshot.hardwareLoad(row) ?? HardwareLoad()
+        var assigned = AssignedHardware()
+        var chosen = chosen[...]
+        for ask in devices.asks {
+            let own = chosen.isEmpty ? nil : chosen.prefix(ask.count)
+            chosen = chosen.dropFirst(ask.count)
+            let instances = own.map { given(Array($0), ask, load, row) } ?? find(ask, load, row)
+            guard let instances else { return nil }
+            let device = resource(instances, ask)
+            assigned.tasks[ask.task, default: AssignedTaskHardware()].devices.append(device)
+            load.add(single(device, ask.task), sign: 1)
+        }
+        for task in group.tasks {
+            guard let count = task.resources?.cores, count > 0 else { continue }
+            let affinity = NUMAAffinity(task.resources)
+            guard let cores = cores(count, affinity, load, row) else { return nil }
+            assigned.tasks[task.name, default: AssignedTaskHardware()].cores = cores
+            var taken = AssignedHardware()
+            taken.tasks[task.name] = AssignedTaskHardware()
+            taken.tasks[task.name]?.cores = cores
+            load.add(taken, sign: 1)
+        }
+        loads[row] = load
+        return assigned
+    }
+
+    // MARK: - Devices
+
+    private func single(_ device: AllocatedDeviceResource, _ task: String) -> AssignedHardware {
+        var hardware = AssignedHardware()
+        hardware.tasks[task] = AssignedTaskHardware()
+        hardware.tasks[task]?.devices = [device]
+        return hardware
+    }
+
+    private func resource(_ instances: [DeviceInstance], _ ask: GroupDevices.Ask) -> AllocatedDeviceResource {
+        var device = AllocatedDeviceResource()
+        guard let first = instances.first else { return device }
+        device.vendor = first.key.vendor
+        device.type = first.key.type
+        device.name = first.key.name
+        device.deviceIDs = instances.map(\.key.id)
+        let share = Int(ask.shares[Int(first.group)])
+        device.share = share == DeviceShare.whole ? nil : Double(share) / Double(DeviceShare.whole)
+        return device
+    }
+
+    private func free(_ instance: DeviceInstance, _ load: HardwareLoad) -> Int {
+        instance.isHealthy ? DeviceShare.whole - (load.shares[instance.key] ?? 0) : 0
+    }
+
+    /// The scheduler's choice, if it is one: distinct instances of one group on this node, each with enough left.
+    private func given(
+        _ chosen: [AnswerReader.Assignment], _ ask: GroupDevices.Ask, _ load: HardwareLoad, _ row: NodeRow
+    ) -> [DeviceInstance]? {
+        var instances: [DeviceInstance] = []
+        for assignment in chosen {
+            guard let (node, instance) = view.devices.instance(at: assignment.index), node == row,
+                instance.group == instances.first?.group ?? instance.group,
+                !instances.contains(where: { $0.number == instance.number })
+            else { return nil }
+            let share = Int(ask.shares[Int(instance.group)])
+            guard share > 0, free(instance, load) >= share else { return nil }
+            instances.append(instance)
+        }
+        return instances.count == ask.count ? instances : nil
+    }
+
+    /// The best instances for the ask: of the group liked most, those with least left.
+    private func find(_ ask: GroupDevices.Ask, _ load: HardwareLoad, _ row: NodeRow) -> [DeviceInstance]? {
+        let suitable = Dictionary(grouping: view.devices.instances(row), by: \.group).filter {
+            ask.shares[Int($0.key)] > 0
+        }
+        let ranked = suitable.keys.sorted {
+            let (left, right) = (ask.affinity?[Int($0)] ?? 0, ask.affinity?[Int($1)] ?? 0)
+            return left != right ? left > right : $0 < $1
+        }
+        for group in ranked {
+            let share = Int(ask.shares[Int(group)])
+            let fitting = (suitable[group] ?? []).filter { free($0, load) >= share }
+            guard fitting.count >= ask.count else { continue }
+            return Array(fitting.sorted { (free($0, load), $0.number) < (free($1, load), $1.number) }.prefix(ask.count))
+        }
+        return nil
+    }
+
+    // MARK: - Cores
+
+    private func cores(
+        _ count: Int, _ affinity: NUMAAffinity, _ load: HardwareLoad, _ row: NodeRow
+    ) -> [UInt16]? {
+        guard let node = view.record(row)?.node else { return nil }
+        let reserved = Set(node.reservedResources.cpu.reservedCpuCores)
+        let free = node.nodeResources.cpu.reservableCpuCores.filter {
+            !reserved.contains($0) && !load.cores.contains($0)
+        }
+        if affinity != .none, let together = Self.onOneNode(count, free.sorted(), node.numaCores) { return together }
+        guard affinity != .require, free.count >= count else { return nil }
+        return Array(free.sorted().prefix(count))
+    }
+
+    /// So many of the free cores on the NUMA node that has least of them to spare.
+    private static func onOneNode(_ count: Int, _ free: [UInt16], _ nodes: [Set<UInt16>]) -> [UInt16]? {
+        let candidates = (nodes.isEmpty ? [Set(free)] : nodes).map { node in free.filter(node.contains) }
+        let fitting = candidates.filter { $0.count >= count }
+        return fitting.min { $0.count < $1.count }.map { Array($0.prefix(count)) }
+    }
+}
+
+extension Node {
+    /// The cores of each NUMA node, as `numa.node<N>.cores` lists them; empty when the node does not say.
+    fileprivate var numaCores: [Set<UInt16>] {
+        guard let count = attributes["numa.node.count"].flatMap(Int.init), (1...1_024).contains(count) else {
+            return []
+        }
+        return (0..<count).map { number in Set(NumberRanges.parse(attributes["numa.node\(number).cores"] ?? "")) }
+    }
+}

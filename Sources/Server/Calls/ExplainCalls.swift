@@ -1,0 +1,66 @@
+internal import Basics
+internal import Model
+internal import PluginHost
+internal import RPC
+internal import Scheduling
+internal import StateStore
+
+extension ExplainPlacement: Served {
+    func serve(on server: ServerAgent, context: CallContext) async throws -> PlacementReply {
+        let snapshot = server.snapshot
+        guard let evaluation = snapshot.evaluation(evaluationID) else {
+            throw CallError(.notFound, "eval not found")
+        }
+        let rows = try nodes.map { try snapshot.nodeRow(named: $0) }
+        var reply = PlacementReply()
+        reply.index = snapshot.index
+        reply.explanation = try await server.seam.blocking.run {
+            try server.explain(evaluation, on: snapshot, nodes: rows, with: EvaluationProcessor())
+        }
+        return reply
+    }
+}
+
+extension ServerAgent {
+    /// Looks at nodes on behalf of an evaluation's job; blocks the calling thread. `job` and `outcome` are a plan's, for
+    /// `job plan`. Throws when the job is gone or no scheduler answers.
+    func explain(
+        _ evaluation: Evaluation, on snapshot: Snapshot, nodes: [NodeRow], job: Job? = nil,
+        outcome: EvaluationOutcome? = nil, with processor: EvaluationProcessor
+    ) throws -> PlacementExplanation {
+        var generator = seam.random.generator()
+        guard let inquiry = processor.inquire(evaluation, snapshot: snapshot, job: job, generator: &generator) else {
+            throw CallError(.notFound, "job \"\(evaluation.jobID)\" of the evaluation is gone")
+        }
+        let configuration = snapshot.schedulerConfiguration
+        for name in schedulerNames(for: inquiry.job.type, nodePool: inquiry.job.nodePool, configuration) {
+            let deadline = seam.time.uptime + configuration.schedulerDeadline
+            guard let answer = try? place(with: name, processor, deadline) else { continue }
+            return answer.withUnsafeBytes { processor.explain(inquiry, nodes: nodes, answer: $0, outcome: outcome) }
+        }
+        throw CallError(.unavailable, "no scheduler for jobs of type \"\(inquiry.job.type)\" answers")
+    }
+
+    private func place(with name: String, _ processor: EvaluationProcessor, _ deadline: Uptime) throws -> [UInt8]? {
+        try placers.scheduler(named: name)?.place(
+            view: Block(processor.viewBytes), batch: Block(processor.problemBytes), deadline: deadline)
+    }
+}
+
+extension Snapshot {
+    /// The row of a node given by its ID, the beginning of it, or its name.
+    func nodeRow(named text: String) throws(CallError) -> NodeRow {
+        var found: [NodeRow] = []
+        forEachNode { record in
+            if record.node.name == text || record.node.id.description.hasPrefix(text.lowercased()) {
+                found.append(record.row)
+            }
+            return found.count < 2
+        }
+        guard let row = found.first, !text.isEmpty else { throw CallError(.notFound, "node \"\(text)\" not found") }
+        guard found.count == 1 else {
+            throw CallError(.invalid, "\"\(text)\" names more than one node; give more of the ID")
+        }
+        return row
+    }
+}

@@ -1,0 +1,146 @@
+import Basics
+import Glibc
+import Linux
+import Model
+import RPC
+import Simulation
+import TestSupport
+
+/// One server process and simulated nodes that register with it and heartbeat over the real RPC, each on a connection of its own.
+struct Field {
+    let agent: AgentProcess
+    let clients: [SimulatedClient]
+
+    /// Starts the server, has `count` nodes register, and runs `body` while they heartbeat.
+    static func run<Result: Sendable>(
+        nodes count: Int, body: (Field) async throws -> Result
+    ) async throws -> Result {
+        let agent = try AgentProcess(
+            ["-server", "-bootstrap-expect", "1", "-log-level", "WARN", "-bind", "127.0.0.1"],
+            configuration: "limits {\n  http_max_conns_per_client = 0\n}\n")
+        try agent.start()
+        try eventually("the server leads") { (try? agent.http.get("/v1/status/leader"))?.status == 200 }
+        let clients = try (0..<count).map { try client($0, of: agent) }
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            for client in clients { group.addTask { await client.run() } }
+            try eventually("\(count) nodes are ready", seconds: 120, details: { agent.log }) {
+                sleep(1)
+                return (try agent.http.getJSON("/v1/nodes").array ?? []).count == count
+            }
+            print("\(count) nodes are ready")
+            sleep(2)
+            defer { group.cancelAll() }
+            return try await body(Field(agent: agent, clients: clients))
+        }
+    }
+
+    private static func client(_ number: Int, of agent: AgentProcess) throws -> SimulatedClient {
+        var script = SimulatedClient.Script()
+        script.runsTasks = false
+        let seam = Seam.system(network: try TCPNetwork())
+        let address = NetworkAddress(host: "127.0.0.1", port: agent.rpcPort)
+        return SimulatedClient(
+            node: .simulated(number: number, random: seam.random), seam: seam,
+            servers: RemoteCaller(peer: seam.network.peer(at: address)), script: script)
+    }
+
+    /// The server's peak of resident memory in MiB so far.
+    var serverPeakMiB: Double { Double(Processes.peakKiB(agent.pid)) / 1024 }
+
+    // MARK: - Jobs
+
+    /// Registers a job; the answer's body.
+    @discardableResult
+    static func register(_ job: BenchmarkJob, _ http: HTTPConnection) throws -> JSON {
+        let response = try http.put("/v1/jobs", job.json)
+        guard response.status == 200 else { throw NeverHappened(description: response.text) }
+        return try response.json()
+    }
+
+    /// Registers all of the jobs over several connections at once.
+    func register(_ jobs: [BenchmarkJob], connections: Int = 2) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for number in 0..<connections {
+                let share = jobs.indices.filter { $0 % connections == number }.map { jobs[$0] }
+                let port = agent.httpPort
+                group.addTask {
+                    let http = HTTPConnection(port: port)
+                    for job in share { try Field.register(job, http) }
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+
+    /// Instances of the job that are placed and not ended, as its summary counts them.
+    static func placed(_ job: BenchmarkJob, _ http: HTTPConnection) throws -> Int {
+        let summary = try http.getJSON("/v1/job/\(job.id)/summary")["Summary"]?["group"]
+        return Int((summary?["Starting"]?.integer ?? 0) + (summary?["Running"]?.integer ?? 0))
+    }
+
+    /// Waits until each job has all its instances, in the order given; tells `each` of every one.
+    func waitUntilPlaced(_ jobs: [BenchmarkJob], seconds limit: Double = 120, each: (Int) -> Void = { _ in }) throws {
+        let http = agent.http
+        let begin = seconds()
+        var done = 0
+        while done < jobs.count {
+            let placed = try Field.placed(jobs[done], http)
+            if placed >= jobs[done].count {
+                each(done)
+                done += 1
+                continue
+            }
+            usleep(2_000)
+            guard seconds() - begin < limit else {
+                throw NeverHappened(
+                    description: "job \(jobs[done].id) has \(placed) of \(jobs[done].count)\n\(agent.log.suffix(4000))")
+            }
+        }
+    }
+}
+
+/// A job as the benchmarks submit it: one group `group` of one small task.
+struct BenchmarkJob: Sendable {
+    var id: String
+    var type = "batch"
+    var count = 1
+    var priority = 50
+    var cpuMHz = 20
+    var memoryMiB = 15
+    /// `class-N`: only nodes of that class will do.
+    var nodeClass: String?
+
+    var json: JSON { .object([("Job", body)]) }
+    /// A registration that is answered with the placement.
+    var immediate: JSON { .object([("Job", body), ("Placement", .string("immediate"))]) }
+
+    private var body: JSON {
+        var members: [(String, JSON)] = [
+            ("ID", .string(id)), ("Name", .string(id)), ("Type", .string(type)), ("Priority", .integer(Int64(priority))),
+            ("Datacenters", .array([.string("*")])), ("TaskGroups", .array([group])),
+        ]
+        if let nodeClass {
+            let constraint = JSON.object([
+                ("LTarget", .string("${node.class}")), ("Operand", .string("=")), ("RTarget", .string(nodeClass)),
+            ])
+            members.append(("Constraints", .array([constraint])))
+        }
+        return .object(members)
+    }
+
+    private var group: JSON {
+        let task = JSON.object([
+            ("Name", .string("task")), ("Driver", .string("mock_driver")),
+            ("Config", .object([("run_for", .string("1h"))])),
+            ("LogConfig", .object([("MaxFiles", .integer(1)), ("MaxFileSizeMB", .integer(5))])),
+            (
+                "Resources",
+                .object([("CPU", .integer(Int64(cpuMHz))), ("MemoryMB", .integer(Int64(memoryMiB)))])
+            ),
+        ])
+        return .object([
+            ("Name", .string("group")), ("Count", .integer(Int64(count))), ("Tasks", .array([task])),
+            ("EphemeralDisk", .object([("SizeMB", .integer(10))])),
+        ])
+    }
+}
