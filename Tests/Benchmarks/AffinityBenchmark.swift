@@ -20,7 +20,8 @@ enum AffinityBenchmark: Benchmark {
     static func run() async throws -> BenchmarkReport {
         let folder = try TemporaryFolder("plugins")
         var configuration = PluginHostConfiguration(
-            stockFolder: Binaries.folder, pluginFolder: nil, dataFolder: folder.path, hostProgram: Binaries.folder + "/drover")
+            stockFolder: Binaries.folder, pluginFolder: nil, dataFolder: folder.path,
+            hostProgram: Binaries.folder + "/drover")
         var off = PluginHostConfiguration.Plugin()
         off.isEnabled = false
         for name in ["raw_exec", "mock_driver", "host"] { configuration.plugins[name] = off }
@@ -62,9 +63,10 @@ enum AffinityBenchmark: Benchmark {
         // The view of the cluster is kept between evaluations; only the first one builds it.
         _ = processor.prepare(evaluation, snapshot: snapshot, now: Timestamp(seconds: 3), generator: &generator)
         let begin = seconds()
-        let prepared = processor.prepare(evaluation, snapshot: snapshot, now: Timestamp(seconds: 3), generator: &generator)
+        let prepared = processor.prepare(
+            evaluation, snapshot: snapshot, now: Timestamp(seconds: 3), generator: &generator)
         let answer = try scheduler.place(
-            view: Block(processor.viewBytes), batch: Block(processor.problemBytes), deadline: Uptime(nanoseconds: .max))
+            view: block(processor.viewBytes), batch: block(processor.problemBytes), deadline: Uptime(nanoseconds: .max))
         let result = try answer.withUnsafeBytes { try processor.finish(prepared, answer: $0, generator: &generator) }
         let elapsed = seconds() - begin
         let placed = result.plan.placements.reduce(0) { $0 + $1.ids.count }
@@ -73,6 +75,10 @@ enum AffinityBenchmark: Benchmark {
             throw NeverHappened(description: "\(placed) placed, \(evaluated) of \(nodes) nodes evaluated")
         }
         return Double(count) / elapsed
+    }
+
+    private static func block(_ bytes: UnsafeRawBufferPointer) -> Block {
+        Block(base: bytes.baseAddress ?? UnsafeRawPointer(bitPattern: 8).unsafelyUnwrapped, length: bytes.count)
     }
 
     private static var job: Job {

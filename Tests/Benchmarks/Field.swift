@@ -58,11 +58,12 @@ struct Field {
     }
 
     /// Registers all of the jobs over several connections at once.
-    func register(_ jobs: [BenchmarkJob], connections: Int = 2) async throws {
+    func register(_ jobs: [BenchmarkJob]) async throws { try await Field.register(jobs, port: agent.httpPort) }
+
+    static func register(_ jobs: [BenchmarkJob], port: Int, connections: Int = 2) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for number in 0..<connections {
                 let share = jobs.indices.filter { $0 % connections == number }.map { jobs[$0] }
-                let port = agent.httpPort
                 group.addTask {
                     let http = HTTPConnection(port: port)
                     for job in share { try Field.register(job, http) }
@@ -116,7 +117,8 @@ struct BenchmarkJob: Sendable {
 
     private var body: JSON {
         var members: [(String, JSON)] = [
-            ("ID", .string(id)), ("Name", .string(id)), ("Type", .string(type)), ("Priority", .integer(Int64(priority))),
+            ("ID", .string(id)), ("Name", .string(id)), ("Type", .string(type)),
+            ("Priority", .integer(Int64(priority))),
             ("Datacenters", .array([.string("*")])), ("TaskGroups", .array([group])),
         ]
         if let nodeClass {

@@ -27,7 +27,8 @@ enum PlaceBenchmark: Benchmark {
             try field.waitUntilPlaced(jobs)
             let end = seconds()
             print(
-                "\(type): registered in \(rounded(registered - begin, 3)) s, all placed after \(rounded(end - begin, 3)) s")
+                "\(type): registered in \(rounded(registered - begin, 3)) s, all placed after \(rounded(end - begin, 3)) s"
+            )
             return (Double(count * each) / (end - begin), field.serverPeakMiB)
         }
     }

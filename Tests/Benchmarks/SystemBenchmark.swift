@@ -64,7 +64,8 @@ enum PreemptBenchmark: Benchmark {
             guard left < filler.count else { throw NeverHappened(description: "nothing was evicted") }
             return BenchmarkReport(
                 setup: [
-                    ("nodes", .integer(Int64(nodes))), ("jobs", .integer(Int64(rounds))), ("count", .integer(Int64(count))),
+                    ("nodes", .integer(Int64(nodes))), ("jobs", .integer(Int64(rounds))),
+                    ("count", .integer(Int64(count))),
                     ("fillers", .integer(Int64(filler.count))),
                 ],
                 figures: [

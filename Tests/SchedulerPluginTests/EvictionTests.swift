@@ -109,7 +109,9 @@ import Testing
         allow(&harness)
         var jobs: [Job] = []
         for number in 0..<12 {
-            var job = Job.sample("job-\(number)", type: number % 2 == 0 ? .batch : .service, count: Int.random(in: 1...6, using: &harness.generator))
+            var job = Job.sample(
+                "job-\(number)", type: number % 2 == 0 ? .batch : .service,
+                count: Int.random(in: 1...6, using: &harness.generator))
             job.priority = Int.random(in: 1...100, using: &harness.generator)
             job.taskGroups[0].tasks[0].resources?.cpu = Int.random(in: 200...2_000, using: &harness.generator)
             let before = jobs.flatMap { harness.live($0) }

@@ -44,7 +44,8 @@ import Testing
 
     @Test func feasibleNodesAreRanked() throws {
         var harness = Harness(seed: 2)
-        let nodes = (0..<5).map { number in harness.addNode { $0.nodeResources.cpu.cpuShares = 4_000 + number * 1_000 } }
+        let nodes = (0..<5).map { number in harness.addNode { $0.nodeResources.cpu.cpuShares = 4_000 + number * 1_000 }
+        }
         let job = Job.sample()
         let evaluation = try harness.register(job)
         try harness.process(evaluation)
@@ -75,16 +76,17 @@ import Testing
         #expect(outcome.failed["g"]?.dimensionExhausted == ["memory": 1])
         let told = try harness.explain(next.id, nodes: []).groups[0]
         #expect(told.failed == 1)
-        #expect(told.impossible == [
-            "asks for 1000000 MiB of memory, and no node that meets its constraints has more than 8192"
-        ])
+        #expect(
+            told.impossible == [
+                "asks for 1000000 MiB of memory, and no node that meets its constraints has more than 8192"
+            ])
     }
 
     @Test(arguments: [
         ("${nmae}", "=", "x", "job: constraint names \"${nmae}\", which no node has"),
         ("${attr.a}", "regexp", "(", "does not compile"),
         ("${attr.a}", "version", ">= x.y", "cannot be read"),
-        ("${attr.a}", "semver", "1", ""),
+        ("${attr.a}", "semver", "1", "cannot be read"),
         ("${alloc.meta.app}", "=", "x", ""),
     ])
     func conditionsThatCannotBeReadAreRefused(left: String, operand: String, right: String, fault: String) {

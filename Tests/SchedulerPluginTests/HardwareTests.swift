@@ -34,7 +34,7 @@ import Testing
 
     private func devices(_ harness: Harness, _ job: Job) -> [AllocatedDeviceResource] {
         harness.live(job).compactMap {
-            harness.snapshot.allocation($0.id)?.allocatedResources?.tasks["t"]?.devices.first
+            harness.snapshot.allocation($0.id)?.allocatedResources.tasks["t"]?.devices.first
         }
     }
 
@@ -93,7 +93,9 @@ import Testing
         _ = harness.addNode { $0.nodeResources.devices = [self.gpus(1, name: "T4"), self.gpus(1)] }
         let job = job { device in
             var affinity = Affinity()
-            (affinity.lTarget, affinity.operand, affinity.rTarget, affinity.weight) = ("${device.model}", "=", "A100", 50)
+            (affinity.lTarget, affinity.operand, affinity.rTarget, affinity.weight) = (
+                "${device.model}", "=", "A100", 50
+            )
             device.affinities = [affinity]
         }
         try harness.process(try harness.register(job))
@@ -104,7 +106,8 @@ import Testing
         var harness = Harness(seed: 6)
         let node = harness.addNode { $0.nodeResources.devices = [self.gpus(1)] }
         var job = Job.sample("web")
-        job.taskGroups[0].tasks[0].resources?.devices = self.job { _ in }.taskGroups[0].tasks[0].resources?.devices ?? []
+        job.taskGroups[0].tasks[0].resources?.devices =
+            self.job { _ in }.taskGroups[0].tasks[0].resources?.devices ?? []
         try harness.process(try harness.register(job))
         harness.report(job, .running)
         job.taskGroups[0].tasks[0].env = ["VERSION": "2"]
@@ -130,7 +133,9 @@ import Testing
         var harness = Harness(seed: 8)
         _ = harness.addNode { $0.nodeResources.devices = [self.gpus(1)] }
         let (first, second) = (job("a") { _ in }, job("b") { _ in })
-        let outcomes = [try harness.decide(try harness.register(first)), try harness.decide(try harness.register(second))]
+        let outcomes = [
+            try harness.decide(try harness.register(first)), try harness.decide(try harness.register(second)),
+        ]
         #expect(!harness.commit(outcomes[0]).isPartial)
         let refused = harness.commit(outcomes[1])
         #expect(refused.isPartial && refused.placed == 0)
@@ -153,7 +158,7 @@ import Testing
         pinned.taskGroups[0].tasks[0].resources?.numa = .object([("Affinity", .string("prefer"))])
         try harness.process(try harness.register(pinned))
         let cores = harness.live(pinned).compactMap {
-            harness.snapshot.allocation($0.id)?.allocatedResources?.tasks["t"]?.cpu.reservedCores
+            harness.snapshot.allocation($0.id)?.allocatedResources.tasks["t"]?.cpu.reservedCores
         }
         #expect(Set(cores) == [[0, 2], [1, 3]])
         #expect(harness.snapshot.nodeUsage(node).cpu == 4_000)
@@ -167,7 +172,9 @@ import Testing
         let node = harness.addNode { $0.nodeResources.devices = [self.gpus(1)] }
         let job = job { $0.share = 0.5 }
         try harness.process(try harness.register(job))
-        let restored = try StateTables(snapshot: harness.store.snapshot().encoded)
+        var reader = SnapshotReader()
+        try reader.read(harness.snapshot.encoded)
+        let restored = try reader.finish()
         #expect(restored.snapshot().hardwareLoad(node) == harness.snapshot.hardwareLoad(node))
         let id = try #require(harness.live(job).first).id
         #expect(restored.snapshot().allocation(id) == harness.snapshot.allocation(id))

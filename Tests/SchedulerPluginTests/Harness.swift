@@ -68,9 +68,11 @@ struct Harness {
 
     /// Takes an evaluation to its outcome without committing anything.
     mutating func decide(_ evaluation: Evaluation, job: Job? = nil) throws -> EvaluationOutcome {
-        let prepared = processor.prepare(evaluation, snapshot: snapshot, now: now, job: job, generator: &generator)
+        var prepared = processor.prepare(evaluation, snapshot: snapshot, now: now, job: job, generator: &generator)
         let records = prepared.problem == nil ? [] : try answer()
-        return try finish(prepared, records)
+        let outcome = try finish(prepared, records)
+        guard processor.mayPreempt(prepared, outcome), processor.offerCandidates(&prepared) else { return outcome }
+        return try finish(prepared, try answer())
     }
 
     /// Makes the outcome from given records.

@@ -38,7 +38,9 @@ import Testing
         var (harness, node) = try cluster(seed: 3)
         var job = Job.sample("web")
         var affinity = Affinity()
-        (affinity.lTarget, affinity.operand, affinity.rTarget, affinity.weight) = ("${alloc.meta.app}", "=", "cache", 100)
+        (affinity.lTarget, affinity.operand, affinity.rTarget, affinity.weight) = (
+            "${alloc.meta.app}", "=", "cache", 100
+        )
         job.affinities = [affinity]
         try harness.process(try harness.register(job))
         #expect(harness.live(job).map(\.node) == [node])

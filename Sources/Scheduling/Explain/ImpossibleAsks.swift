@@ -10,7 +10,8 @@ package enum ImpossibleAsks {
         return ResourceDimension.allCases.compactMap { dimension in
             let most = rows.map { view.capacityColumn(dimension)[Int($0)] }.max() ?? 0
             guard group.ask[dimension] > most else { return nil }
-            return "asks for \(group.ask[dimension]) \(dimension.unit) of \(dimension.label), and no node that meets its "
+            return
+                "asks for \(group.ask[dimension]) \(dimension.unit) of \(dimension.label), and no node that meets its "
                 + "constraints has more than \(most)"
         }
     }
@@ -33,7 +34,8 @@ package enum ImpossibleAsks {
             let left = ConstraintOperator(spelling: first.operand),
             let right = ConstraintOperator(spelling: second.operand)
         else { return false }
-        return rulesOut(left, first.rTarget, right, second.rTarget) || rulesOut(right, second.rTarget, left, first.rTarget)
+        return rulesOut(left, first.rTarget, right, second.rTarget)
+            || rulesOut(right, second.rTarget, left, first.rTarget)
     }
 
     /// Whether the first condition, met, makes the second one false.

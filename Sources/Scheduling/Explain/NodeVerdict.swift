@@ -83,7 +83,8 @@ struct NodeInspector {
         guard let failed = conditions.predicates.first(where: { !$0.holds(on: node, row, neighbours) }) else {
             return nil
         }
-        let value = failed.neighbourKey.map { neighbours.values($0, on: row).joined(separator: ", ") }
+        let value =
+            failed.neighbourKey.map { neighbours.values($0, on: row).joined(separator: ", ") }
             ?? failed.value(on: node)
         let has = value.map { $0.isEmpty ? "no such value" : "\"\($0)\"" } ?? "no such value"
         return filtered(

@@ -35,6 +35,7 @@ package enum ConstraintFaults {
     }
 
     private static func unreadable(_ text: String, strict: Bool) -> String? {
-        VersionConstraint(text, strict: strict) == nil ? "has a version condition that cannot be read: \"\(text)\"" : nil
+        VersionConstraint(text, strict: strict) == nil
+            ? "has a version condition that cannot be read: \"\(text)\"" : nil
     }
 }

@@ -7,6 +7,7 @@ struct PreemptionCandidates: Sendable {
     /// By number, in the order the ABI wants: by node, then priority.
     private(set) var rows: [AllocationRow] = []
     private var priorities: [Int] = []
+    private var portsByNode: [NodeRow: [UInt16]] = [:]
 
     /// How far below the evaluation's a victim's priority must be (Nomad docs: preemption).
     static let priorityGap = 10
@@ -27,8 +28,13 @@ struct PreemptionCandidates: Sendable {
             found.sort { ($0.priority, $0.row.row) < ($1.priority, $1.row.row) }
             rows += found.prefix(Self.perNodeMax).map(\.row)
             priorities += found.prefix(Self.perNodeMax).map(\.priority)
+            let ports = found.prefix(Self.perNodeMax).flatMap { snapshot.ports(of: $0.row) }
+            if !ports.isEmpty { portsByNode[row] = ports }
         }
     }
+
+    /// Host ports that candidates hold on a node.
+    func ports(on row: NodeRow) -> [UInt16] { portsByNode[row] ?? [] }
 
     var isEmpty: Bool { rows.isEmpty }
 
@@ -50,6 +56,11 @@ struct PreemptionCandidates: Sendable {
                 for dimension in ResourceDimension.allCases {
                     bytes.storeBytes(of: usage[dimension], toByteOffset: dimension.rawValue * 8, as: Int64.self)
                 }
+            }
+            let ports = snapshot.ports(of: row)
+            if !ports.isEmpty {
+                candidate.static_ports = block.append(ports.map(UInt32.init))
+                candidate.static_port_count = UInt32(ports.count)
             }
             if let hardware = snapshot.hardware(of: row) {
                 let shares = view.devices.shares(of: hardware, on: row.node)

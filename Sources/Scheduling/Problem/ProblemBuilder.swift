@@ -59,22 +59,24 @@ struct ProblemBuilder {
         _ requests: [GroupRequest], options: ProblemOptions, feasibility: (Int) -> GroupFeasibility
     ) -> PlacementProblem {
         begin(requests.count, options)
+        let candidates =
+            options.contains(.mayPreempt)
+            ? candidates(on: requests.map { feasibility($0.group).feasible }) : PreemptionCandidates()
         var groups: [ProblemGroup] = []
         for (index, request) in requests.enumerated() {
-            let group = problemGroup(request, feasibility(request.group))
+            let group = problemGroup(request, feasibility(request.group), candidates)
             block.setGroup(index, ask(group))
             groups.append(group)
         }
         block.setDeltas(deltas())
         block.setDeviceDeltas(deviceDeltas())
-        let candidates = options.contains(.mayPreempt) ? candidates(for: groups) : PreemptionCandidates()
         block.setCandidates(candidates.raw(snapshot, view, in: block))
         block.finish()
         return PlacementProblem(groups: groups, freed: freed, seed: seed, candidates: candidates)
     }
 
-    private func candidates(for groups: [ProblemGroup]) -> PreemptionCandidates {
-        let nodes = groups.reduce(into: NodeBitmap(limit: view.nodeLimit)) { $0.formUnion($1.allowed) }
+    private func candidates(on sets: [NodeBitmap]) -> PreemptionCandidates {
+        let nodes = sets.reduce(into: NodeBitmap(limit: view.nodeLimit)) { $0.formUnion($1) }
         return PreemptionCandidates(on: nodes, priority: evaluation.priority, snapshot: snapshot) {
             stopped.contains($0.id)
         }
@@ -126,7 +128,9 @@ struct ProblemBuilder {
 
     // MARK: - Groups
 
-    private func problemGroup(_ request: GroupRequest, _ feasibility: GroupFeasibility) -> ProblemGroup {
+    private func problemGroup(
+        _ request: GroupRequest, _ feasibility: GroupFeasibility, _ candidates: PreemptionCandidates
+    ) -> ProblemGroup {
         let group = job.taskGroups[request.group]
         let ports = GroupPorts(group)
         var allowed = feasibility.feasible
@@ -134,7 +138,7 @@ struct ProblemBuilder {
             allowed = NodeBitmap(limit: view.nodeLimit)
             for row in nodes where feasibility.feasible.contains(row) { allowed.insert(row) }
         }
-        let collisions = removePortCollisions(ports, from: &allowed)
+        let collisions = removePortCollisions(ports, candidates, from: &allowed)
         return ProblemGroup(
             request: request, name: group.name, ask: GroupShape(group).resources, ports: ports,
             devices: GroupDevices(group, view: view), definition: group, gang: job.gangNumber(request.group),
@@ -142,14 +146,16 @@ struct ProblemBuilder {
             desiredCount: max(1, group.count ?? 1))
     }
 
-    /// Takes out nodes on which a static port is taken by others.
-    private func removePortCollisions(_ ports: GroupPorts, from allowed: inout NodeBitmap) -> [String: Int] {
+    /// Takes out nodes on which a static port is taken by others, unless by candidates for eviction.
+    private func removePortCollisions(
+        _ ports: GroupPorts, _ candidates: PreemptionCandidates, from allowed: inout NodeBitmap
+    ) -> [String: Int] {
         var collisions: [String: Int] = [:]
         guard !ports.exclusive.isEmpty else { return collisions }
         for row in 0..<NodeRow(view.nodeLimit) where allowed.contains(row) {
             let used = snapshot.usedPorts(row)
             guard !used.isEmpty else { continue }
-            let free = freed[row]?.ports ?? []
+            let free = (freed[row]?.ports ?? []) + candidates.ports(on: row)
             for port in ports.reserved where !port.ignoreCollision {
                 guard let number = UInt16(exactly: port.value) else { continue }
                 let holders = used.count { $0 == number } - free.count { $0 == number }
