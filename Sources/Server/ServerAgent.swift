@@ -117,7 +117,8 @@ package final class ServerAgent: Sendable {
             group.addTask { try await self.plans.run(self) }
             group.addTask { try await self.shadow.run(self) }
             for number in 0..<settings.workers {
-                group.addTask { await Worker(server: self, number: number).run() }
+                let desk = Worker.Desk(number: number)
+                for _ in 0..<Worker.perDesk { group.addTask { await Worker(server: self, desk: desk).run() } }
             }
             defer { group.cancelAll() }
             try await group.next()

@@ -22,7 +22,7 @@ package struct ServerOptions: Sendable {
     package var logSegmentBytes: UInt64 = 64 << 20
     package var snapshotAfterBytes: UInt64 = 64 << 20
 
-    /// Scheduling workers.
+    /// Desks at which evaluations are decided: as many as there are cores.
     package var workers = 2
     /// Plans committed in one entry at most.
     package var plansPerEntryMax = 128

@@ -80,8 +80,8 @@ extension Snapshot {
 // MARK: - Whole allocations
 
 extension Snapshot {
-    /// The allocation as the API knows it.
-    package func allocation(_ row: AllocationRow, withJob: Bool) -> Allocation {
+    /// The allocation as the API knows it. How it was placed is kept as text and costs to read: clients do without.
+    package func allocation(_ row: AllocationRow, withJob: Bool, withMetrics: Bool = true) -> Allocation {
         let hot = state.allocations.hot[Int(row.row)]
         let version = state.jobVersion(hot.version)
         let batch = state.allocations.batch(row.row)
@@ -98,7 +98,7 @@ extension Snapshot {
         }
         allocation.taskGroup = row.taskGroup
         allocation.allocatedResources = allocatedResources(row)
-        allocation.metrics = metric(batch, row: row)
+        if withMetrics { allocation.metrics = metric(batch, row: row) }
         allocation.desiredStatus = row.desiredStatus
         allocation.desiredDescription = state.desiredDescription(row.row)
         allocation.clientStatus = row.clientStatus

@@ -61,7 +61,7 @@ struct KillPoint: CustomTestStringConvertible {
         let mark = agent.folder.path + "/struck"
         try agent.start(environment: ["DROVER_FAULT_POINT": point.name, "DROVER_FAULT_MARK": mark])
         var acknowledged: Set<Int> = []
-        if (try? agent.waitUntilReady(seconds: point.victim == .agent ? 5 : 30)) != nil {
+        if agent.becomesReady() {
             for (number, job) in jobs.enumerated() where (try? agent.register(job)) != nil {
                 acknowledged.insert(number)
             }

@@ -92,4 +92,13 @@ extension AgentProcess {
         }
         return false
     }
+
+    /// Waits until the agent is ready; false when it ends first, or is not ready within 30 s.
+    func becomesReady() -> Bool {
+        for _ in 0..<300 {
+            if hasEnded(seconds: 0.01) { return false }
+            if (try? waitUntilReady(seconds: 0.1)) != nil { return true }
+        }
+        return false
+    }
 }

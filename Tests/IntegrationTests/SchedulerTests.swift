@@ -84,6 +84,6 @@ import Testing
         let refused = try agent.drover("operator", "scheduler", "set-config", "-scheduler-algorithm", "best")
         #expect(
             refused.code == 1 && refused.output.contains("unknown scheduler algorithm \"best\""), "\(refused.output)")
-        #expect(refused.output.contains("batch, scored, service, sysbatch, system"), "\(refused.output)")
+        #expect(refused.output.contains("batch, fragmentation, scored, service, sysbatch, system"), "\(refused.output)")
     }
 }

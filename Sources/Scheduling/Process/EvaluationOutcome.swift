@@ -89,7 +89,10 @@ package struct EvaluationOutcome: Sendable {
     /// The evaluations to store at the end; follow-ups are stored before the plan.
     private var finalEvaluations: [Evaluation] { [evaluation] + (blocked.map { [$0] } ?? []) }
 
-    /// Gives up for now: a blocked evaluation tries again once something changes.
+    /// How long an evaluation rests whose plans met others' again and again.
+    private static let conflictPause = Duration.seconds(5)
+
+    /// Gives up for now; another evaluation tries again a little later.
     private func exhaustedEvaluations(_ result: PlanResult) -> [Evaluation] {
         var failed = evaluation
         failed.status = .failed
@@ -99,14 +102,15 @@ package struct EvaluationOutcome: Sendable {
             // The plan's own id names the evaluation, so the next one follows from it on every server alike.
             waiting.id = ID(index: evaluation.id.high, ordinal: evaluation.id.low, salt: result.refreshIndex)
         }
-        waiting.status = .blocked
+        waiting.status = .pending
+        waiting.waitUntil = plan.createTime + Self.conflictPause
         waiting.triggeredBy = .maxPlans
         waiting.statusDescription = "created due to placement conflicts"
         waiting.escapedComputedClass = true
         waiting.previousEval = evaluation.id
         waiting.createIndex = 0
         waiting.modifyIndex = 0
-        failed.blockedEval = waiting.id
+        failed.nextEval = waiting.id
         return [failed, waiting]
     }
 }

@@ -61,7 +61,7 @@ extension WatchAllocations: Served {
         for allocation in snapshot.allocations(ofNode: row) {
             reply.present[allocation.id.description] = allocation.allocModifyIndex
             if allocation.allocModifyIndex > minIndex {
-                reply.changed.append(snapshot.allocation(allocation, withJob: true))
+                reply.changed.append(snapshot.allocation(allocation, withJob: true, withMetrics: false))
             }
         }
         return reply

@@ -12,6 +12,9 @@ internal import Synchronization
 /// entry. The next ones are checked while that entry is on its way to the disk: what is in flight is reserved. No other entry
 /// places allocations, so a plan that passed still fits when it is applied.
 final class PlanPipeline: Sendable {
+    /// Answers workers, given the index of the entry, or of the one that stood in their way.
+    private typealias Answer = @Sendable (Result<UInt64, any Error>) -> Void
+
     private struct Ticket: Sendable {
         let plan: Plan
         let answer: CheckedContinuation<PlanResult, any Error>
@@ -22,8 +25,11 @@ final class PlanPipeline: Sendable {
         var enabled = false
         /// Nobody takes plans any more: the server is shutting down.
         var closed = false
-        /// Entries on their way to the disk.
+        /// Entries handed to the log so far, and how many of them are still on their way to the disk.
+        var flightCount: UInt64 = 0
         var inFlight = 0
+        /// Plans refused whole because of what is in flight, with the last flight that stood in their way.
+        var refused: [(answer: Answer, flight: UInt64)] = []
         var sleeper: CheckedContinuation<Void, Never>?
     }
 
@@ -121,7 +127,7 @@ final class PlanPipeline: Sendable {
         guard let (verdicts, snapshotIndex) = checked else {
             return tickets.forEach { $0.answer.resume(throwing: Self.notLeading) }
         }
-        let answer: @Sendable (Result<UInt64, any Error>) -> Void = { outcome in
+        let answer: Answer = { outcome in
             for (ticket, verdict) in zip(tickets, verdicts) {
                 ticket.answer.resume(
                     with: outcome.map { Self.result(verdict, index: $0, snapshotIndex: snapshotIndex) })
@@ -130,16 +136,40 @@ final class PlanPipeline: Sendable {
         let plans = verdicts.map(\.plan).filter { !$0.isEmpty }
         guard !plans.isEmpty else {
             land(verdicts, at: 0)
-            return answer(.success(0))
+            return refuse(answer)
         }
-        state.withLock { $0.inFlight += 1 }
+        let flight = state.withLock { state in
+            state.inFlight += 1
+            state.flightCount += 1
+            return state.flightCount
+        }
         server.submit(.plans(plans)) { outcome in
             let index = outcome.map(\.index)
             self.land(verdicts, at: (try? index.get()) ?? 0)
             answer(index)
-            self.state.withLock { $0.inFlight -= 1 }
-            self.wake()
+            self.arrive(flight, index)
         }
+    }
+
+    /// Answers plans of which nothing is left: at once, or when what is in flight has landed, as only then a worker that tries
+    /// again sees what stood in its way.
+    private func refuse(_ answer: @escaping Answer) {
+        let isClear = state.withLock { state in
+            if state.inFlight > 0 { state.refused.append((answer, state.flightCount)) }
+            return state.inFlight == 0
+        }
+        if isClear { answer(.success(0)) }
+    }
+
+    /// An entry is applied or lost; entries arrive in the order in which they left.
+    private func arrive(_ flight: UInt64, _ index: Result<UInt64, any Error>) {
+        let refused = state.withLock { state in
+            state.inFlight -= 1
+            defer { state.refused.removeAll { $0.flight <= flight } }
+            return state.refused.filter { $0.flight <= flight }
+        }
+        for entry in refused { entry.answer(index) }
+        wake()
     }
 
     /// Checks plans on the newest snapshot, beside what is in flight.

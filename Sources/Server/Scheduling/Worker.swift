@@ -9,15 +9,26 @@ internal import StateStore
 /// Takes one evaluation after the other and brings it to its end: reconcile, ask a scheduler, submit the plan, go on from
 /// what was committed.
 ///
-/// Owns one cluster view. Everything that computes or calls a plug-in runs on the worker's own blocking lane.
+/// Deciding takes a desk: a lane that computes and calls plug-ins, with a cluster view of its own. Several workers share one, as
+/// most of an evaluation's life is waiting for the log.
 struct Worker: Sendable {
-    private let server: ServerAgent
-    private let lane: BlockingLane
-    private let processor = EvaluationProcessor()
+    /// One a core is enough; a view is moved forward by every evaluation decided on it.
+    struct Desk: Sendable {
+        let lane: BlockingLane
+        let processor = EvaluationProcessor()
 
-    init(server: ServerAgent, number: Int) {
+        init(number: Int) { lane = BlockingLane("worker.\(number)") }
+    }
+
+    /// Evaluations between two waits for the log at once, for each desk.
+    static let perDesk = 8
+
+    private let server: ServerAgent
+    private let desk: Desk
+
+    init(server: ServerAgent, desk: Desk) {
         self.server = server
-        lane = BlockingLane("worker.\(number)")
+        self.desk = desk
     }
 
     /// Works until cancelled.
@@ -51,7 +62,10 @@ struct Worker: Sendable {
                 throw CallError(.conflict, "the evaluation went to another worker")
             }
             let result = try await commit(decision.outcome)
-            if attempt == 1 { server.shadow.offer(decision, of: evaluation) }
+            let isFirst = attempt == 1
+            // As long as something of each plan is committed the evaluation gets on.
+            if result?.placed ?? 0 > 0 { attempt = 0 }
+            if isFirst { server.shadow.offer(decision, of: evaluation) }
             switch decision.outcome.settle(result, attempt: attempt) {
             case .done(let evaluations):
                 _ = try await server.propose(.evaluationsUpdate(evaluations, time: server.seam.time.now))
@@ -70,7 +84,7 @@ struct Worker: Sendable {
     }
 
     private func decide(_ evaluation: Evaluation, on snapshot: Snapshot) async throws -> Decision {
-        try await server.seam.blocking.run(lane: lane) { [server, processor] in
+        try await server.seam.blocking.run(lane: desk.lane) { [server, processor = desk.processor] in
             try server.decide(evaluation, on: snapshot, with: processor)
         }
     }

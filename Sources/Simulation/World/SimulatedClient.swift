@@ -43,8 +43,6 @@ package final class SimulatedClient: Sendable {
     private let seam: Seam
     private let servers: any Caller
     private let current: Mutex<Script>
-    /// What ``learn()`` found, for ``reportRunning()``.
-    private let learnt = Mutex<[Allocation]>([])
 
     package init(node: Node, seam: Seam, servers: any Caller, script: Script = Script()) {
         self.node = node
@@ -71,21 +69,12 @@ package final class SimulatedClient: Sendable {
 
     // MARK: - Step by step
 
-    /// Asks once for the node's allocations.
-    package func learn() async throws {
-        var watch = WatchAllocations()
-        watch.nodeID = node.id
-        watch.secretID = node.secretID
-        let reply = try await call(watch, within: script.patience)
-        learnt.withLock { $0 = reply.changed }
-    }
-
-    /// Reports all that ``learn()`` found as running, in one call.
-    package func reportRunning() async throws {
+    /// Reports allocations of one task each as running, in one call.
+    package func reportRunning(_ allocations: [ID], task: String) async throws {
         var call = UpdateAllocations()
         call.nodeID = node.id
         call.secretID = node.secretID
-        call.reports = AllocationReportBatch(learnt.withLock { $0 }.map { report($0, .running) })
+        call.reports = AllocationReportBatch(allocations.map { report($0, tasks: [task], .running) })
         _ = try await self.call(call, within: script.patience)
     }
 
@@ -194,12 +183,17 @@ package final class SimulatedClient: Sendable {
     }
 
     private func report(_ allocation: Allocation, _ status: AllocationClientStatus) -> AllocationUpdate {
+        let tasks = allocation.job?.taskGroup(allocation.taskGroup)?.tasks ?? []
+        return report(allocation.id, tasks: tasks.map(\.name), status)
+    }
+
+    private func report(_ id: ID, tasks: [String], _ status: AllocationClientStatus) -> AllocationUpdate {
         var update = AllocationUpdate()
-        update.id = allocation.id
+        update.id = id
         update.clientStatus = status
         update.clientDescription = status == .running ? "Tasks are running" : "All tasks have completed"
         let now = seam.time.now
-        for task in allocation.job?.taskGroup(allocation.taskGroup)?.tasks ?? [] {
+        for task in tasks {
             var state = TaskState()
             state.state = status == .running ? .running : .dead
             state.failed = status == .failed
@@ -218,7 +212,7 @@ package final class SimulatedClient: Sendable {
                 event.exitCode = status == .failed ? 1 : 0
                 state.events.append(event)
             }
-            update.taskStates[task.name] = state
+            update.taskStates[task] = state
         }
         return update
     }
