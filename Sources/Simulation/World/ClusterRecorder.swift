@@ -126,6 +126,8 @@ extension StateEntry {
         case .schedulerConfiguration(let change): "scheduler \(change.configuration.schedulerAlgorithm)"
         case .namespaceUpsert(let namespace): "namespace \(namespace.name)"
         case .namespaceDelete(let name): "namespaceDelete \(name)"
+        case .quotaUpsert(let quota): "quota \(quota.name)"
+        case .quotaDelete(let name): "quotaDelete \(name)"
         case .collect(let garbage): "collect \(garbage.evaluations.count) \(garbage.allocations.count)"
         }
     }

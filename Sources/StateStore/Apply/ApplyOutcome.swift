@@ -27,6 +27,10 @@ package struct ApplyOutcome: Sendable {
     package var freedClasses: Set<String> = []
     /// Nodes that gained room or became able to take work.
     package var freedNodes: Set<NodeRow> = []
+    /// Quotas that were changed, or that a namespace no longer names.
+    var loosenedQuotas: Set<String> = []
+    /// What the entry took of quotas; negative where it gave more back.
+    var quotaChanges: [String: ResourceVector] = [:]
     /// Nodes whose clients have something to learn.
     package var servedNodes: [NodeRow] = []
     /// Jobs of which anything changed.
@@ -46,6 +50,12 @@ package struct ApplyOutcome: Sendable {
     init(index: UInt64, time: Timestamp) {
         self.index = index
         self.time = time
+    }
+
+    /// Quotas under which more may be placed than before. What an entry replaces within a quota frees nothing of it.
+    package var freedQuotas: Set<String> {
+        let freed = quotaChanges.filter { _, change in ResourceDimension.allCases.contains { change[$0] < 0 } }
+        return loosenedQuotas.union(freed.keys)
     }
 
     mutating func refuse(_ kind: ApplyRefusal.Kind, _ message: String) {

@@ -18,6 +18,7 @@ enum SnapshotRecord: UInt64 {
     case end = 10
     /// Interned task-state shapes and descriptions, by number; before the batches that use them.
     case interned = 11
+    case quota = 12
 }
 
 /// A record of a newer version.
@@ -99,6 +100,12 @@ private struct SnapshotEncoder {
             return true
         }
         for namespace in namespaces { try record(.namespace) { writer, _ in writer.document(namespace) } }
+        var quotas: [QuotaSpec] = []
+        state.quotas.scan { _, quota in
+            quotas.append(quota)
+            return true
+        }
+        for quota in quotas { try record(.quota) { writer, _ in writer.document(quota) } }
         try record(.configuration) { writer, state in writer.document(state.configuration) }
     }
 

@@ -71,6 +71,9 @@ package struct SnapshotReader: Sendable {
         case .namespace:
             let namespace = try reader.document(Namespace.self)
             state.namespaces[namespace.name] = namespace
+        case .quota:
+            let quota = try reader.document(QuotaSpec.self)
+            state.quotas[quota.name] = quota
         case .configuration: state.configuration = try reader.document(SchedulerConfiguration.self)
         case .interned: try reader.interned(&state)
         case .node: try reader.node(&state)
@@ -274,7 +277,9 @@ extension State {
         addAllocation(row, toNode: node)
         if !hot.isTerminal {
             if let hardware = allocations.hardware(row) { hold(hardware, on: node, sign: 1) }
-            nodeLoads.update(Int(node)) { $0.usage += version.groups[Int(hot.group)].resources }
+            let amounts = version.groups[Int(hot.group)].resources
+            nodeLoads.update(Int(node)) { $0.usage += amounts }
+            ledger.add(amounts, namespace: version.job.namespace, quota: quota(ofNamespace: version.job.namespace))
             let ports = batch.ports(ofRow: row)
             if !ports.isEmpty {
                 nodePorts.update(Int(node), default: PortSet()) { set in

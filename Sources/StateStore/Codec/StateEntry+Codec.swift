@@ -17,6 +17,8 @@ enum EntryKind: UInt8, CaseIterable {
     case namespaceUpsert = 11
     case namespaceDelete = 12
     case collect = 13
+    case quotaUpsert = 14
+    case quotaDelete = 15
 }
 
 extension StateEntry {
@@ -42,6 +44,8 @@ extension StateEntry {
         case .namespaceUpsert: .namespaceUpsert
         case .namespaceDelete: .namespaceDelete
         case .collect: .collect
+        case .quotaUpsert: .quotaUpsert
+        case .quotaDelete: .quotaDelete
         }
     }
 
@@ -76,6 +80,8 @@ extension StateEntry {
         case .namespaceUpsert(let namespace): writer.document(namespace)
         case .namespaceDelete(let name): writer.text(name)
         case .collect(let garbage): writer.garbage(garbage)
+        case .quotaUpsert(let quota): writer.document(quota)
+        case .quotaDelete(let name): writer.text(name)
         }
         return writer.bytes
     }
@@ -110,6 +116,8 @@ extension StateEntry {
         case .namespaceUpsert: self = .namespaceUpsert(try reader.document(Namespace.self))
         case .namespaceDelete: self = .namespaceDelete(name: try reader.text())
         case .collect: self = .collect(try reader.garbage())
+        case .quotaUpsert: self = .quotaUpsert(try reader.document(QuotaSpec.self))
+        case .quotaDelete: self = .quotaDelete(name: try reader.text())
         }
     }
 }

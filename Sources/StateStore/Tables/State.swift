@@ -9,6 +9,9 @@ package enum StateTable: Int, CaseIterable, Sendable {
     case evaluations
     case namespaces
     case schedulerConfiguration
+    case quotas
+    /// What is used of quotas.
+    case quotaUsages
 }
 
 /// All tables of one version. Copying it costs some reference counts; ``StateTables`` changes it, ``Snapshot`` reads it.
@@ -42,6 +45,8 @@ struct State: Sendable {
     var evaluationCount: Int { evaluationIndex.count }
 
     var namespaces = SortedTable<String, Namespace>()
+    var quotas = SortedTable<String, QuotaSpec>()
+    var ledger = QuotaLedger()
     var configuration = SchedulerConfiguration()
     /// Records of a newer version, kept for it.
     var unknownRecords: [UnknownRecord] = []
