@@ -4,8 +4,9 @@ package import Model
 /// Evaluations that wait for capacity, and what would wake each of them.
 ///
 /// An evaluation that could not place everything knows which computed node classes its constraints admit. When capacity appears
-/// on a node, only evaluations that its class may serve are woken. At most one evaluation a job waits; a newer one takes the
-/// place of the older.
+/// on a node, only evaluations that its class may serve are woken. One that a quota kept back knows which, and is woken when
+/// that quota has more room; if it waits for nothing else, nodes do not wake it. At most one evaluation a job waits; a newer
+/// one takes the place of the older.
 package struct BlockedEvaluations: Sendable {
     package enum Outcome: Sendable, Equatable {
         /// It waits; `superseded` is the older evaluation of its job that it displaced, to be cancelled.
@@ -25,6 +26,8 @@ package struct BlockedEvaluations: Sendable {
     private var byJob: [JobName: ID] = [:]
     /// Index at which capacity last appeared, by class.
     private var appeared: [String: UInt64] = [:]
+    /// Index at which each quota last had more room than before.
+    private var loosened: [String: UInt64] = [:]
     /// Index at which capacity last appeared anywhere.
     private var appearedAnywhere: UInt64 = 0
 
@@ -61,6 +64,12 @@ package struct BlockedEvaluations: Sendable {
         return take { BlockedEvaluations.mayServe(computedClass, $0) }
     }
 
+    /// There is more room in `quota` since `index`; takes out the evaluations that wait for it, oldest first.
+    package mutating func unblock(quota: String, index: UInt64) -> [Evaluation] {
+        loosened[quota] = max(index, loosened[quota] ?? 0)
+        return take { $0.quotaLimitReached == quota }
+    }
+
     /// The job is gone or its allocations are all placed: whatever waits for it is moot. Returns what was waiting.
     package mutating func forget(job id: String, namespace: String) -> Evaluation? {
         guard let evaluation = byJob.removeValue(forKey: JobName(namespace: namespace, id: id)) else { return nil }
@@ -68,13 +77,16 @@ package struct BlockedEvaluations: Sendable {
     }
 
     private func missedCapacity(_ evaluation: Evaluation) -> Bool {
+        if let index = loosened[evaluation.quotaLimitReached], index > evaluation.snapshotIndex { return true }
         guard appearedAnywhere > evaluation.snapshotIndex else { return false }
         return appeared.contains { $0.value > evaluation.snapshotIndex && Self.mayServe($0.key, evaluation) }
     }
 
     /// Whether nodes of the class may hold what the evaluation waits for: unless it is known that they cannot.
     private static func mayServe(_ computedClass: String, _ evaluation: Evaluation) -> Bool {
-        evaluation.escapedComputedClass || evaluation.classEligibility[computedClass] != false
+        if evaluation.escapedComputedClass { return true }
+        let waitsForQuotaAlone = !evaluation.quotaLimitReached.isEmpty && evaluation.classEligibility.isEmpty
+        return !waitsForQuotaAlone && evaluation.classEligibility[computedClass] != false
     }
 
     private mutating func take(where matches: (Evaluation) -> Bool) -> [Evaluation] {

@@ -81,6 +81,11 @@ final class EvaluationQueue: Sendable {
                     state.broker.enqueue(evaluation, wallClock: time.now)
                 }
             }
+            for quota in outcome.freedQuotas.sorted() {
+                for evaluation in state.blocked.unblock(quota: quota, index: outcome.index) {
+                    state.broker.enqueue(evaluation, wallClock: time.now)
+                }
+            }
         }
     }
 
