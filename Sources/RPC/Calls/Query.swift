@@ -20,6 +20,10 @@ package enum QueryKind: String, JSONForm, CaseIterable {
     case deployments
     case namespaces
     case namespace
+    case quotas
+    case quota
+    case quotaUsages
+    case quotaUsage
     case schedulerConfiguration
     /// How the scheduler plug-ins do on the leader.
     case schedulerStatus
@@ -40,6 +44,7 @@ package enum QueryKind: String, JSONForm, CaseIterable {
             .readJob
         case .nodes, .node, .nodeAllocations: .nodeRead
         case .namespaces, .namespace: .namespaceAny
+        case .quotas, .quota, .quotaUsages, .quotaUsage: .quotaRead
         case .schedulerConfiguration, .schedulerStatus, .raftConfiguration: .operatorRead
         case .members: .agentRead
         case .leader, .peers, .regions: .none
@@ -53,7 +58,7 @@ package struct Query: ServerCall {
     package static let method = CallMethod.query
 
     package var kind = QueryKind.jobs
-    /// The job, node, allocation or evaluation id, or the namespace's name; empty for lists.
+    /// The job, node, allocation or evaluation id, or the namespace's or quota's name; empty for lists.
     package var id = ""
     /// Answer only once the result's index is above this; 0 answers at once.
     package var minIndex: UInt64 = 0

@@ -58,11 +58,13 @@ struct QuerySource: Sendable {
         case .nodes: self = .table(.nodes) { try $0.listNodes(request) }
         case .allocations: self = .table(.allocations) { try $0.listAllocations(request) }
         case .evaluations: self = .table(.evaluations) { try $0.listEvaluations(request) }
-        case .namespaces: self = .table(.namespaces) { .objects($0.namespaces) }
+        case .namespaces:
+            self = .table(.namespaces) { .objects($0.namespaces.filter { $0.name.hasPrefix(query.prefix) }) }
         case .namespace:
             self = .table(.namespaces) {
                 .object(try $0.namespace(query.id).found("namespace \"\(query.id)\" not found"))
             }
+        case .quotas, .quota, .quotaUsages, .quotaUsage: self = .quota(query, region: server.settings.region)
         case .deployments, .jobDeployments:
             self = .table(.allocations) { _ in ListPage(body: Array("[]".utf8), nextToken: "") }
         case .schedulerConfiguration:
@@ -85,6 +87,21 @@ struct QuerySource: Sendable {
         _ table: StateTable, _ answer: @escaping @Sendable (Snapshot) throws -> ListPage
     ) -> QuerySource {
         QuerySource(keys: [.table(table)], index: { $0.tableIndex(table) }, answer: answer)
+    }
+
+    private static func quota(_ query: Query, region: String) -> QuerySource {
+        let missing = "quota \"\(query.id)\" not found"
+        switch query.kind {
+        case .quotas: return .table(.quotas) { .objects($0.quotas.filter { $0.name.hasPrefix(query.prefix) }) }
+        case .quota: return .table(.quotas) { .object(try $0.quota(query.id).found(missing)) }
+        case .quotaUsage:
+            return .table(.quotaUsages) { .object(try $0.quotaUsage(query.id, region: region).found(missing)) }
+        default:
+            return .table(.quotaUsages) { snapshot in
+                let names = snapshot.quotas.map(\.name).filter { $0.hasPrefix(query.prefix) }
+                return .objects(names.compactMap { snapshot.quotaUsage($0, region: region) })
+            }
+        }
     }
 
     private static func job(_ query: Query, _ key: JobKey, _ request: ListRequest) -> QuerySource {
