@@ -83,6 +83,18 @@ import Testing
         #expect(blocked.block(evaluation(3, job: "db", snapshot: 1, quota: "large")) == .waiting(superseded: nil))
     }
 
+    /// Nodes of another pool wake nobody, not even one whose constraints their class cannot answer.
+    @Test(arguments: [("gpu", "gpu", true), ("gpu", "default", false), ("all", "gpu", true)])
+    func poolsAreKeptApart(own: String, freed: String, woken: Bool) {
+        let blocked = Subject()
+        _ = blocked.block(evaluation(1, job: "web", escaped: true), nodePool: own)
+        #expect(blocked.unblock(computedClass: "v1:a", nodePool: freed, index: 101).isEmpty == !woken)
+        let late = Subject()
+        _ = late.unblock(computedClass: "v1:a", nodePool: freed, index: 150)
+        let outcome = late.block(evaluation(1, job: "web", escaped: true), nodePool: own)
+        #expect((outcome == .tryAgain(superseded: nil)) == woken)
+    }
+
     @Test func wokenOldestFirst() {
         let blocked = Subject()
         for number in [3, 1, 2] as [UInt64] { _ = blocked.block(evaluation(number, job: "job\(number)")) }
@@ -96,9 +108,11 @@ private final class Subject {
 
     var count: Int { blocked.count }
 
-    func block(_ evaluation: Evaluation) -> BlockedEvaluations.Outcome { blocked.block(evaluation) }
-    func unblock(computedClass: String, index: UInt64) -> [Evaluation] {
-        blocked.unblock(computedClass: computedClass, index: index)
+    func block(_ evaluation: Evaluation, nodePool: String = "default") -> BlockedEvaluations.Outcome {
+        blocked.block(evaluation, nodePool: nodePool)
+    }
+    func unblock(computedClass: String, nodePool: String = "default", index: UInt64) -> [Evaluation] {
+        blocked.unblock(computedClass: computedClass, nodePool: nodePool, index: index)
     }
     func unblock(quota: String, index: UInt64) -> [Evaluation] { blocked.unblock(quota: quota, index: index) }
     func forget(job id: String, namespace: String) -> Evaluation? { blocked.forget(job: id, namespace: namespace) }

@@ -128,6 +128,8 @@ extension StateEntry {
         case .namespaceDelete(let name): "namespaceDelete \(name)"
         case .quotaUpsert(let quota): "quota \(quota.name)"
         case .quotaDelete(let name): "quotaDelete \(name)"
+        case .nodePoolUpsert(let pool): "nodePool \(pool.name)"
+        case .nodePoolDelete(let name): "nodePoolDelete \(name)"
         case .collect(let garbage): "collect \(garbage.evaluations.count) \(garbage.allocations.count)"
         }
     }

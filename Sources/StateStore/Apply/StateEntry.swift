@@ -24,6 +24,8 @@ package enum StateEntry: Sendable, Equatable {
     case collect(Garbage)
     case quotaUpsert(QuotaSpec)
     case quotaDelete(name: String)
+    case nodePoolUpsert(NodePool)
+    case nodePoolDelete(name: String)
 }
 
 /// A job to add or replace; canonical and validated by the proposer.

@@ -19,6 +19,7 @@ enum SnapshotRecord: UInt64 {
     /// Interned task-state shapes and descriptions, by number; before the batches that use them.
     case interned = 11
     case quota = 12
+    case nodePool = 13
 }
 
 /// A record of a newer version.
@@ -105,6 +106,12 @@ private struct SnapshotEncoder {
             quotas.append(quota)
             return true
         }
+        var pools: [NodePool] = []
+        state.nodePools.scan { _, pool in
+            pools.append(pool)
+            return true
+        }
+        for pool in pools { try record(.nodePool) { writer, _ in writer.document(pool) } }
         for quota in quotas { try record(.quota) { writer, _ in writer.document(quota) } }
         try record(.configuration) { writer, state in writer.document(state.configuration) }
     }

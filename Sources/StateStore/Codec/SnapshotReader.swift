@@ -74,6 +74,9 @@ package struct SnapshotReader: Sendable {
         case .quota:
             let quota = try reader.document(QuotaSpec.self)
             state.quotas[quota.name] = quota
+        case .nodePool:
+            let pool = try reader.document(NodePool.self)
+            state.nodePools[pool.name] = pool
         case .configuration: state.configuration = try reader.document(SchedulerConfiguration.self)
         case .interned: try reader.interned(&state)
         case .node: try reader.node(&state)
@@ -121,6 +124,8 @@ extension ByteReader {
             $0.allocationIndex = changed
         }
         state.nodes[Int(row)] = NodeRecord(node: node, row: row)
+        // A snapshot of a version without pools names them in its nodes only.
+        state.addNodePool(node.nodePool, index: node.createIndex)
         let table = state.nodes
         state.nodeIndex.insert(node.id, row: row) { table[Int($0)]?.node.id ?? .none }
     }

@@ -19,6 +19,8 @@ enum EntryKind: UInt8, CaseIterable {
     case collect = 13
     case quotaUpsert = 14
     case quotaDelete = 15
+    case nodePoolUpsert = 16
+    case nodePoolDelete = 17
 }
 
 extension StateEntry {
@@ -46,6 +48,8 @@ extension StateEntry {
         case .collect: .collect
         case .quotaUpsert: .quotaUpsert
         case .quotaDelete: .quotaDelete
+        case .nodePoolUpsert: .nodePoolUpsert
+        case .nodePoolDelete: .nodePoolDelete
         }
     }
 
@@ -82,6 +86,8 @@ extension StateEntry {
         case .collect(let garbage): writer.garbage(garbage)
         case .quotaUpsert(let quota): writer.document(quota)
         case .quotaDelete(let name): writer.text(name)
+        case .nodePoolUpsert(let pool): writer.document(pool)
+        case .nodePoolDelete(let name): writer.text(name)
         }
         return writer.bytes
     }
@@ -118,6 +124,8 @@ extension StateEntry {
         case .collect: self = .collect(try reader.garbage())
         case .quotaUpsert: self = .quotaUpsert(try reader.document(QuotaSpec.self))
         case .quotaDelete: self = .quotaDelete(name: try reader.text())
+        case .nodePoolUpsert: self = .nodePoolUpsert(try reader.document(NodePool.self))
+        case .nodePoolDelete: self = .nodePoolDelete(name: try reader.text())
         }
     }
 }

@@ -12,6 +12,7 @@ package enum StateTable: Int, CaseIterable, Sendable {
     case quotas
     /// What is used of quotas.
     case quotaUsages
+    case nodePools
 }
 
 /// All tables of one version. Copying it costs some reference counts; ``StateTables`` changes it, ``Snapshot`` reads it.
@@ -47,6 +48,7 @@ struct State: Sendable {
     var namespaces = SortedTable<String, Namespace>()
     var quotas = SortedTable<String, QuotaSpec>()
     var ledger = QuotaLedger()
+    var nodePools = SortedTable<String, NodePool>()
     var configuration = SchedulerConfiguration()
     /// Records of a newer version, kept for it.
     var unknownRecords: [UnknownRecord] = []
@@ -58,6 +60,7 @@ struct State: Sendable {
         standard.createIndex = 1
         standard.modifyIndex = 1
         namespaces["default"] = standard
+        for pool in NodePool.builtIn { nodePools[pool.name] = pool }
     }
 }
 
