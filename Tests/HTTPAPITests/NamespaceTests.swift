@@ -5,7 +5,7 @@ import Model
 import RPC
 import Testing
 
-@Suite("Namespaces and quotas")
+@Suite("Namespaces, quotas and node pools")
 struct NamespaceTests {
     private static let servers: @Sendable () -> FakeServers = {
         FakeServers { call, _ in
@@ -59,7 +59,30 @@ struct NamespaceTests {
         #expect(servers.received(DeleteNamespace.self).map(\.name) == ["team"])
     }
 
-    @Test(arguments: ["/v1/quota/b", "/v1/namespace/b"])
+    @Test func nodePoolsReachTheServers() async throws {
+        let servers = FakeServers { call, _ in
+            guard let query = call as? Query else { return IndexReply(index: 9) }
+            var reply = QueryReply()
+            reply.body = RawJSON(Array((query.kind == .nodePool ? #"{"Name":"gpu"}"# : "[]").utf8))
+            return reply
+        }
+        try await withAPI(servers: servers) { client in
+            let pool = try await client.nodePool("gpu")
+            #expect(pool.name == "gpu")
+            _ = try await client.nodePools()
+            _ = try await client.nodes(inPool: "gpu")
+            _ = try await client.jobs(inPool: "gpu")
+            try await client.setNodePool(pool)
+            try await client.deleteNodePool("gpu")
+        }
+        let queries = servers.received(Query.self)
+        #expect(queries.map(\.kind) == [.nodePool, .nodePools, .nodePoolNodes, .nodePoolJobs])
+        #expect(queries.map(\.id) == ["gpu", "", "gpu", "gpu"])
+        #expect(servers.received(UpsertNodePool.self).map(\.pool.name) == ["gpu"])
+        #expect(servers.received(DeleteNodePool.self).map(\.name) == ["gpu"])
+    }
+
+    @Test(arguments: ["/v1/quota/b", "/v1/namespace/b", "/v1/node/pool/b"])
     func pathAndBodyMustAgree(path: String) async throws {
         try await withAPI(servers: NamespaceTests.servers()) { client in
             let answer = try await client.send("PUT", path, body: Array(#"{"Name": "a"}"#.utf8))

@@ -43,7 +43,7 @@ extension Route {
     }
 
     /// The name in the body, or the path's when the body has none; the two must not differ.
-    private static func name(_ name: String, of kind: String, _ request: APIRequest) throws(CallError) -> String {
+    static func name(_ name: String, of kind: String, _ request: APIRequest) throws(CallError) -> String {
         let pathName = request.parameter("id")
         guard pathName.isEmpty || name.isEmpty || name == pathName else {
             throw CallError(.invalid, "\(kind) name does not match request path")

@@ -19,4 +19,19 @@ extension BlockSchema {
         Field("name", "Name", .string), Field("description", "Description", .string),
         Field("quota", "Quota", .string), Field("meta", "Meta", .stringMap),
     ])
+
+    /// A node pool file.
+    static let nodePoolFile = BlockSchema([Field("node_pool", "NodePools", .blocks(nodePool))])
+
+    private static let nodePool = BlockSchema(
+        label: ("name", "Name"),
+        [
+            Field("description", "Description", .string), Field("meta", "Meta", .stringMap),
+            Field("scheduler_config", "SchedulerConfiguration", .block(nodePoolScheduler)),
+        ])
+
+    private static let nodePoolScheduler = BlockSchema([
+        Field("scheduler_algorithm", "SchedulerAlgorithm", .string),
+        Field("memory_oversubscription_enabled", "MemoryOversubscriptionEnabled", .bool),
+    ])
 }

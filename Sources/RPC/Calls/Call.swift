@@ -10,6 +10,9 @@ package enum Capability: String, Sendable {
     case readLogs = "read-logs"
     case readFiles = "read-fs"
     case allocationLifecycle = "alloc-lifecycle"
+    case nodePoolRead = "node_pool:read"
+    case nodePoolWrite = "node_pool:write"
+    case nodePoolDelete = "node_pool:delete"
     case nodeRead = "node:read"
     case nodeWrite = "node:write"
     case agentRead = "agent:read"
@@ -71,6 +74,8 @@ package enum CallMethod: UInt16, Sendable, CaseIterable {
     case deleteNamespace = 12
     case upsertQuota = 13
     case deleteQuota = 14
+    case upsertNodePool = 15
+    case deleteNodePool = 16
     case registerNode = 20
     case heartbeat = 21
     case watchAllocations = 22
@@ -85,6 +90,8 @@ package enum CallMethod: UInt16, Sendable, CaseIterable {
         case .setSchedulerConfiguration: .operatorWrite
         case .collectGarbage, .upsertNamespace, .deleteNamespace: .management
         case .upsertQuota, .deleteQuota: .quotaWrite
+        case .upsertNodePool: .nodePoolWrite
+        case .deleteNodePool: .nodePoolDelete
         case .setNodeEligibility: .nodeWrite
         case .registerNode, .heartbeat, .watchAllocations, .updateAllocations: .node
         }

@@ -31,7 +31,7 @@ extension DeleteQuota: Served {
 
 extension CallError {
     /// Throws when there are any problems.
-    fileprivate static func check(_ problems: [String]) throws(CallError) {
+    static func check(_ problems: [String]) throws(CallError) {
         guard problems.isEmpty else { throw CallError(.invalid, list(problems)) }
     }
 }

@@ -65,6 +65,7 @@ struct QuerySource: Sendable {
                 .object(try $0.namespace(query.id).found("namespace \"\(query.id)\" not found"))
             }
         case .quotas, .quota, .quotaUsages, .quotaUsage: self = .quota(query, region: server.settings.region)
+        case .nodePools, .nodePool, .nodePoolNodes, .nodePoolJobs: self = .nodePool(query, request)
         case .deployments, .jobDeployments:
             self = .table(.allocations) { _ in ListPage(body: Array("[]".utf8), nextToken: "") }
         case .schedulerConfiguration:
@@ -100,6 +101,27 @@ struct QuerySource: Sendable {
             return .table(.quotaUsages) { snapshot in
                 let names = snapshot.quotas.map(\.name).filter { $0.hasPrefix(query.prefix) }
                 return .objects(names.compactMap { snapshot.quotaUsage($0, region: region) })
+            }
+        }
+    }
+
+    private static func nodePool(_ query: Query, _ request: ListRequest) -> QuerySource {
+        let missing = "node pool \"\(query.id)\" not found"
+        var request = request
+        request.nodePool = query.id
+        let own = request
+        switch query.kind {
+        case .nodePools: return .table(.nodePools) { .objects($0.nodePools.filter { $0.name.hasPrefix(query.prefix) }) }
+        case .nodePool: return .table(.nodePools) { .object(try $0.nodePool(query.id).found(missing)) }
+        case .nodePoolNodes:
+            return .table(.nodes) { snapshot in
+                _ = try snapshot.nodePool(query.id).found(missing)
+                return try snapshot.listNodes(own)
+            }
+        default:
+            return .table(.jobs) { snapshot in
+                _ = try snapshot.nodePool(query.id).found(missing)
+                return try snapshot.listJobs(own)
             }
         }
     }

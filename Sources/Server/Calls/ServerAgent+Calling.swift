@@ -59,6 +59,8 @@ extension ServerAgent: CallHandler {
         .deleteNamespace: DeleteNamespace.self,
         .upsertQuota: UpsertQuota.self,
         .deleteQuota: DeleteQuota.self,
+        .upsertNodePool: UpsertNodePool.self,
+        .deleteNodePool: DeleteNodePool.self,
         .registerNode: RegisterNode.self,
         .heartbeat: Heartbeat.self,
         .watchAllocations: WatchAllocations.self,
