@@ -97,6 +97,7 @@ let products: [Product] = [
     .library(name: "drover-scheduler-system", type: .dynamic, targets: ["SystemSchedulerEntry"]),
     .library(name: "drover-scheduler-sysbatch", type: .dynamic, targets: ["SysbatchSchedulerEntry"]),
     .library(name: "drover-scheduler-scored", type: .dynamic, targets: ["ScoredSchedulerEntry"]),
+    .library(name: "drover-scheduler-fragmentation", type: .dynamic, targets: ["FragmentationSchedulerEntry"]),
 ]
 
 // MARK: - Modules, in the order of the design's table
@@ -149,6 +150,8 @@ let modules: [Target] = [
         [
             "Basics", "Model", "PluginHost", "RPC", "Raft", "Server", "SimulatedSeam", "StateStore", abi, logging,
         ], exclude: []),
+    module(
+        "TraceSimulation", path: "Sources/Simulation/Trace", ["Basics", "PluginHost", abi, logging], exclude: []),
     cModule("CSpawn"),
     cModule("CKernels", [abi], flags: ["-ffp-contract=off", "-O2"]),
 ]
@@ -157,9 +160,9 @@ let modules: [Target] = [
 
 let programs: [Target] = [
     .executableTarget(
-        name: "drover", dependencies: ["Agent", "CLI", "PluginHost", argumentParser], path: "Sources/drover",
-        exclude: ["README.md"],
-        swiftSettings: swiftSettings),
+        name: "drover",
+        dependencies: ["Agent", "Basics", "CLI", "Linux", "PluginHost", "TraceSimulation", argumentParser],
+        path: "Sources/drover", exclude: ["README.md"], swiftSettings: swiftSettings),
     .executableTarget(
         name: "drover-bench",
         dependencies: [
@@ -185,9 +188,13 @@ let plugins: [Target] =
         module(
             "ScoredSchedulerPlugin", path: "Plugins/Scheduler/Scored/Logic",
             [sdk, abi, "CKernels", "StockSchedulerPlugin"], exclude: []),
+        module(
+            "FragmentationSchedulerPlugin", path: "Plugins/Scheduler/Fragmentation/Logic",
+            [sdk, abi, "CKernels", "StockSchedulerPlugin"], exclude: []),
     ]
     + ["Service", "Batch", "System", "Sysbatch"].flatMap { scheduler($0, logic: "StockSchedulerPlugin") }
     + scheduler("Scored", logic: "ScoredSchedulerPlugin")
+    + scheduler("Fragmentation", logic: "FragmentationSchedulerPlugin")
 
 // MARK: - Tests
 
@@ -227,6 +234,7 @@ let testTargets: [Target] = [
             abi, sdk, "Basics", "CKernels", "Model", "ScoredSchedulerPlugin", "Scheduling", "StateStore",
             "StockSchedulerPlugin",
         ]),
+    tests("FragmentationPlugin", [abi, "FragmentationSchedulerPlugin", "StockSchedulerPlugin"]),
     tests("PluginHost", ["Basics", "Linux", "PluginHost", "PluginHostTestSupport", abi], exclude: ["Plugins"]),
     tests("Conformance", ["Basics", "Linux", "PluginHost", "PluginHostTestSupport", abi]),
     tests(
@@ -238,6 +246,7 @@ let testTargets: [Target] = [
     tests(
         "Simulation",
         ["Basics", "Model", "PluginHost", "Server", "Simulation", "SimulatedSeam", "StateStore", abi]),
+    tests("TraceSimulation", ["Basics", "Linux", "PluginHostTestSupport", "TraceSimulation"]),
     tests("Integration", ["Basics", "PluginHostTestSupport", "TestSupport", "drover", "drover-shim"]),
 ]
 

@@ -58,35 +58,7 @@ public struct FrameDecoder: Sendable {
 
     private static func frame(_ json: JSON) -> Frame {
         Frame(
-            data: decodeBase64(json["Data"]?.string ?? ""), file: json["File"]?.string ?? "",
+            data: Base64.decode(json["Data"]?.string ?? "") ?? [], file: json["File"]?.string ?? "",
             event: json["FileEvent"]?.string ?? "")
-    }
-
-    /// RFC 4648 §4; characters outside the alphabet end the text.
-    static func decodeBase64(_ text: String) -> [UInt8] {
-        var out: [UInt8] = []
-        out.reserveCapacity(text.utf8.count / 4 * 3)
-        var word: UInt32 = 0
-        var bits = 0
-        for byte in text.utf8 {
-            guard let digit = digit(byte) else { break }
-            word = word << 6 | digit
-            bits += 6
-            guard bits >= 8 else { continue }
-            bits -= 8
-            out.append(UInt8(truncatingIfNeeded: word >> UInt32(bits)))
-        }
-        return out
-    }
-
-    private static func digit(_ byte: UInt8) -> UInt32? {
-        switch byte {
-        case 0x41...0x5a: UInt32(byte) - 0x41
-        case 0x61...0x7a: UInt32(byte) - 0x61 + 26
-        case 0x30...0x39: UInt32(byte) - 0x30 + 52
-        case UInt8(ascii: "+"): 62
-        case UInt8(ascii: "/"): 63
-        default: nil
-        }
     }
 }

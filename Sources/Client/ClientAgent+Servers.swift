@@ -152,7 +152,7 @@ extension ClientAgent {
             var call = UpdateAllocations()
             call.nodeID = nodeID
             call.secretID = secretID
-            call.updates = batch
+            call.reports = AllocationReportBatch(batch)
             do {
                 FaultPoint.reach("client.report.before")
                 _ = try await world.servers.call(call, context: context)

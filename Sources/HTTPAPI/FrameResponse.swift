@@ -92,26 +92,3 @@ struct FrameResponse: Sendable {
         return ByteBuffer(bytes: JSON.object(members).bytes)
     }
 }
-
-/// Base64 with padding (RFC 4648 §4).
-enum Base64 {
-    private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-
-    static func encode(_ bytes: [UInt8]) -> String {
-        var out: [UInt8] = []
-        out.reserveCapacity((bytes.count + 2) / 3 * 4)
-        var position = 0
-        while position < bytes.count {
-            let group = bytes[position..<min(position + 3, bytes.count)]
-            var word: UInt32 = 0
-            for byte in group { word = word << 8 | UInt32(byte) }
-            word <<= UInt32(3 - group.count) * 8
-            for digit in 0..<4 {
-                let isUsed = digit <= group.count
-                out.append(isUsed ? alphabet[Int(word >> UInt32(18 - 6 * digit)) & 63] : UInt8(ascii: "="))
-            }
-            position += 3
-        }
-        return String(decoding: out, as: UTF8.self)
-    }
-}

@@ -4,10 +4,10 @@ import CLI
 import Glibc
 import PluginHost
 
-/// `drover`: the command line, the agent, and the process that hosts a plug-in.
+/// `drover`: the command line, the agent, the trace simulator, and the process that hosts a plug-in.
 @main
 struct Drover: AsyncParsableCommand {
-    static let configuration = CommandLineInterface.configuration(adding: [AgentCommand.self])
+    static let configuration = CommandLineInterface.configuration(adding: [AgentCommand.self, SimCommand.self])
 
     static func main() async {
         let arguments = CommandLine.arguments

@@ -70,9 +70,4 @@ struct ClientTests {
             try endless.add([UInt8](repeating: UInt8(ascii: "["), count: FrameDecoder.frameBytesMax + 1))
         }
     }
-
-    @Test(arguments: [("", ""), ("aA==", "h"), ("aGk=", "hi"), ("aGV5", "hey"), ("+/+/", "\u{fb}\u{ff}\u{bf}")])
-    func base64(text: String, decoded: String) {
-        #expect(FrameDecoder.decodeBase64(text) == decoded.unicodeScalars.map { UInt8($0.value) })
-    }
 }

@@ -57,3 +57,16 @@ import Testing
         #expect(NetworkAddress(text, defaultPort: 4647)?.description == address)
     }
 }
+
+@Suite struct Base64Tests {
+    @Test(arguments: [("", ""), ("aA==", "h"), ("aGk=", "hi"), ("aGV5", "hey"), ("+/+/", "\u{fb}\u{ff}\u{bf}")])
+    func roundTrip(text: String, decoded: String) {
+        let bytes = decoded.unicodeScalars.map { UInt8($0.value) }
+        #expect(Base64.decode(text) == bytes)
+        #expect(Base64.encode(bytes) == text)
+    }
+
+    @Test(arguments: ["a", "aA", "aA=", "aB==", "a*==", "====", "aA==aA=="]) func refusesWhatIsNone(text: String) {
+        #expect(Base64.decode(text) == nil)
+    }
+}

@@ -73,9 +73,11 @@ struct Field {
         }
     }
 
-    /// Instances of the job that are placed and not ended, as its summary counts them.
+    /// Instances of the job that are placed and not ended, as its summary counts them; 0 before it is registered.
     static func placed(_ job: BenchmarkJob, _ http: HTTPConnection) throws -> Int {
-        let summary = try http.getJSON("/v1/job/\(job.id)/summary")["Summary"]?["group"]
+        let response = try http.get("/v1/job/\(job.id)/summary")
+        guard response.status != 404 else { return 0 }
+        let summary = try response.json()["Summary"]?["group"]
         return Int((summary?["Starting"]?.integer ?? 0) + (summary?["Running"]?.integer ?? 0))
     }
 

@@ -60,7 +60,7 @@ final class FakeServers: Caller {
         case let call as WatchAllocations: reply = try await watch(call)
         case let call as UpdateAllocations:
             state.withLock { state in
-                for update in call.updates { state.updates[update.id, default: []].append(update) }
+                for report in call.reports.reports { state.updates[report.id, default: []].append(report.unpacked) }
             }
             reply = IndexReply()
         default: throw CallError(.unsupported, "not in this test")
@@ -100,5 +100,20 @@ final class FakeServers: Caller {
                 return reply
             }
         }
+    }
+}
+
+extension PackedAllocationUpdate {
+    /// As the client reported it.
+    fileprivate var unpacked: AllocationUpdate {
+        var update = AllocationUpdate()
+        update.id = id
+        update.clientStatus = clientStatus
+        let states = try? report.unpacked()
+        update.clientDescription = states?.clientDescription ?? ""
+        update.taskStates = states?.taskStates ?? [:]
+        update.deploymentStatus = deploymentStatus
+        update.networkStatus = networkStatus
+        return update
     }
 }

@@ -103,9 +103,9 @@ import Testing
 
 extension Harness {
     /// What an evaluation's job thinks of nodes, by the stock scheduler.
-    mutating func explain(_ id: ID, nodes: [NodeRow]) throws -> PlacementExplanation {
+    func explain(_ id: ID, nodes: [NodeRow]) throws -> PlacementExplanation {
         let evaluation = try #require(snapshot.evaluation(id))
-        let inquiry = try #require(processor.inquire(evaluation, snapshot: snapshot, generator: &generator))
+        let inquiry = try #require(processor.inquire(evaluation, snapshot: snapshot))
         let records = try answer()
         return records.withUnsafeBytes { processor.explain(inquiry, nodes: nodes, answer: $0) }
     }

@@ -176,3 +176,50 @@ enum RandomCluster {
         return update
     }
 }
+
+/// What `job plan` says is what `job run` does.
+@Suite struct PlanEqualsRunTests {
+    @Test(arguments: 1...30)
+    func planEqualsRun(seed: Int) throws {
+        var harness = RandomCluster.make(seed: UInt64(seed))
+        var generator = SeededGenerator(seed: UInt64(seed) &* 91)
+        for number in 0..<8 {
+            let job = RandomCluster.job("job\(number % 5)", &generator)
+            let planned = try plan(job, harness)
+            let (outcome, _) = try harness.process(try harness.register(job))
+            #expect(Placed(planned.plan) == Placed(outcome.plan), "seed \(seed), job \(number)")
+            #expect(planned.unplaced == outcome.unplaced && planned.desired == outcome.desired)
+            #expect(planned.failed.mapValues(\.dimensionExhausted) == outcome.failed.mapValues(\.dimensionExhausted))
+        }
+    }
+
+    /// Decides on the job as it would be registered, as the server does for `job plan`.
+    private func plan(_ job: Job, _ cluster: Harness) throws -> EvaluationOutcome {
+        var harness = cluster
+        var candidate = job
+        let present = harness.snapshot.job(job.namespace, job.id)
+        candidate.version = (present?.version ?? 0) + (present == nil ? 0 : 1)
+        candidate.createIndex = present?.createIndex ?? harness.snapshot.index
+        if let present, present.hasSameSpecification(as: candidate) { candidate.version = present.version }
+        var evaluation = Evaluation()
+        evaluation.id = ID(high: 1, low: 1)
+        evaluation.namespace = job.namespace
+        evaluation.jobID = job.id
+        evaluation.type = job.type
+        evaluation.priority = job.priority
+        return try harness.decide(evaluation, job: candidate)
+    }
+
+    /// A plan without its ids.
+    private struct Placed: Equatable {
+        let nodes: [String: [NodeRow]]
+        let stops: Set<ID>
+        let updates: Set<ID>
+
+        init(_ plan: Plan) {
+            nodes = Dictionary(grouping: plan.placements, by: \.taskGroup).mapValues { $0.flatMap(\.nodes) }
+            stops = Set(plan.stops.map(\.id))
+            updates = Set(plan.inPlaceUpdates)
+        }
+    }
+}

@@ -3,10 +3,10 @@ package import Basics
 extension StandardFunctions {
     static let encodings: FunctionTable = [
         "base64encode": Function(1) { (a: inout Arguments) throws(FunctionError) in
-            .string(Base64Text.encode(Array(try a.string(0).utf8)))
+            .string(Base64.encode(Array(try a.string(0).utf8)))
         },
         "base64decode": Function(1) { (a: inout Arguments) throws(FunctionError) in
-            guard let bytes = Base64Text.decode(try a.string(0)) else { throw a.fault(0, "it is not base64") }
+            guard let bytes = Base64.decode(try a.string(0)) else { throw a.fault(0, "it is not base64") }
             guard let text = String(validating: bytes, as: UTF8.self) else {
                 throw a.fault(0, "the decoded bytes are not UTF-8 text")
             }
@@ -73,52 +73,6 @@ extension Value {
 
 enum JSONText {
     static func encode(_ value: Value) -> String { value.json.text }
-}
-
-/// Standard base64 with padding (RFC 4648 §4).
-private enum Base64Text {
-    private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-
-    static func encode(_ bytes: [UInt8]) -> String {
-        var out: [UInt8] = []
-        out.reserveCapacity((bytes.count + 2) / 3 * 4)
-        for start in stride(from: 0, to: bytes.count, by: 3) {
-            let group = bytes[start..<min(start + 3, bytes.count)]
-            var word: UInt32 = 0
-            for offset in 0..<3 { word = word << 8 | UInt32(start + offset < bytes.count ? bytes[start + offset] : 0) }
-            for position in 0..<4 {
-                let isPadding = position > group.count
-                out.append(isPadding ? UInt8(ascii: "=") : alphabet[Int(word >> UInt32(18 - 6 * position)) & 63])
-            }
-        }
-        return String(decoding: out, as: UTF8.self)
-    }
-
-    static func decode(_ text: String) -> [UInt8]? {
-        var values: [UInt8] = []
-        var padding = 0
-        for byte in text.utf8 where byte != UInt8(ascii: "\n") && byte != UInt8(ascii: "\r") {
-            if byte == UInt8(ascii: "=") {
-                padding += 1
-                continue
-            }
-            guard padding == 0, let value = alphabet.firstIndex(of: byte) else { return nil }
-            values.append(UInt8(value))
-        }
-        guard (values.count + padding) % 4 == 0, padding <= 2 else { return nil }
-        var out: [UInt8] = []
-        var word: UInt32 = 0
-        var bits = 0
-        for value in values {
-            word = word << 6 | UInt32(value)
-            bits += 6
-            guard bits >= 8 else { continue }
-            bits -= 8
-            out.append(UInt8(truncatingIfNeeded: word >> UInt32(bits)))
-            word &= (1 << UInt32(bits)) - 1
-        }
-        return word == 0 ? out : nil
-    }
 }
 
 /// Comma-separated values with a header line (RFC 4180): a list of objects.

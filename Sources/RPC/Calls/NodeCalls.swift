@@ -102,13 +102,41 @@ package struct UpdateAllocations: ServerCall {
 
     package var nodeID = ID.none
     package var secretID = ID.none
-    package var updates: [AllocationUpdate] = []
+    package var reports = AllocationReportBatch()
 
     package init() {}
 
     package mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
         try visitor.field("NodeID", &nodeID)
         try visitor.field("SecretID", &secretID)
-        try visitor.field("Updates", &updates)
+        try visitor.field("Reports", &reports)
+    }
+}
+
+/// Reports in packed form, base64 in JSON: what thousands of them have in common is written once, so a report takes some tens of
+/// bytes where a document of its task states and events takes two thousand.
+package struct AllocationReportBatch: JSONForm, Equatable {
+    package var reports: [PackedAllocationUpdate]
+
+    package init(_ updates: [AllocationUpdate] = []) { reports = updates.map(PackedAllocationUpdate.init) }
+
+    package func write(to writer: inout JSONWriter) {
+        var bytes = ByteWriter()
+        bytes.reports(AllocationReports(reports: reports, time: .never))
+        writer.string(Base64.encode(bytes.bytes))
+    }
+
+    package static func read(_ json: JSON) throws(DocumentError) -> AllocationReportBatch {
+        guard let text = json.string, let bytes = Base64.decode(text) else {
+            throw DocumentError(message: "expected reports in base64")
+        }
+        var batch = AllocationReportBatch()
+        var reader = ByteReader(bytes)
+        do {
+            batch.reports = try reader.reports().reports
+        } catch {
+            throw DocumentError(message: "\(error)")
+        }
+        return batch
     }
 }

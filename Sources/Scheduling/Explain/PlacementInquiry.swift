@@ -28,13 +28,14 @@ package struct PlacementInquiry: Sendable {
         explanation.jobID = job.id
         explanation.index = snapshot.index
         explanation.groups = problem.groups.enumerated().map { index, group in
-            var told = history(group, outcome)
+            let best = Array(scores.ranked(index).prefix(Self.bestShown))
+            var told = history(group, outcome, now: metric(group, best, view))
             told.taskGroup = group.name
             told.impossible = ImpossibleAsks.oversized(group, view) + contradictions(group)
             let inspector = NodeInspector(
                 job: job, problem: group, view: view, snapshot: snapshot, neighbours: neighbours)
             let chosen = chosenNodes(group, outcome)
-            let asked = nodes.isEmpty ? scores.ranked(index).prefix(Self.bestShown).map(\.node) : nodes
+            let asked = nodes.isEmpty ? best.map(\.node) : nodes
             told.nodes = asked.map { row in
                 node(row, index, inspector, scores, isChosen: chosen.contains(row))
             }
@@ -49,14 +50,23 @@ package struct PlacementInquiry: Sendable {
 
     // MARK: - What was decided
 
-    /// Counts and metric as the evaluation left them, or as the plan would.
-    private func history(_ group: ProblemGroup, _ outcome: EvaluationOutcome?) -> GroupExplanation {
+    /// The group's metric as it would be now.
+    private func metric(_ group: ProblemGroup, _ scores: [drover_score], _ view: ClusterView) -> AllocationMetric {
+        PlacementExplainer(group: group, view: view, usage: PlanUsage(view: view, freed: [:]), openNodes: nil)
+            .metric(scores: scores, failed: 0, duration: .zero)
+    }
+
+    /// Counts and metric as the evaluation left them, or as the plan would; `now` stands in where nothing was to be placed.
+    private func history(
+        _ group: ProblemGroup, _ outcome: EvaluationOutcome?, now: AllocationMetric
+    ) -> GroupExplanation {
         var told = GroupExplanation()
+        told.metric = now
         if let outcome {
             let batches = outcome.plan.placements.filter { $0.taskGroup == group.name }
             told.placed = batches.reduce(0) { $0 + $1.ids.count }
             told.failed = outcome.unplaced[group.name] ?? 0
-            told.metric = outcome.failed[group.name] ?? batches.first?.metric ?? AllocationMetric()
+            told.metric = outcome.failed[group.name] ?? batches.first?.metric ?? now
             return told
         }
         let rows = snapshot.allocations(ofEvaluation: evaluation.id).filter { $0.taskGroup == group.name }

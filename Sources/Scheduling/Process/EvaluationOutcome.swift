@@ -96,7 +96,7 @@ package struct EvaluationOutcome: Sendable {
         }
     }
 
-    /// Tells with the evaluation how it was placed, where that is not as configured.
+    /// Tells with the evaluation what its counts do not: who placed it, what can never be placed.
     package mutating func note(_ text: String) {
         let description = evaluation.statusDescription
         evaluation.statusDescription = description.isEmpty ? text : "\(description); \(text)"

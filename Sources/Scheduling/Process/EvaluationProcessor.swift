@@ -23,7 +23,7 @@ package final class EvaluationProcessor: @unchecked Sendable {
     /// Reconciles the evaluation's job on `snapshot`, and builds the placement problem if something is to be placed.
     ///
     /// `now` is wall-clock time, for delays; `candidate` is reconciled in place of the snapshot's job, for `job plan`; the
-    /// generator is the source of the problem's seed and of ids.
+    /// generator is the source of ids.
     package func prepare(
         _ evaluation: Evaluation, snapshot: Snapshot, now: Timestamp, job candidate: Job? = nil,
         generator: inout some RandomNumberGenerator
@@ -48,8 +48,17 @@ package final class EvaluationProcessor: @unchecked Sendable {
             createTime: now)
         guard let job, reconciliation.placementCount > 0 else { return prepared }
         prepared.problem = build(
-            reconciliation, job, evaluation, snapshot, rows, feasibility, seed: generator.next())
+            reconciliation, job, evaluation, snapshot, rows, feasibility, seed: Self.seed(job))
         return prepared
+    }
+
+    /// Breaks ties alike whenever a version of a job is placed on the same state, so that `job run` does what `job plan` said.
+    private static func seed(_ job: Job) -> UInt64 {
+        var hasher = StableHasher()
+        hasher.combine(job.namespace)
+        hasher.combine(job.id)
+        hasher.combine(job.version)
+        return hasher.value
     }
 
     private func build(
@@ -113,6 +122,9 @@ package final class EvaluationProcessor: @unchecked Sendable {
         if !outcome.failed.isEmpty || prepared.quotaCut != nil {
             outcome.block(on: short, prepared.quotaCut, newID: ID(random: &generator))
         }
+        for group in short {
+            for reason in ImpossibleAsks.oversized(group, view) { outcome.note("group \"\(group.name)\" \(reason)") }
+        }
         return outcome
     }
 }
@@ -121,8 +133,7 @@ extension EvaluationProcessor {
     /// Builds the problem of one more instance of every group of the evaluation's job, with the scores of all nodes wanted;
     /// nil when the job is gone. `candidate` stands in for the registered job, for `job plan`.
     package func inquire(
-        _ evaluation: Evaluation, snapshot: Snapshot, job candidate: Job? = nil,
-        generator: inout some RandomNumberGenerator
+        _ evaluation: Evaluation, snapshot: Snapshot, job candidate: Job? = nil
     ) -> PlacementInquiry? {
         view.advance(to: snapshot)
         guard let job = candidate ?? snapshot.job(evaluation.namespace, evaluation.jobID) else { return nil }
@@ -135,7 +146,7 @@ extension EvaluationProcessor {
         let feasibility = FeasibilitySource(job: job, view: view, snapshot: snapshot)
         let problem = build(
             wanted, job, evaluation, snapshot, snapshot.allocations(ofJob: job.id, namespace: job.namespace),
-            feasibility, seed: generator.next(), options: .wantsEveryScore)
+            feasibility, seed: Self.seed(job), options: .wantsEveryScore)
         return PlacementInquiry(
             evaluation: evaluation, job: job, snapshot: snapshot, problem: problem, neighbours: feasibility.neighbours)
     }

@@ -28,8 +28,7 @@ extension ServerAgent {
         _ evaluation: Evaluation, on snapshot: Snapshot, nodes: [NodeRow], job: Job? = nil,
         outcome: EvaluationOutcome? = nil, with processor: EvaluationProcessor
     ) throws -> PlacementExplanation {
-        var generator = seam.random.generator()
-        guard let inquiry = processor.inquire(evaluation, snapshot: snapshot, job: job, generator: &generator) else {
+        guard let inquiry = processor.inquire(evaluation, snapshot: snapshot, job: job) else {
             throw CallError(.notFound, "job \"\(evaluation.jobID)\" of the evaluation is gone")
         }
         let configuration = snapshot.schedulerConfiguration(nodePool: inquiry.job.nodePool)

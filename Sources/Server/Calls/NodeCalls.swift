@@ -74,15 +74,16 @@ extension UpdateAllocations: Served {
 
     func serve(on server: ServerAgent, context: CallContext) async throws -> IndexReply {
         _ = try server.node(nodeID, secret: secretID)
-        guard updates.count <= Self.updatesMax else {
-            throw CallError(.tooLarge, "\(updates.count) allocation updates in one call; at most \(Self.updatesMax)")
+        guard reports.reports.count <= Self.updatesMax else {
+            let count = reports.reports.count
+            throw CallError(.tooLarge, "\(count) allocation updates in one call; at most \(Self.updatesMax)")
         }
         let snapshot = server.snapshot
         guard let row = snapshot.nodeRow(nodeID) else { throw CallError(.notFound, "node not found") }
         // Those collected meanwhile are of no interest; those of other nodes are not this client's to report.
-        let own = updates.filter { snapshot.allocationRow($0.id)?.node == row }
+        let own = reports.reports.filter { snapshot.allocationRow($0.id)?.node == row }
         guard !own.isEmpty else { return IndexReply(index: snapshot.index) }
-        let reports = AllocationReports(updates: own, time: server.seam.time.now)
+        let reports = AllocationReports(reports: own, time: server.seam.time.now)
         return IndexReply(index: try await server.propose(.allocationUpdates(reports)).index)
     }
 }

@@ -85,7 +85,7 @@ package final class SimulatedClient: Sendable {
         var call = UpdateAllocations()
         call.nodeID = node.id
         call.secretID = node.secretID
-        call.updates = learnt.withLock { $0 }.map { report($0, .running) }
+        call.reports = AllocationReportBatch(learnt.withLock { $0 }.map { report($0, .running) })
         _ = try await self.call(call, within: script.patience)
     }
 
@@ -179,7 +179,7 @@ package final class SimulatedClient: Sendable {
         var call = UpdateAllocations()
         call.nodeID = node.id
         call.secretID = node.secretID
-        call.updates = tasks.reports.keys.sorted().compactMap { tasks.reports[$0] }
+        call.reports = AllocationReportBatch(tasks.reports.keys.sorted().compactMap { tasks.reports[$0] })
         _ = try await self.call(call, within: script.patience)
         tasks.reports = [:]
     }

@@ -98,46 +98,6 @@ package struct NodeEligibilityChange: Sendable, Equatable {
     }
 }
 
-/// What clients report of their allocations.
-package struct AllocationReports: Sendable, Equatable {
-    package var reports: [PackedAllocationUpdate]
-    package var time: Timestamp
-
-    package init(reports: [PackedAllocationUpdate], time: Timestamp) {
-        self.reports = reports
-        self.time = time
-    }
-
-    /// Packs what clients sent.
-    package init(updates: [AllocationUpdate], time: Timestamp) {
-        self.init(reports: updates.map(PackedAllocationUpdate.init), time: time)
-    }
-}
-
-/// One allocation's report, its task states packed.
-package struct PackedAllocationUpdate: Sendable, Equatable {
-    package var id: ID
-    package var clientStatus: AllocationClientStatus
-    package var report: PackedTaskStates
-    package var deploymentStatus: AllocationDeploymentStatus?
-    package var networkStatus: AllocationNetworkStatus?
-
-    package init(_ update: AllocationUpdate) {
-        id = update.id
-        clientStatus = update.clientStatus
-        let states = AllocationReport(clientDescription: update.clientDescription, taskStates: update.taskStates)
-        report = PackedTaskStates(states)
-        deploymentStatus = update.deploymentStatus
-        networkStatus = update.networkStatus
-    }
-
-    init(id: ID, clientStatus: AllocationClientStatus, report: PackedTaskStates) {
-        self.id = id
-        self.clientStatus = clientStatus
-        self.report = report
-    }
-}
-
 /// Asks that allocations be moved or replaced; an evaluation of each job follows.
 package struct TransitionRequest: Sendable, Equatable {
     package var allocations: [ID]

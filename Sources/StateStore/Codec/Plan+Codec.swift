@@ -55,38 +55,6 @@ extension ByteWriter {
             document(assigned)
         }
     }
-
-    /// Clients' reports; each different shape of task states is written once.
-    mutating func reports(_ reports: AllocationReports) {
-        time(reports.time)
-        var numbers: [[UInt8]: Int] = [:]
-        var shapes: [[UInt8]] = []
-        // Neighbours are mostly alike, and comparing is cheaper than hashing.
-        let shapeNumbers = reports.reports.map { report -> Int in
-            let shape = report.report.shape
-            if let last = shapes.last, last == shape { return shapes.count - 1 }
-            if let known = numbers[shape] { return known }
-            numbers[shape] = shapes.count
-            shapes.append(shape)
-            return shapes.count - 1
-        }
-        number(shapes.count)
-        for shape in shapes { data(shape) }
-        number(reports.reports.count)
-        for (report, shape) in zip(reports.reports, shapeNumbers) {
-            id(report.id)
-            byte(report.clientStatus.code)
-            number(shape)
-            number(report.report.times.count)
-            var base: Int64 = 0
-            for time in report.report.times {
-                signed(time &- base)
-                base = time
-            }
-            optional(report.deploymentStatus)
-            optional(report.networkStatus)
-        }
-    }
 }
 
 extension ByteReader {
@@ -163,34 +131,5 @@ extension ByteReader {
             hardware[position] = try document(AssignedHardware.self)
         }
         return hardware
-    }
-
-    mutating func reports() throws(CodecError) -> AllocationReports {
-        let time = try time()
-        var shapes: [[UInt8]] = []
-        for _ in 0..<(try count(elementSize: 1)) { shapes.append(Array(try data())) }
-        var reports: [PackedAllocationUpdate] = []
-        let count = try count(elementSize: 20)
-        reports.reserveCapacity(count)
-        for _ in 0..<count { reports.append(try report(shapes)) }
-        return AllocationReports(reports: reports, time: time)
-    }
-
-    private mutating func report(_ shapes: [[UInt8]]) throws(CodecError) -> PackedAllocationUpdate {
-        let id = try id()
-        let status = AllocationClientStatus(code: try byte())
-        let shape = try number(as: Int.self)
-        guard shape < shapes.count else { throw error("shape \(shape) of \(shapes.count)") }
-        var times: [Int64] = []
-        var base: Int64 = 0
-        for _ in 0..<(try count(elementSize: 1)) {
-            base &+= try signed()
-            times.append(base)
-        }
-        let packed = PackedTaskStates(shape: shapes[shape], times: times)
-        var update = PackedAllocationUpdate(id: id, clientStatus: status, report: packed)
-        update.deploymentStatus = try optional(AllocationDeploymentStatus.self)
-        update.networkStatus = try optional(AllocationNetworkStatus.self)
-        return update
     }
 }

@@ -1,5 +1,5 @@
 import Basics
-import Model
+package import Model
 
 /// Builds a state from a snapshot that arrives in pieces of any size.
 package struct SnapshotReader: Sendable {

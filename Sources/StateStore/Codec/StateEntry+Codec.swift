@@ -1,5 +1,5 @@
 import Basics
-import Model
+package import Model
 
 /// Numbers of entry kinds in the log; never reused. A server proposes only kinds that every voter knows.
 enum EntryKind: UInt8, CaseIterable {

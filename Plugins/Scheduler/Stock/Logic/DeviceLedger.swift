@@ -5,12 +5,17 @@ import CDroverABI
 /// Asks are met in turn without looking ahead, each by one device group of the node. Of several groups the one with the
 /// highest affinity is taken, then the one whose fullest instance fits best. Within a group the instance with the least
 /// left that suffices goes first, so that whole instances stay whole as long as possible.
-struct DeviceLedger {
+package struct DeviceLedger {
     /// A share of one instance, taken.
-    struct Pick: BitwiseCopyable {
+    package struct Pick: BitwiseCopyable {
         /// Row of the view's `devices`.
         let index: Int
         let share: UInt32
+
+        package init(index: Int, share: UInt32) {
+            self.index = index
+            self.share = share
+        }
     }
 
     /// The share of a whole instance.
@@ -58,6 +63,12 @@ struct DeviceLedger {
         }
         affinity = Int32(truncatingIfNeeded: affinities.sum / max(1, affinities.count))
         return true
+    }
+
+    /// Takes what somebody else has chosen.
+    mutating func take(_ chosen: [Pick]) {
+        for pick in chosen { free[pick.index] -= pick.share }
+        picks = chosen
     }
 
     /// Undoes the last ``take(_:on:)``.

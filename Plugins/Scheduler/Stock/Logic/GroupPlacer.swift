@@ -69,7 +69,7 @@ struct GroupPlacer<Strategy: Scoring> {
 
     private mutating func prepareDevicesAndVictims() {
         let mayEvict = workspace.victims.count > 0
-        if mayEvict || !deviceAsks.isEmpty { workspace.devices.load(state.columns) }
+        if mayEvict || !deviceAsks.isEmpty || strategy.choosesDevices { workspace.devices.load(state.columns) }
         guard mayEvict else { return }
         workspace.victims.index(nodeCount: state.columns.count)
         preemption = PreemptionQueue(
@@ -160,13 +160,13 @@ struct GroupPlacer<Strategy: Scoring> {
     }
 
     /// Writes the placement, and the device instances taken for it in the order of the asks.
-    private func record(_ ordinal: Int, _ row: Int, _ score: Int32, into answer: inout Answer) {
+    private mutating func record(_ ordinal: Int, _ row: Int, _ score: Int32, into answer: inout Answer) {
         let (problem, group) = (UInt32(state.group.problem), UInt32(state.group.index))
         answer.placements.append(
             drover_placement(
                 kind: UInt32(DROVER_RECORD_PLACEMENT), size: UInt32(MemoryLayout<drover_placement>.size),
                 problem: problem, group: group, ordinal: UInt32(ordinal), node: UInt32(row), score: score, reserved: 0))
-        guard !deviceAsks.isEmpty, workspace.devices.take(deviceAsks, on: row) else { return }
+        guard !deviceAsks.isEmpty, takeDevices(row) else { return }
         for pick in workspace.devices.picks {
             answer.assignments.append(
                 drover_assignment(
@@ -174,6 +174,13 @@ struct GroupPlacer<Strategy: Scoring> {
                     problem: problem, group: group, ordinal: UInt32(ordinal), what: UInt32(DROVER_ASSIGN_DEVICE),
                     index: UInt32(pick.index), share_milli: pick.share))
         }
+    }
+
+    /// Takes the devices that the strategy chooses, or else those that leave least over.
+    private mutating func takeDevices(_ row: Int) -> Bool {
+        guard let chosen = strategy.devices(state, row) else { return workspace.devices.take(deviceAsks, on: row) }
+        workspace.devices.take(chosen)
+        return true
     }
 
     // MARK: - Prior nodes

@@ -10,6 +10,8 @@ package protocol Scoring {
     var isWholeScore: Bool { get }
     /// Placing an instance may change the base of nodes other than the one it went to.
     var dependsOnOthers: Bool { get }
+    /// It reads ``GroupState/freeShare(of:)`` and answers ``devices(_:_:)``.
+    var choosesDevices: Bool { get }
 
     /// Called before the group's first score.
     mutating func begin(_ group: GroupAsk) throws(SchedulerFault)
@@ -19,6 +21,15 @@ package protocol Scoring {
 
     /// The same for one node.
     mutating func scoreOne(_ state: GroupState, _ row: Int) throws(SchedulerFault) -> Int32
+
+    /// The device instances for an instance that goes to `row` next; nil: those that leave least over.
+    mutating func devices(_ state: GroupState, _ row: Int) -> [DeviceLedger.Pick]?
+}
+
+extension Scoring {
+    package var choosesDevices: Bool { false }
+
+    package mutating func devices(_ state: GroupState, _ row: Int) -> [DeviceLedger.Pick]? { nil }
 }
 
 /// Best fit, or spreading over resources: the kernel's score as it is.
@@ -63,6 +74,9 @@ package struct GroupState {
 
     /// What an instance asks of `dimension` on `row`, the CPU that its whole cores take included.
     package func ask(_ dimension: Int, _ row: Int) -> Int64 { workspace.ask(group.amounts, dimension, on: row) }
+
+    /// Share left of the device instance in a row of `devices`, the placements so far included.
+    package func freeShare(of index: Int) -> UInt32 { workspace.devices.free[index] }
 
     /// What spreading adds on `row`, in units of 1/65,536.
     package func spread(_ row: Int) -> Int32 { spreads.term(of: row) }

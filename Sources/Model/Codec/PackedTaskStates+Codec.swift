@@ -1,5 +1,4 @@
-import Basics
-package import Model
+internal import Basics
 
 /// A client's report of one allocation, unpacked.
 package struct AllocationReport: Sendable, Equatable {

@@ -1,4 +1,4 @@
-import Basics
+package import Basics
 
 /// Bytes that are no valid entry or snapshot: what is wrong and at which byte.
 package struct CodecError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -14,30 +14,30 @@ package struct CodecError: Error, Equatable, Sendable, CustomStringConvertible {
 }
 
 /// Reads what ``ByteWriter`` wrote; every length is checked against what is there before it is believed.
-struct ByteReader {
+package struct ByteReader {
     private let bytes: ArraySlice<UInt8>
     private var position: Int
 
-    init(_ bytes: ArraySlice<UInt8>) {
+    package init(_ bytes: ArraySlice<UInt8>) {
         self.bytes = bytes
         position = bytes.startIndex
     }
 
-    init(_ bytes: [UInt8]) { self.init(bytes[...]) }
+    package init(_ bytes: [UInt8]) { self.init(bytes[...]) }
 
-    var isAtEnd: Bool { position == bytes.endIndex }
+    package var isAtEnd: Bool { position == bytes.endIndex }
 
-    var left: Int { bytes.endIndex - position }
+    package var left: Int { bytes.endIndex - position }
 
-    mutating func byte() throws(CodecError) -> UInt8 {
+    package mutating func byte() throws(CodecError) -> UInt8 {
         guard position < bytes.endIndex else { throw error("unexpected end") }
         position += 1
         return bytes[position - 1]
     }
 
-    mutating func flag() throws(CodecError) -> Bool { try byte() != 0 }
+    package mutating func flag() throws(CodecError) -> Bool { try byte() != 0 }
 
-    mutating func number() throws(CodecError) -> UInt64 {
+    package mutating func number() throws(CodecError) -> UInt64 {
         var value: UInt64 = 0
         for shift in stride(from: UInt64(0), to: 64, by: 7) {
             let next = try byte()
@@ -47,33 +47,33 @@ struct ByteReader {
         throw error("a number longer than 64 bits")
     }
 
-    mutating func number<Number: FixedWidthInteger>(as type: Number.Type) throws(CodecError) -> Number {
+    package mutating func number<Number: FixedWidthInteger>(as type: Number.Type) throws(CodecError) -> Number {
         let value = try number()
         guard let fitting = Number(exactly: value) else { throw error("\(value) does not fit \(Number.self)") }
         return fitting
     }
 
-    mutating func signed() throws(CodecError) -> Int64 {
+    package mutating func signed() throws(CodecError) -> Int64 {
         let value = try number()
         return Int64(bitPattern: value >> 1) ^ -Int64(bitPattern: value & 1)
     }
 
-    mutating func word() throws(CodecError) -> UInt64 {
+    package mutating func word() throws(CodecError) -> UInt64 {
         var value: UInt64 = 0
         for shift in stride(from: UInt64(0), to: 64, by: 8) { value |= UInt64(try byte()) << shift }
         return value
     }
 
-    mutating func id() throws(CodecError) -> ID { ID(high: try word(), low: try word()) }
+    package mutating func id() throws(CodecError) -> ID { ID(high: try word(), low: try word()) }
 
-    mutating func data() throws(CodecError) -> ArraySlice<UInt8> {
+    package mutating func data() throws(CodecError) -> ArraySlice<UInt8> {
         let count = try number(as: Int.self)
         guard count <= left else { throw error("\(count) bytes announced, \(left) left") }
         position += count
         return bytes[position - count..<position]
     }
 
-    mutating func text() throws(CodecError) -> String {
+    package mutating func text() throws(CodecError) -> String {
         let start = position
         guard let text = String(validating: try data(), as: UTF8.self) else {
             throw CodecError(message: "text is not valid UTF-8", position: start)
@@ -81,9 +81,9 @@ struct ByteReader {
         return text
     }
 
-    mutating func time() throws(CodecError) -> Timestamp { Timestamp(nanoseconds: try signed()) }
+    package mutating func time() throws(CodecError) -> Timestamp { Timestamp(nanoseconds: try signed()) }
 
-    mutating func document<Kind: Document>(_ kind: Kind.Type) throws(CodecError) -> Kind {
+    package mutating func document<Kind: Document>(_ kind: Kind.Type) throws(CodecError) -> Kind {
         let start = position
         let bytes = try data()
         do { return try Kind(json: bytes) } catch {
@@ -91,7 +91,7 @@ struct ByteReader {
         }
     }
 
-    mutating func optional<Kind: Document>(_ kind: Kind.Type) throws(CodecError) -> Kind? {
+    package mutating func optional<Kind: Document>(_ kind: Kind.Type) throws(CodecError) -> Kind? {
         if position < bytes.endIndex, bytes[position] == 0 {
             position += 1
             return nil
@@ -100,13 +100,13 @@ struct ByteReader {
     }
 
     /// How many elements follow, each of at least `size` bytes.
-    mutating func count(elementSize size: Int) throws(CodecError) -> Int {
+    package mutating func count(elementSize size: Int) throws(CodecError) -> Int {
         let count = try number(as: Int.self)
         guard count <= left / max(1, size) else { throw error("\(count) elements announced, \(left) bytes left") }
         return count
     }
 
-    mutating func column<Element: BitwiseCopyable>(of type: Element.Type) throws(CodecError) -> [Element] {
+    package mutating func column<Element: BitwiseCopyable>(of type: Element.Type) throws(CodecError) -> [Element] {
         let count = try count(elementSize: MemoryLayout<Element>.stride)
         let size = count * MemoryLayout<Element>.stride
         let source = bytes[position..<position + size]
@@ -117,12 +117,12 @@ struct ByteReader {
         }
     }
 
-    mutating func ids() throws(CodecError) -> [ID] { try column(of: ID.self) }
+    package mutating func ids() throws(CodecError) -> [ID] { try column(of: ID.self) }
 
     /// A reader over a framed piece; this one goes on behind it.
-    mutating func framed() throws(CodecError) -> ByteReader { ByteReader(try data()) }
+    package mutating func framed() throws(CodecError) -> ByteReader { ByteReader(try data()) }
 
-    func error(_ message: String) -> CodecError {
+    package func error(_ message: String) -> CodecError {
         CodecError(message: message, position: position - bytes.startIndex)
     }
 }

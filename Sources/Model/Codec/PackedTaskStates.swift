@@ -1,6 +1,3 @@
-import Basics
-import Model
-
 /// A client's report of an allocation - its description and task states - with the times taken out.
 ///
 /// Allocations of a job go through the same events, so what is left is one ``shape`` for thousands of them, kept once.

@@ -1,17 +1,17 @@
-import Basics
+package import Basics
 
 /// Writes the binary form of log entries and snapshots: little-endian, whole numbers as LEB128, text and bytes with their length
 /// in front.
-struct ByteWriter {
-    private(set) var bytes: [UInt8] = []
+package struct ByteWriter {
+    package private(set) var bytes: [UInt8] = []
 
-    init(capacity: Int = 256) { bytes.reserveCapacity(capacity) }
+    package init(capacity: Int = 256) { bytes.reserveCapacity(capacity) }
 
-    mutating func byte(_ value: UInt8) { bytes.append(value) }
+    package mutating func byte(_ value: UInt8) { bytes.append(value) }
 
-    mutating func flag(_ value: Bool) { bytes.append(value ? 1 : 0) }
+    package mutating func flag(_ value: Bool) { bytes.append(value ? 1 : 0) }
 
-    mutating func number(_ value: some BinaryInteger) {
+    package mutating func number(_ value: some BinaryInteger) {
         var rest = UInt64(truncatingIfNeeded: value)
         while rest >= 0x80 {
             bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
@@ -21,21 +21,21 @@ struct ByteWriter {
     }
 
     /// A number that may be negative, in zigzag form so that small ones stay short.
-    mutating func signed(_ value: Int64) { number(UInt64(bitPattern: value << 1 ^ value >> 63)) }
+    package mutating func signed(_ value: Int64) { number(UInt64(bitPattern: value << 1 ^ value >> 63)) }
 
-    mutating func word(_ value: UInt64) { withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) } }
+    package mutating func word(_ value: UInt64) { withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) } }
 
-    mutating func id(_ id: ID) {
+    package mutating func id(_ id: ID) {
         word(id.high)
         word(id.low)
     }
 
-    mutating func data(_ data: some Collection<UInt8>) {
+    package mutating func data(_ data: some Collection<UInt8>) {
         number(data.count)
         bytes.append(contentsOf: data)
     }
 
-    mutating func text(_ text: String) {
+    package mutating func text(_ text: String) {
         var text = text
         text.withUTF8 { utf8 in
             number(utf8.count)
@@ -43,22 +43,22 @@ struct ByteWriter {
         }
     }
 
-    mutating func time(_ time: Timestamp) { signed(time.nanoseconds) }
+    package mutating func time(_ time: Timestamp) { signed(time.nanoseconds) }
 
-    mutating func document(_ document: some Document) { data(document.jsonBytes) }
+    package mutating func document(_ document: some Document) { data(document.jsonBytes) }
 
     /// An optional document; absent ones take one byte.
-    mutating func optional(_ document: (some Document)?) {
+    package mutating func optional(_ document: (some Document)?) {
         if let document { self.document(document) } else { number(0) }
     }
 
-    mutating func ids(_ ids: [ID]) {
+    package mutating func ids(_ ids: [ID]) {
         number(ids.count)
         plain(ids)
     }
 
     /// A column of plain numbers or ids, as they lie in memory; both kinds of supported machines are little-endian.
-    mutating func column<Element: BitwiseCopyable>(_ column: [Element]) {
+    package mutating func column<Element: BitwiseCopyable>(_ column: [Element]) {
         number(column.count)
         plain(column)
     }
@@ -68,7 +68,7 @@ struct ByteWriter {
     }
 
     /// What `body` writes, with its length in front: a reader that knows less skips the rest of it.
-    mutating func framed(_ body: (inout ByteWriter) -> Void) {
+    package mutating func framed(_ body: (inout ByteWriter) -> Void) {
         var inner = ByteWriter()
         body(&inner)
         data(inner.bytes)
