@@ -27,7 +27,8 @@ public enum CommandLineInterface {
                 """,
             subcommands: [
                 JobCommand.self, AllocCommand.self, NodeCommand.self, EvalCommand.self, ServerCommand.self,
-                PluginCommand.self, SystemCommand.self, OperatorCommand.self, StatusCommand.self, VersionCommand.self,
+                NamespaceCommand.self, QuotaCommand.self, PluginCommand.self, SystemCommand.self, OperatorCommand.self,
+                StatusCommand.self, VersionCommand.self,
             ] + extra,
             groupedSubcommands: [
                 CommandGroup(

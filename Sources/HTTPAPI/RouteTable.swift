@@ -7,7 +7,7 @@ package struct RouteTable: Sendable {
     /// The whole API.
     package static let standard = RouteTable(
         routes: Route.jobs + Route.nodes + Route.allocations + Route.evaluations + Route.clients + Route.agent
-            + Route.operators)
+            + Route.operators + Route.namespaces + Route.nodePools)
 
     enum Lookup {
         case found(Route, parameters: [String: String])

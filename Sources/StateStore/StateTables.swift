@@ -35,6 +35,10 @@ package struct StateTables: Sendable {
         case .namespaceUpsert(let namespace): state.upsert(namespace, &outcome)
         case .namespaceDelete(let name): state.deleteNamespace(name, &outcome)
         case .collect(let garbage): state.collect(garbage, &outcome)
+        case .quotaUpsert(let quota): state.upsert(quota, &outcome)
+        case .quotaDelete(let name): state.deleteQuota(name, &outcome)
+        case .nodePoolUpsert(let pool): state.upsert(pool, &outcome)
+        case .nodePoolDelete(let name): state.deleteNodePool(name, &outcome)
         }
         for table in outcome.tables { state.tableIndexes[table.rawValue] = index }
         return outcome
@@ -54,7 +58,9 @@ extension StateEntry {
         case .plans(let plans): plans.first?.createTime ?? .never
         case .allocationUpdates(let reports): reports.time
         case .allocationTransition(let request): request.time
-        case .noop, .schedulerConfiguration, .namespaceUpsert, .namespaceDelete, .collect: .never
+        case .noop, .schedulerConfiguration, .namespaceUpsert, .namespaceDelete, .collect, .quotaUpsert, .quotaDelete,
+            .nodePoolUpsert, .nodePoolDelete:
+            .never
         }
     }
 }

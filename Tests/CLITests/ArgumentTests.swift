@@ -105,6 +105,8 @@ struct ArgumentTests {
                   node                    Look at the machines that run tasks.
                   eval                    Look at evaluations: the requests to place a job's work.
                   server                  Look at the servers.
+                  namespace               Keep sets of jobs apart.
+                  quota                   Bound what namespaces may hold together.
                   plugin                  Look at an agent's plug-ins.
                   system                  Keep the cluster's state in order.
                   operator                Tools for those who run the cluster.

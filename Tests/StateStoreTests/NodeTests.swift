@@ -35,7 +35,7 @@ import Testing
         let ready = NodeStatusChange(nodes: [node.id], status: .ready, message: "Node ready", time: fixture.time)
         let outcome = fixture.apply(.nodeStatus(ready))
         #expect(outcome.evaluations.map(\.jobID) == ["each"])
-        #expect(outcome.freedClasses == [fixture.snapshot.node(0)?.computedClass ?? ""])
+        #expect(outcome.freedClasses == [fixture.snapshot.node(0)?.computedClass ?? "": "default"])
     }
 
     @Test func registeringAgainKeepsWhatServersDecided() throws {

@@ -27,7 +27,7 @@ struct History {
         let time = fixture.time
         let job = "job\(pick(0..<5))"
         let key = JobKey(namespace: "default", id: job)
-        switch pick(0..<14) {
+        switch pick(0..<15) {
         case 0:
             let id = ID(random: &fixture.generator)
             nodes.append(id)
@@ -68,6 +68,7 @@ struct History {
             return .allocationTransition(
                 TransitionRequest(allocations: ids, transition: transition, trigger: .allocationStop, time: time))
         case 12: return garbage(key)
+        case 13: return quota()
         default:
             var configuration = SchedulerConfiguration()
             configuration.schedulerAlgorithm = pick(0..<2) == 0 ? "spread" : "binpack"
@@ -98,6 +99,20 @@ struct History {
         return .plans([plan])
     }
 
+    /// A quota, or the default namespace under another one or none.
+    private mutating func quota() -> StateEntry {
+        let names = fixture.snapshot.quotas.map(\.name)
+        guard names.count == 2 else {
+            var quota = QuotaSpec()
+            quota.name = "quota-\(names.count)"
+            return .quotaUpsert(quota)
+        }
+        var namespace = Namespace()
+        namespace.name = "default"
+        namespace.quota = (names + [""])[pick(0..<3)]
+        return .namespaceUpsert(namespace)
+    }
+
     private func garbage(_ key: JobKey) -> StateEntry {
         var garbage = Garbage()
         garbage.jobs = [key]
@@ -124,6 +139,9 @@ struct History {
         let bytes = history.fixture.snapshot.encoded
         var copy = try restored(bytes)
         #expect(copy.snapshot().encoded == bytes)
+        let (old, new) = (history.fixture.snapshot, copy.snapshot())
+        #expect(new.held(namespace: "default") == old.held(namespace: "default"))
+        #expect(new.quotas.map { new.held(quota: $0.name) } == old.quotas.map { old.held(quota: $0.name) })
         history.entries = []
         history.run(100)
         for (index, entry) in history.entries { _ = copy.apply(entry, index: index) }
@@ -150,6 +168,7 @@ struct History {
         let snapshot = history.fixture.snapshot
         var usage: [NodeRow: ResourceVector] = [:]
         var live: [JobKey: Int] = [:]
+        var held = ResourceVector()
         var total = 0
         for row in 0..<UInt32(snapshot.state.allocations.count) {
             guard !snapshot.state.allocations.hot[Int(row)].has(HotRow.isDead) else { continue }
@@ -158,8 +177,14 @@ struct History {
             guard !view.isTerminal else { continue }
             usage[view.node, default: ResourceVector()] += snapshot.usage(of: view)
             live[snapshot.jobVersion(of: view).key, default: 0] += 1
+            held += snapshot.jobVersion(of: view).groups[view.groupIndex].resources
         }
         #expect(total == snapshot.allocationCount)
+        let quota = snapshot.namespace("default")?.quota ?? ""
+        #expect(snapshot.held(namespace: "default") == held)
+        for name in snapshot.quotas.map(\.name) {
+            #expect(snapshot.held(quota: name) == (name == quota ? held : ResourceVector()))
+        }
         for row in 0..<snapshot.nodeRowLimit { #expect(snapshot.nodeUsage(row) == usage[row] ?? ResourceVector()) }
         snapshot.state.jobs.scan { key, record in
             #expect(record.body.liveCount == live[key] ?? 0)

@@ -5,7 +5,8 @@ internal import Model
 
 package struct NodeCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(
-        commandName: "node", abstract: "Look at the machines that run tasks.", subcommands: [NodeStatusCommand.self])
+        commandName: "node", abstract: "Look at the machines that run tasks.",
+        subcommands: [NodeStatusCommand.self, NodePoolCommand.self])
 
     package init() {}
 }

@@ -36,6 +36,7 @@ struct EvaluationOutput {
             ("Priority", String(evaluation.priority)),
             ("Placement Failures", failures(evaluation)),
         ]
+        if !evaluation.quotaLimitReached.isEmpty { pairs.append(("Quota Limit", evaluation.quotaLimitReached)) }
         if shown.verbose {
             pairs += [
                 ("Previous Eval", evaluation.previousEval.description), ("Next Eval", evaluation.nextEval.description),

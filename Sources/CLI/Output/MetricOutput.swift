@@ -17,7 +17,10 @@ struct MetricOutput {
     /// One sentence each.
     func reasons(_ metric: AllocationMetric) -> [String] {
         var reasons: [String] = []
-        if metric.nodesEvaluated == 0 { reasons.append("No nodes were eligible for evaluation") }
+        // Where the quota has no room at all, nodes are not looked at.
+        if metric.nodesEvaluated == 0, metric.quotaExhausted.isEmpty {
+            reasons.append("No nodes were eligible for evaluation")
+        }
         for (datacenter, count) in sorted(metric.nodesAvailable) where count == 0 {
             reasons.append("No nodes are available in datacenter \"\(datacenter)\"")
         }

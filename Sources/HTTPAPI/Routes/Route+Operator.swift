@@ -4,7 +4,7 @@ internal import Model
 internal import RPC
 
 extension Route {
-    /// `/v1/operator/...`, `/v1/system/gc`, `/v1/namespaces` and `/v1/search`.
+    /// `/v1/operator/...`, `/v1/system/gc` and `/v1/search`.
     static let operators: [Route] = [
         Route(.get, "/v1/operator/scheduler/configuration", .operatorRead) { request, endpoints in
             // The servers answer the configuration; the API puts it into an object.
@@ -28,8 +28,6 @@ extension Route {
             let reply = try await endpoints.caller.call(CollectGarbage(), context: request.context)
             return .done(index: reply.index)
         },
-        read("/v1/namespaces", .namespaces, .namespaceAny),
-        read("/v1/namespace/:id", .namespace, .namespaceAny),
         Route(.write, "/v1/search", .none) { request, endpoints in try await search(request, endpoints) },
     ]
 

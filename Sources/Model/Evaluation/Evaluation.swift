@@ -25,6 +25,9 @@ public struct Evaluation: Document {
     /// For blocked evaluations: computed node classes known to be (un)suitable.
     public var classEligibility: [String: Bool] = [:]
     public var escapedComputedClass = false
+    /// For blocked evaluations: the quota that kept instances back. One that names a quota and says nothing of node classes
+    /// waits for that quota alone.
+    public var quotaLimitReached = ""
     public var queuedAllocations: [String: Int] = [:]
     /// The state must be at least at this index when the evaluation is processed.
     public var snapshotIndex: UInt64 = 0
@@ -55,6 +58,7 @@ public struct Evaluation: Document {
         try visitor.field("FailedTGAllocs", &failedTGAllocs)
         try visitor.field("ClassEligibility", &classEligibility)
         try visitor.field("EscapedComputedClass", &escapedComputedClass)
+        try visitor.field("QuotaLimitReached", &quotaLimitReached)
         try visitor.field("QueuedAllocations", &queuedAllocations)
         try visitor.field("SnapshotIndex", &snapshotIndex)
         try visitor.field("CreateIndex", &createIndex)

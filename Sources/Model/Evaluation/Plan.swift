@@ -110,12 +110,14 @@ public struct PlanResult: Sendable, Equatable {
     public var placed = 0
     /// Nodes whose placements did not fit any more, with the reason; empty when all of the plan was committed.
     public var rejected: [NodeRow: String] = [:]
+    /// The quota that had no room for all of the plan any more, or empty.
+    public var quotaLimitReached = ""
     /// The worker should go on from a snapshot at least this new.
     public var refreshIndex: UInt64 = 0
 
     public init() {}
 
-    public var isPartial: Bool { !rejected.isEmpty }
+    public var isPartial: Bool { !rejected.isEmpty || !quotaLimitReached.isEmpty }
 }
 
 /// The dimensions of a node's resources, in the order of `drover/fit.h`.
@@ -153,6 +155,9 @@ public struct ResourceVector: Sendable, Equatable, BitwiseCopyable {
 
     public static func += (left: inout ResourceVector, right: ResourceVector) { left.combine(right, sign: 1) }
     public static func -= (left: inout ResourceVector, right: ResourceVector) { left.combine(right, sign: -1) }
+
+    /// Adds as much as `count` of `amounts` are; takes it away when negative.
+    public mutating func add(_ amounts: ResourceVector, times count: Int) { combine(amounts, sign: Int64(count)) }
 
     private mutating func combine(_ other: ResourceVector, sign: Int64) {
         cpu &+= sign &* other.cpu

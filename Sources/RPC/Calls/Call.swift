@@ -10,6 +10,9 @@ package enum Capability: String, Sendable {
     case readLogs = "read-logs"
     case readFiles = "read-fs"
     case allocationLifecycle = "alloc-lifecycle"
+    case nodePoolRead = "node_pool:read"
+    case nodePoolWrite = "node_pool:write"
+    case nodePoolDelete = "node_pool:delete"
     case nodeRead = "node:read"
     case nodeWrite = "node:write"
     case agentRead = "agent:read"
@@ -18,6 +21,8 @@ package enum Capability: String, Sendable {
     case operatorWrite = "operator:write"
     case pluginRead = "plugin:read"
     case namespaceAny = "namespace:any"
+    case quotaRead = "quota:read"
+    case quotaWrite = "quota:write"
     case management
     /// A client agent speaking for its own node, by the node's secret.
     case node
@@ -65,6 +70,12 @@ package enum CallMethod: UInt16, Sendable, CaseIterable {
     case collectGarbage = 8
     case setNodeEligibility = 9
     case explainPlacement = 10
+    case upsertNamespace = 11
+    case deleteNamespace = 12
+    case upsertQuota = 13
+    case deleteQuota = 14
+    case upsertNodePool = 15
+    case deleteNodePool = 16
     case registerNode = 20
     case heartbeat = 21
     case watchAllocations = 22
@@ -77,7 +88,10 @@ package enum CallMethod: UInt16, Sendable, CaseIterable {
         case .explainPlacement: .readJob
         case .stopAllocation: .allocationLifecycle
         case .setSchedulerConfiguration: .operatorWrite
-        case .collectGarbage: .management
+        case .collectGarbage, .upsertNamespace, .deleteNamespace: .management
+        case .upsertQuota, .deleteQuota: .quotaWrite
+        case .upsertNodePool: .nodePoolWrite
+        case .deleteNodePool: .nodePoolDelete
         case .setNodeEligibility: .nodeWrite
         case .registerNode, .heartbeat, .watchAllocations, .updateAllocations: .node
         }

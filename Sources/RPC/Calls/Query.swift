@@ -20,6 +20,14 @@ package enum QueryKind: String, JSONForm, CaseIterable {
     case deployments
     case namespaces
     case namespace
+    case quotas
+    case quota
+    case quotaUsages
+    case quotaUsage
+    case nodePools
+    case nodePool
+    case nodePoolNodes
+    case nodePoolJobs
     case schedulerConfiguration
     /// How the scheduler plug-ins do on the leader.
     case schedulerStatus
@@ -34,12 +42,14 @@ package enum QueryKind: String, JSONForm, CaseIterable {
 
     package var capability: Capability {
         switch self {
-        case .jobs, .jobAllocations, .allocations: .listJobs
+        case .jobs, .jobAllocations, .allocations, .nodePoolJobs: .listJobs
         case .job, .jobEvaluations, .jobSummary, .jobVersions, .jobDeployments, .allocation, .evaluations, .evaluation,
             .evaluationAllocations, .deployments:
             .readJob
-        case .nodes, .node, .nodeAllocations: .nodeRead
+        case .nodes, .node, .nodeAllocations, .nodePoolNodes: .nodeRead
+        case .nodePools, .nodePool: .nodePoolRead
         case .namespaces, .namespace: .namespaceAny
+        case .quotas, .quota, .quotaUsages, .quotaUsage: .quotaRead
         case .schedulerConfiguration, .schedulerStatus, .raftConfiguration: .operatorRead
         case .members: .agentRead
         case .leader, .peers, .regions: .none
@@ -53,7 +63,7 @@ package struct Query: ServerCall {
     package static let method = CallMethod.query
 
     package var kind = QueryKind.jobs
-    /// The job, node, allocation or evaluation id, or the namespace's name; empty for lists.
+    /// The job, node, allocation or evaluation id, or the name of a namespace, quota or node pool; empty for lists.
     package var id = ""
     /// Answer only once the result's index is above this; 0 answers at once.
     package var minIndex: UInt64 = 0

@@ -83,7 +83,8 @@ struct ProblemBuilder {
     }
 
     private func begin(_ count: Int, _ options: ProblemOptions) {
-        let choice = snapshot.schedulerConfiguration.choice(type: job.type, nodePool: job.nodePool)
+        let configuration = snapshot.schedulerConfiguration(nodePool: job.nodePool)
+        let choice = configuration.choice(type: job.type, nodePool: job.nodePool)
         let spreads = choice.algorithm == "spread"
         block.begin(groupCount: count) { problem in
             problem.kind = Self.kind(job.type)

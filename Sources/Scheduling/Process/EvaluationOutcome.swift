@@ -17,6 +17,8 @@ package struct EvaluationOutcome: Sendable {
     /// How many, by group.
     package internal(set) var unplaced: [String: Int] = [:]
     package internal(set) var desired: [String: DesiredUpdates]
+    /// Instances found no node, whatever quotas had room for.
+    private(set) var lacksNodes = false
 
     /// Times an evaluation's plan is made anew after a partial commit (Nomad: 5 for services, 2 for batch work).
     package static func attemptsMax(_ type: JobType) -> Int { type == .batch ? 2 : 5 }
@@ -31,6 +33,7 @@ package struct EvaluationOutcome: Sendable {
         evaluation.failedTGAllocs = [:]
         evaluation.classEligibility = [:]
         evaluation.escapedComputedClass = false
+        evaluation.quotaLimitReached = ""
         evaluation.snapshotIndex = prepared.snapshot.index
         if let next = followUps.first { evaluation.nextEval = next.id }
         evaluation.queuedAllocations = [:]
@@ -40,7 +43,11 @@ package struct EvaluationOutcome: Sendable {
     }
 
     /// Makes the evaluation that waits for room, or blocks this one again when it is one already.
-    mutating func block(on problem: PlacementProblem, newID: ID) {
+    ///
+    /// `groups` are those of which instances found no node; `cut` is what the quota had no room for.
+    mutating func block(on groups: [ProblemGroup], _ cut: QuotaCut?, newID: ID) {
+        if let cut { add(cut) }
+        lacksNodes = !groups.isEmpty
         if plan.placements.allSatisfy(\.ids.isEmpty) {
             // Nothing came of this step of a rolling update: what waits for room goes on with it.
             followUps.removeAll { $0.triggeredBy == .rollingUpdate }
@@ -52,10 +59,7 @@ package struct EvaluationOutcome: Sendable {
         waiting.status = .blocked
         waiting.statusDescription = "created to place remaining allocations"
         waiting.nextEval = .none
-        for group in problem.groups where failed[group.name] != nil {
-            if group.feasibility.isEscaped { waiting.escapedComputedClass = true }
-            waiting.classEligibility.merge(group.feasibility.classEligibility) { $0 || $1 }
-        }
+        wait(in: &waiting, for: groups, cut)
         guard evaluation.triggeredBy != .queuedAllocations else {
             evaluation = waiting
             return
@@ -68,6 +72,28 @@ package struct EvaluationOutcome: Sendable {
         waiting.modifyIndex = 0
         blocked = waiting
         evaluation.blockedEval = newID
+    }
+
+    /// Says what would help: nodes of which classes, room in which quota, or either.
+    private func wait(in waiting: inout Evaluation, for groups: [ProblemGroup], _ cut: QuotaCut?) {
+        for group in groups {
+            if group.feasibility.isEscaped { waiting.escapedComputedClass = true }
+            waiting.classEligibility.merge(group.feasibility.classEligibility) { $0 || $1 }
+        }
+        guard let cut else { return }
+        waiting.quotaLimitReached = cut.quota
+        // Without a word on classes it would wait for the quota alone.
+        if !groups.isEmpty, waiting.classEligibility.isEmpty { waiting.escapedComputedClass = true }
+    }
+
+    /// Counts instances that the quota had no room for as not placed.
+    private mutating func add(_ cut: QuotaCut) {
+        for (group, shortfall) in cut.shortfalls {
+            let count = unplaced[group, default: 0] + shortfall.count
+            unplaced[group] = count
+            failed[group, default: AllocationMetric()].quotaExhausted = shortfall.labels
+            failed[group]?.coalescedFailures = count - 1
+        }
     }
 
     /// Tells with the evaluation what its counts do not: who placed it, what can never be placed.
@@ -107,6 +133,7 @@ package struct EvaluationOutcome: Sendable {
         waiting.triggeredBy = .maxPlans
         waiting.statusDescription = "created due to placement conflicts"
         waiting.escapedComputedClass = true
+        if !result.quotaLimitReached.isEmpty { waiting.quotaLimitReached = result.quotaLimitReached }
         waiting.previousEval = evaluation.id
         waiting.createIndex = 0
         waiting.modifyIndex = 0

@@ -42,8 +42,10 @@ package final class EvaluationProcessor: @unchecked Sendable {
                 maySuit: { feasibility.group($0).suitable.contains($1) },
                 readyNodes: { feasibility.readyNodes($0) }, newID: { ids.next() }))
         reconciliation.leaveRollingUpdate(to: snapshot, evaluation, now: now)
+        let cut = job.flatMap { QuotaCut.cut(&reconciliation, $0, snapshot) }
         var prepared = PreparedEvaluation(
-            evaluation: evaluation, snapshot: snapshot, job: job, reconciliation: reconciliation, createTime: now)
+            evaluation: evaluation, snapshot: snapshot, job: job, reconciliation: reconciliation, quotaCut: cut,
+            createTime: now)
         guard let job, reconciliation.placementCount > 0 else { return prepared }
         prepared.problem = build(
             reconciliation, job, evaluation, snapshot, rows, feasibility, seed: Self.seed(job))
@@ -71,7 +73,7 @@ package final class EvaluationProcessor: @unchecked Sendable {
 
     /// Whether instances that found no place may be given another chance by ``offerCandidates(_:)``.
     package func mayPreempt(_ prepared: PreparedEvaluation, _ outcome: EvaluationOutcome) -> Bool {
-        guard let problem = prepared.problem, problem.candidates.isEmpty, !outcome.failed.isEmpty else { return false }
+        guard let problem = prepared.problem, problem.candidates.isEmpty, outcome.lacksNodes else { return false }
         return prepared.snapshot.schedulerConfiguration.preemptionConfig.allows(prepared.evaluation.type)
     }
 
@@ -98,7 +100,9 @@ package final class EvaluationProcessor: @unchecked Sendable {
         generator: inout some RandomNumberGenerator
     ) throws(PlacementFault) -> EvaluationOutcome {
         guard let problem = prepared.problem, let job = prepared.job else {
-            return EvaluationOutcome(prepared, plan: prepared.emptyPlan)
+            var outcome = EvaluationOutcome(prepared, plan: prepared.emptyPlan)
+            if prepared.quotaCut != nil { outcome.block(on: [], prepared.quotaCut, newID: ID(random: &generator)) }
+            return outcome
         }
         let reader = try AnswerReader(answer, problem: problem, nodeLimit: view.nodeLimit)
         var builder = PlanBuilder(prepared, view: view, job: job)
@@ -107,15 +111,19 @@ package final class EvaluationProcessor: @unchecked Sendable {
         for (index, group) in problem.groups.enumerated() {
             outcome.desired[group.name]?.preemptions = reader.groups[index].victims.values.reduce(0) { $0 + $1.count }
         }
-        for (index, group) in problem.groups.enumerated() where !builder.unplaced[index].isEmpty {
+        var short: [ProblemGroup] = []
+        for (index, group) in problem.groups.enumerated() {
+            let missing = builder.unplaced[index].count
+            guard missing > 0 || prepared.quotaCut?.shortfalls[group.name] != nil else { continue }
             outcome.failed[group.name] = builder.metrics[index]
-            outcome.unplaced[group.name] = builder.unplaced[index].count
+            outcome.unplaced[group.name] = missing
+            if missing > 0 { short.append(group) }
         }
-        if !outcome.failed.isEmpty {
-            outcome.block(on: problem, newID: ID(random: &generator))
-            for group in problem.groups where outcome.failed[group.name] != nil {
-                for reason in ImpossibleAsks.oversized(group, view) { outcome.note("group \"\(group.name)\" \(reason)") }
-            }
+        if !outcome.failed.isEmpty || prepared.quotaCut != nil {
+            outcome.block(on: short, prepared.quotaCut, newID: ID(random: &generator))
+        }
+        for group in short {
+            for reason in ImpossibleAsks.oversized(group, view) { outcome.note("group \"\(group.name)\" \(reason)") }
         }
         return outcome
     }

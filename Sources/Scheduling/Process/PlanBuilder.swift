@@ -167,10 +167,11 @@ struct PlanBuilder {
     /// Leaves running what was to be replaced and found no new place, where its node still has room for it.
     private mutating func keepWhatIsNotReplaced(_ problem: PlacementProblem) {
         var kept: Set<ID> = []
+        let conditional = prepared.reconciliation.conditionalStops
         for (index, group) in problem.groups.enumerated() {
             for position in unplaced[index] {
                 let (previous, node) = replaced(group, position)
-                guard let previous, let node, prepared.reconciliation.isConditional(previous) else { continue }
+                guard let previous, let node, conditional.contains(previous) else { continue }
                 guard let row = prepared.snapshot.allocationRow(previous), !row.isTerminal else { continue }
                 guard !ports.hasGivenOut(prepared.snapshot.ports(of: row), on: node) else { continue }
                 if usage.keep(prepared.snapshot.usage(of: row), on: node) { kept.insert(previous) }
@@ -187,10 +188,9 @@ struct PlanBuilder {
 }
 
 extension Reconciliation {
-    /// Whether the allocation is stopped only for the sake of its replacement.
-    func isConditional(_ id: ID) -> Bool {
-        stops.contains {
-            $0.id == id && ($0.description == StopReason.updating || $0.description == StopReason.migrating)
-        }
+    /// Allocations that are stopped only for the sake of their replacement.
+    var conditionalStops: Set<ID> {
+        let reasons = [StopReason.updating, StopReason.migrating]
+        return Set(stops.lazy.filter { reasons.contains($0.description) }.map(\.id))
     }
 }

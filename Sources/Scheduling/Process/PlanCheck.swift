@@ -6,17 +6,27 @@ import StateStore
 struct PlanCheck {
     private(set) var plan: Plan
     private(set) var rejected: [NodeRow: String] = [:]
-    private let snapshot: Snapshot
+    let snapshot: Snapshot
     private let reserved: [NodeRow: NodeLoadChange]
+    /// What plans in flight take of each quota.
+    let reservedQuotas: [String: ResourceVector]
     /// What one instance of each batch asks for.
-    private var asks: [ResourceVector] = []
+    private(set) var asks: [ResourceVector] = []
     /// The changes of the plan as far as it is accepted, by node.
     private(set) var acceptedChanges: [NodeRow: NodeLoadChange] = [:]
+    /// The quota that has no room for all of the plan, or empty.
+    private(set) var quotaLimitReached = ""
+    /// What the plan as far as it is accepted takes of its quota.
+    private(set) var acceptedQuota: (name: String, amounts: ResourceVector)?
 
-    init(plan: Plan, snapshot: Snapshot, reserved: [NodeRow: NodeLoadChange]) {
+    init(
+        plan: Plan, snapshot: Snapshot, reserved: [NodeRow: NodeLoadChange],
+        reservedQuotas: [String: ResourceVector]
+    ) {
         self.plan = plan
         self.snapshot = snapshot
         self.reserved = reserved
+        self.reservedQuotas = reservedQuotas
     }
 
     mutating func run() {
@@ -27,6 +37,7 @@ struct PlanCheck {
         dropStops(of: refused)
         // Refusing a node may keep an allocation running that was to make room, so what is left is looked at again.
         while true {
+            cutToQuota(besides: refused)
             let changes = changes(leavingOut: refused)
             let found = changes.compactMap { row, change in
                 refused.contains(row) ? nil : reason(row, change).map { (row, $0) }
@@ -181,6 +192,22 @@ struct PlanCheck {
 
     // MARK: - Dropping
 
+    /// Takes placements off the plan's end until the quota has room for the rest.
+    private mutating func cutToQuota(besides refused: Set<NodeRow>) {
+        guard let check = QuotaCheck(self, besides: refused) else { return }
+        acceptedQuota = (check.quota, check.amounts)
+        guard !check.dropped.isEmpty else { return }
+        quotaLimitReached = check.quota
+        dropStops(with: check.dropped)
+        var kept: [(PlacementBatch, ResourceVector)] = []
+        for (batch, ask) in zip(plan.placements, asks) {
+            let positions = batch.ids.indices.filter { !check.dropped.contains(batch.ids[$0]) }
+            if !positions.isEmpty { kept.append((batch.keeping(positions), ask)) }
+        }
+        plan.placements = kept.map(\.0)
+        asks = kept.map(\.1)
+    }
+
     /// Drops whole gangs of which a placement is refused, with what was to make room for them.
     private mutating func dropGangs(on refused: Set<NodeRow>) {
         let broken = Set(
@@ -196,13 +223,21 @@ struct PlanCheck {
 
     private mutating func dropStops(of refused: Set<NodeRow>, in batches: [PlacementBatch]) {
         guard !refused.isEmpty else { return }
-        var spared: Set<ID> = []
         var unplaced: Set<ID> = []
         for batch in batches {
             for (position, row) in batch.nodes.enumerated() where refused.contains(row) {
                 unplaced.insert(batch.ids[position])
-                if position < batch.previous.count { spared.insert(batch.previous[position]) }
             }
+        }
+        dropStops(with: unplaced)
+    }
+
+    /// The same for placements by id.
+    private mutating func dropStops(with unplaced: Set<ID>) {
+        guard !unplaced.isEmpty else { return }
+        var spared: Set<ID> = []
+        for batch in plan.placements where !batch.previous.isEmpty {
+            for (previous, id) in zip(batch.previous, batch.ids) where unplaced.contains(id) { spared.insert(previous) }
         }
         spared.remove(.none)
         plan.stops.removeAll {

@@ -7,9 +7,11 @@ package import StateStore
 /// Plans verified but not yet committed are kept as reservations, so several can be in flight. The cost of a plan is that
 /// of the nodes it touches. Owned by the leader's plan applier; used by one thread at a time.
 package struct PlanVerifier: Sendable {
-    private var reservations: [UInt64: [NodeRow: NodeLoadChange]] = [:]
+    private var reservations: [UInt64: PlanReservation] = [:]
     /// The sum of all reservations, by node.
     private var reserved: [NodeRow: NodeLoadChange] = [:]
+    /// The same by quota.
+    private var reservedQuotas: [String: ResourceVector] = [:]
     private var nextTicket: UInt64 = 1
 
     package init() {}
@@ -24,42 +26,75 @@ package struct PlanVerifier: Sendable {
         package let ticket: UInt64
     }
 
-    /// Drops, node by node, what cannot be committed, and reserves room for the rest.
+    /// Drops what cannot be committed - node by node, and from the end what the quota has no room for - and reserves room
+    /// for the rest.
     ///
     /// The snapshot must be at least as new as every commit whose ticket was released.
     package mutating func verify(_ plan: Plan, on snapshot: Snapshot) -> Verdict {
-        let (accepted, rejected, changes) = Self.check(plan, snapshot, reserved)
+        let check = Self.check(plan, snapshot, reserved, reservedQuotas)
         var result = PlanResult()
-        result.placed = accepted.placements.reduce(0) { $0 + $1.ids.count }
-        result.rejected = rejected
-        if !rejected.isEmpty { result.refreshIndex = snapshot.index }
+        result.placed = check.plan.placements.reduce(0) { $0 + $1.ids.count }
+        result.rejected = check.rejected
+        result.quotaLimitReached = check.quotaLimitReached
+        if result.isPartial { result.refreshIndex = snapshot.index }
         let ticket = nextTicket
         nextTicket += 1
-        for (row, change) in changes { reserved[row, default: NodeLoadChange()].add(change) }
-        reservations[ticket] = changes
-        return Verdict(plan: accepted, result: result, ticket: ticket)
+        reserve(check.reservation, ticket)
+        return Verdict(plan: check.plan, result: result, ticket: ticket)
     }
 
     /// Apart, so that no second reference to the reservations is alive when they are changed: that would copy them.
     private static func check(
-        _ plan: Plan, _ snapshot: Snapshot, _ reserved: [NodeRow: NodeLoadChange]
-    ) -> (Plan, [NodeRow: String], [NodeRow: NodeLoadChange]) {
-        var check = PlanCheck(plan: plan, snapshot: snapshot, reserved: reserved)
+        _ plan: Plan, _ snapshot: Snapshot, _ reserved: [NodeRow: NodeLoadChange],
+        _ reservedQuotas: [String: ResourceVector]
+    ) -> CheckedPlan {
+        var check = PlanCheck(plan: plan, snapshot: snapshot, reserved: reserved, reservedQuotas: reservedQuotas)
         check.run()
-        return (check.plan, check.rejected, check.acceptedChanges)
+        return CheckedPlan(check)
+    }
+
+    private mutating func reserve(_ reservation: PlanReservation, _ ticket: UInt64) {
+        for (row, change) in reservation.nodes { reserved[row, default: NodeLoadChange()].add(change) }
+        if let quota = reservation.quota { reservedQuotas[quota.name, default: ResourceVector()] += quota.amounts }
+        reservations[ticket] = reservation
     }
 
     /// Forgets a reservation: its plan is part of the state now, or never will be.
     package mutating func release(_ ticket: UInt64) {
-        guard let changes = reservations.removeValue(forKey: ticket) else { return }
-        for (row, change) in changes {
+        guard let reservation = reservations.removeValue(forKey: ticket) else { return }
+        for (row, change) in reservation.nodes {
             reserved[row]?.remove(change)
             if reserved[row]?.holders == 0 { reserved[row] = nil }
         }
+        guard let quota = reservation.quota else { return }
+        reservedQuotas[quota.name]? -= quota.amounts
+        if reservedQuotas[quota.name] == ResourceVector() { reservedQuotas[quota.name] = nil }
     }
 
     /// Plans in flight.
     package var reservationCount: Int { reservations.count }
+}
+
+/// What an accepted plan takes, until a snapshot has it.
+struct PlanReservation: Sendable {
+    let nodes: [NodeRow: NodeLoadChange]
+    /// Nil when no quota holds for the plan's job.
+    let quota: (name: String, amounts: ResourceVector)?
+}
+
+/// What came of a ``PlanCheck``, without what it was made from.
+private struct CheckedPlan {
+    let plan: Plan
+    let rejected: [NodeRow: String]
+    let quotaLimitReached: String
+    let reservation: PlanReservation
+
+    init(_ check: PlanCheck) {
+        plan = check.plan
+        rejected = check.rejected
+        quotaLimitReached = check.quotaLimitReached
+        reservation = PlanReservation(nodes: check.acceptedChanges, quota: check.acceptedQuota)
+    }
 }
 
 /// What a plan does to one node.

@@ -11,15 +11,19 @@ package struct PreparedEvaluation: Sendable {
     package let reconciliation: Reconciliation
     /// Nil when nothing is to be placed: no scheduler has to be asked.
     package internal(set) var problem: PlacementProblem?
+    /// What the namespace's quota has no room for; already taken out of ``reconciliation``.
+    package let quotaCut: QuotaCut?
     let createTime: Timestamp
 
     init(
-        evaluation: Evaluation, snapshot: Snapshot, job: Job?, reconciliation: Reconciliation, createTime: Timestamp
+        evaluation: Evaluation, snapshot: Snapshot, job: Job?, reconciliation: Reconciliation, quotaCut: QuotaCut?,
+        createTime: Timestamp
     ) {
         self.evaluation = evaluation
         self.snapshot = snapshot
         self.job = job
         self.reconciliation = reconciliation
+        self.quotaCut = quotaCut
         self.createTime = createTime
     }
 

@@ -31,7 +31,7 @@ extension ServerAgent {
         guard let inquiry = processor.inquire(evaluation, snapshot: snapshot, job: job) else {
             throw CallError(.notFound, "job \"\(evaluation.jobID)\" of the evaluation is gone")
         }
-        let configuration = snapshot.schedulerConfiguration
+        let configuration = snapshot.schedulerConfiguration(nodePool: inquiry.job.nodePool)
         for name in schedulerNames(for: inquiry.job.type, nodePool: inquiry.job.nodePool, configuration) {
             let deadline = seam.time.uptime + configuration.schedulerDeadline
             guard let answer = try? place(with: name, processor, deadline) else { continue }

@@ -30,7 +30,11 @@ extension ServerAgent {
         if count > settings.jobCountMax {
             problems.append("job total count (\(count)) exceeds the server's limit (\(settings.jobCountMax))")
         }
-        let names = schedulerNames(for: job.type, nodePool: job.nodePool, snapshot.schedulerConfiguration)
+        if snapshot.nodePool(job.nodePool) == nil {
+            problems.append("job \"\(job.id)\" is in nonexistent node pool \"\(job.nodePool)\"")
+        }
+        let configuration = snapshot.schedulerConfiguration(nodePool: job.nodePool)
+        let names = schedulerNames(for: job.type, nodePool: job.nodePool, configuration)
         if !names.contains(where: { placers.scheduler(named: $0) != nil }) {
             problems.append(
                 "no scheduler places jobs of type \"\(job.type)\"; \"drover plugin status\" lists the loaded ones")

@@ -58,11 +58,14 @@ struct QuerySource: Sendable {
         case .nodes: self = .table(.nodes) { try $0.listNodes(request) }
         case .allocations: self = .table(.allocations) { try $0.listAllocations(request) }
         case .evaluations: self = .table(.evaluations) { try $0.listEvaluations(request) }
-        case .namespaces: self = .table(.namespaces) { .objects($0.namespaces) }
+        case .namespaces:
+            self = .table(.namespaces) { .objects($0.namespaces.filter { $0.name.hasPrefix(query.prefix) }) }
         case .namespace:
             self = .table(.namespaces) {
                 .object(try $0.namespace(query.id).found("namespace \"\(query.id)\" not found"))
             }
+        case .quotas, .quota, .quotaUsages, .quotaUsage: self = .quota(query, region: server.settings.region)
+        case .nodePools, .nodePool, .nodePoolNodes, .nodePoolJobs: self = .nodePool(query, request)
         case .deployments, .jobDeployments:
             self = .table(.allocations) { _ in ListPage(body: Array("[]".utf8), nextToken: "") }
         case .schedulerConfiguration:
@@ -85,6 +88,42 @@ struct QuerySource: Sendable {
         _ table: StateTable, _ answer: @escaping @Sendable (Snapshot) throws -> ListPage
     ) -> QuerySource {
         QuerySource(keys: [.table(table)], index: { $0.tableIndex(table) }, answer: answer)
+    }
+
+    private static func quota(_ query: Query, region: String) -> QuerySource {
+        let missing = "quota \"\(query.id)\" not found"
+        switch query.kind {
+        case .quotas: return .table(.quotas) { .objects($0.quotas.filter { $0.name.hasPrefix(query.prefix) }) }
+        case .quota: return .table(.quotas) { .object(try $0.quota(query.id).found(missing)) }
+        case .quotaUsage:
+            return .table(.quotaUsages) { .object(try $0.quotaUsage(query.id, region: region).found(missing)) }
+        default:
+            return .table(.quotaUsages) { snapshot in
+                let names = snapshot.quotas.map(\.name).filter { $0.hasPrefix(query.prefix) }
+                return .objects(names.compactMap { snapshot.quotaUsage($0, region: region) })
+            }
+        }
+    }
+
+    private static func nodePool(_ query: Query, _ request: ListRequest) -> QuerySource {
+        let missing = "node pool \"\(query.id)\" not found"
+        var request = request
+        request.nodePool = query.id
+        let own = request
+        switch query.kind {
+        case .nodePools: return .table(.nodePools) { .objects($0.nodePools.filter { $0.name.hasPrefix(query.prefix) }) }
+        case .nodePool: return .table(.nodePools) { .object(try $0.nodePool(query.id).found(missing)) }
+        case .nodePoolNodes:
+            return .table(.nodes) { snapshot in
+                _ = try snapshot.nodePool(query.id).found(missing)
+                return try snapshot.listNodes(own)
+            }
+        default:
+            return .table(.jobs) { snapshot in
+                _ = try snapshot.nodePool(query.id).found(missing)
+                return try snapshot.listJobs(own)
+            }
+        }
     }
 
     private static func job(_ query: Query, _ key: JobKey, _ request: ListRequest) -> QuerySource {

@@ -75,9 +75,14 @@ final class EvaluationQueue: Sendable {
                     state.cancelled.append(moot)
                 }
             }
-            for evaluation in outcome.evaluations { state.take(evaluation, wallClock: time.now) }
-            for computedClass in outcome.freedClasses.sorted() {
-                for evaluation in state.blocked.unblock(computedClass: computedClass, index: outcome.index) {
+            for evaluation in outcome.evaluations { state.take(evaluation, snapshot, wallClock: time.now) }
+            for (name, pool) in outcome.freedClasses.sorted(by: { $0.key < $1.key }) {
+                for evaluation in state.blocked.unblock(computedClass: name, nodePool: pool, index: outcome.index) {
+                    state.broker.enqueue(evaluation, wallClock: time.now)
+                }
+            }
+            for quota in outcome.freedQuotas.sorted() {
+                for evaluation in state.blocked.unblock(quota: quota, index: outcome.index) {
                     state.broker.enqueue(evaluation, wallClock: time.now)
                 }
             }
@@ -173,11 +178,12 @@ extension EvaluationQueue.State {
         failed = []
     }
 
-    fileprivate mutating func take(_ evaluation: Evaluation, wallClock: Timestamp) {
+    fileprivate mutating func take(_ evaluation: Evaluation, _ snapshot: Snapshot, wallClock: Timestamp) {
         switch evaluation.status {
         case .pending: broker.enqueue(evaluation, wallClock: wallClock)
         case .blocked:
-            switch blocked.block(evaluation) {
+            let pool = snapshot.jobRecord(evaluation.namespace, evaluation.jobID)?.current?.job.nodePool ?? "default"
+            switch blocked.block(evaluation, nodePool: pool.isEmpty ? "default" : pool) {
             case .waiting(let superseded): if let superseded { cancelled.append(superseded) }
             case .outdated: cancelled.append(evaluation)
             case .tryAgain(let superseded):

@@ -50,10 +50,11 @@ extension ServerAgent {
     ) throws -> (outcome: EvaluationOutcome, scheduler: String, duration: Duration) {
         var prepared = problem
         let type = prepared.evaluation.type
-        let configuration = prepared.snapshot.schedulerConfiguration
+        let pool = prepared.job?.nodePool ?? ""
+        let configuration = prepared.snapshot.schedulerConfiguration(nodePool: pool)
         var notes: [String] = []
         var failure: any Error = CallError(.unavailable, "no scheduler was asked")
-        for name in schedulerNames(for: type, nodePool: prepared.job?.nodePool ?? "", configuration) {
+        for name in schedulerNames(for: type, nodePool: pool, configuration) {
             let isStock = name == type.rawValue
             if !isStock, let reason = journal.reasonToSpare(name) {
                 notes.append(reason)

@@ -126,6 +126,10 @@ extension StateEntry {
         case .schedulerConfiguration(let change): "scheduler \(change.configuration.schedulerAlgorithm)"
         case .namespaceUpsert(let namespace): "namespace \(namespace.name)"
         case .namespaceDelete(let name): "namespaceDelete \(name)"
+        case .quotaUpsert(let quota): "quota \(quota.name)"
+        case .quotaDelete(let name): "quotaDelete \(name)"
+        case .nodePoolUpsert(let pool): "nodePool \(pool.name)"
+        case .nodePoolDelete(let name): "nodePoolDelete \(name)"
         case .collect(let garbage): "collect \(garbage.evaluations.count) \(garbage.allocations.count)"
         }
     }

@@ -10,6 +10,32 @@ package enum StateChecker {
             found += job(record, in: snapshot)
             return true
         }
+        return found + quotas(in: snapshot)
+    }
+
+    /// What namespaces and quotas are kept to hold is a recount of their jobs' allocations.
+    private static func quotas(in snapshot: Snapshot) -> [String] {
+        var found: [String] = []
+        var byNamespace: [String: ResourceVector] = [:]
+        var byQuota: [String: ResourceVector] = [:]
+        snapshot.forEachNode { record in
+            for row in snapshot.allocations(ofNode: record.row) where !row.isTerminal {
+                let version = snapshot.jobVersion(of: row)
+                let asked = version.groups[row.groupIndex].resources
+                byNamespace[version.job.namespace, default: ResourceVector()] += asked
+            }
+            return true
+        }
+        for namespace in snapshot.namespaces {
+            let counted = byNamespace[namespace.name] ?? ResourceVector()
+            byQuota[namespace.quota, default: ResourceVector()] += counted
+            let kept = snapshot.held(namespace: namespace.name)
+            if kept != counted { found.append("namespace \(namespace.name): kept use \(kept), counted \(counted)") }
+        }
+        for quota in snapshot.quotas {
+            let (kept, counted) = (snapshot.held(quota: quota.name), byQuota[quota.name] ?? ResourceVector())
+            if kept != counted { found.append("quota \(quota.name): kept use \(kept), counted \(counted)") }
+        }
         return found
     }
 

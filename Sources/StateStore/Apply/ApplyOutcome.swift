@@ -23,10 +23,14 @@ package struct ApplyOutcome: Sendable {
     package var refusal: ApplyRefusal?
     /// Evaluations made or changed, in order: pending ones go to the broker, blocked ones to those that wait for capacity.
     package var evaluations: [Evaluation] = []
-    /// Computed classes of nodes that gained room.
-    package var freedClasses: Set<String> = []
+    /// Computed classes of nodes that gained room, each with the pool its nodes are in.
+    package var freedClasses: [String: String] = [:]
     /// Nodes that gained room or became able to take work.
     package var freedNodes: Set<NodeRow> = []
+    /// Quotas that were changed, or that a namespace no longer names.
+    var loosenedQuotas: Set<String> = []
+    /// What the entry took of quotas; negative where it gave more back.
+    var quotaChanges: [String: ResourceVector] = [:]
     /// Nodes whose clients have something to learn.
     package var servedNodes: [NodeRow] = []
     /// Jobs of which anything changed.
@@ -46,6 +50,12 @@ package struct ApplyOutcome: Sendable {
     init(index: UInt64, time: Timestamp) {
         self.index = index
         self.time = time
+    }
+
+    /// Quotas under which more may be placed than before. What an entry replaces within a quota frees nothing of it.
+    package var freedQuotas: Set<String> {
+        let freed = quotaChanges.filter { _, change in ResourceDimension.allCases.contains { change[$0] < 0 } }
+        return loosenedQuotas.union(freed.keys)
     }
 
     mutating func refuse(_ kind: ApplyRefusal.Kind, _ message: String) {

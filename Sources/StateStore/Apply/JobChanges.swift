@@ -26,7 +26,7 @@ struct JobChanges {
     mutating func moved(from old: HotRow, to new: HotRow, _ state: borrowing State) {
         let position = position(new.version, state)
         let group = Int(new.group)
-        changes[position].live += (new.isTerminal ? 0 : 1) - (old.isTerminal ? 0 : 1)
+        changes[position].count(live: (new.isTerminal ? 0 : 1) - (old.isTerminal ? 0 : 1), group: group)
         guard old.client != new.client else { return }
         changes[position].counts[group][Int(old.client)] -= 1
         changes[position].counts[group][Int(new.client)] += 1
@@ -36,7 +36,7 @@ struct JobChanges {
     mutating func removed(_ row: HotRow, _ state: borrowing State) {
         let position = position(row.version, state)
         changes[position].allocations -= 1
-        changes[position].live -= row.isTerminal ? 0 : 1
+        changes[position].count(live: row.isTerminal ? 0 : -1, group: Int(row.group))
         if !row.clientStatus.isTerminal { changes[position].counts[Int(row.group)][Int(row.client)] -= 1 }
     }
 
@@ -49,7 +49,9 @@ struct JobChanges {
 /// Differences of one job version's counts.
 struct JobChange {
     let version: JobVersion
-    var live = 0
+    private(set) var live = 0
+    /// What the live ones hold.
+    private(set) var held = ResourceVector()
     var allocations = 0
     /// By group and client status.
     var counts: [[6 of Int]]
@@ -60,6 +62,13 @@ struct JobChange {
         self.version = version
         counts = Array(repeating: [0, 0, 0, 0, 0, 0], count: version.groups.count)
     }
+
+    /// Counts instances of a group that live; negative, that live no longer.
+    mutating func count(live instances: Int, group: Int) {
+        guard instances != 0 else { return }
+        live += instances
+        held.add(version.groups[group].resources, times: instances)
+    }
 }
 
 extension State {
@@ -67,6 +76,7 @@ extension State {
     mutating func applyChanges(_ changes: JobChanges, _ outcome: inout ApplyOutcome) {
         let index = outcome.index
         for change in changes.changes {
+            take(change.held, namespace: change.version.job.namespace, &outcome)
             updateJob(change.version.key, &outcome) { body in
                 body.liveCount += change.live
                 body.allocationIndex = index

@@ -55,7 +55,7 @@ extension State {
         }
         if isFirst { touched.append(node, index: outcome.index) }
         guard sign < 0, outcome.freedNodes.insert(node).inserted, let record = nodes[Int(node)] else { return }
-        outcome.freedClasses.insert(record.node.computedClass)
+        outcome.freedClasses[record.node.computedClass] = record.node.nodePool
     }
 
     private mutating func changePorts(_ row: UInt32, node: UInt32, isHeld: Bool) {

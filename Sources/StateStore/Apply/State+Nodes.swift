@@ -11,6 +11,7 @@ extension State {
         let existing = row.flatMap { nodes[Int($0)]?.node }
         if node.datacenter.isEmpty { node.datacenter = "dc1" }
         if node.nodePool.isEmpty { node.nodePool = "default" }
+        if addNodePool(node.nodePool, index: outcome.index) { outcome.tables.insert(.nodePools) }
         node.createIndex = existing?.createIndex ?? outcome.index
         node.computedClass = ComputedClass.of(node)
         if let existing {
@@ -96,7 +97,7 @@ extension State {
             let goesAway = old.status == .ready && (new.status == .down || new.status == .disconnected)
             let comesBack = old.status == .disconnected && new.status == .ready
             if becomesReady {
-                outcome.freedClasses.insert(new.computedClass)
+                outcome.freedClasses[new.computedClass] = new.nodePool
                 outcome.freedNodes.insert(row)
             }
             guard becomesReady || goesAway || comesBack || old.status != .down && new.status == .down else { continue }

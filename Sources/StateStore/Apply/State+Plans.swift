@@ -81,7 +81,7 @@ extension State {
         }
         changes.inspect(version.row, self) {
             $0.allocations += 1
-            $0.live += isLive ? 1 : 0
+            $0.count(live: isLive ? 1 : 0, group: group)
             if !old.clientStatus.isTerminal { $0.counts[group][Int(old.client)] += 1 }
         }
         if isLive { load(node: allocations.node(row), version.groups[group].resources, sign: 1, &outcome) }
@@ -116,7 +116,7 @@ extension State {
         linkReplaced(placements, &outcome)
         changes.inspect(version.row, self) {
             $0.allocations += count
-            $0.live += count
+            $0.count(live: count, group: group)
             $0.counts[group][0] += count
         }
         list(rows: start..<start + UInt32(count), of: version, evaluation: plan.evalID)

@@ -22,6 +22,10 @@ package enum StateEntry: Sendable, Equatable {
     case namespaceUpsert(Namespace)
     case namespaceDelete(name: String)
     case collect(Garbage)
+    case quotaUpsert(QuotaSpec)
+    case quotaDelete(name: String)
+    case nodePoolUpsert(NodePool)
+    case nodePoolDelete(name: String)
 }
 
 /// A job to add or replace; canonical and validated by the proposer.

@@ -18,6 +18,8 @@ enum SnapshotRecord: UInt64 {
     case end = 10
     /// Interned task-state shapes and descriptions, by number; before the batches that use them.
     case interned = 11
+    case quota = 12
+    case nodePool = 13
 }
 
 /// A record of a newer version.
@@ -99,6 +101,18 @@ private struct SnapshotEncoder {
             return true
         }
         for namespace in namespaces { try record(.namespace) { writer, _ in writer.document(namespace) } }
+        var quotas: [QuotaSpec] = []
+        state.quotas.scan { _, quota in
+            quotas.append(quota)
+            return true
+        }
+        var pools: [NodePool] = []
+        state.nodePools.scan { _, pool in
+            pools.append(pool)
+            return true
+        }
+        for pool in pools { try record(.nodePool) { writer, _ in writer.document(pool) } }
+        for quota in quotas { try record(.quota) { writer, _ in writer.document(quota) } }
         try record(.configuration) { writer, state in writer.document(state.configuration) }
     }
 

@@ -71,6 +71,12 @@ package struct SnapshotReader: Sendable {
         case .namespace:
             let namespace = try reader.document(Namespace.self)
             state.namespaces[namespace.name] = namespace
+        case .quota:
+            let quota = try reader.document(QuotaSpec.self)
+            state.quotas[quota.name] = quota
+        case .nodePool:
+            let pool = try reader.document(NodePool.self)
+            state.nodePools[pool.name] = pool
         case .configuration: state.configuration = try reader.document(SchedulerConfiguration.self)
         case .interned: try reader.interned(&state)
         case .node: try reader.node(&state)
@@ -118,6 +124,8 @@ extension ByteReader {
             $0.allocationIndex = changed
         }
         state.nodes[Int(row)] = NodeRecord(node: node, row: row)
+        // A snapshot of a version without pools names them in its nodes only.
+        state.addNodePool(node.nodePool, index: node.createIndex)
         let table = state.nodes
         state.nodeIndex.insert(node.id, row: row) { table[Int($0)]?.node.id ?? .none }
     }
@@ -274,7 +282,9 @@ extension State {
         addAllocation(row, toNode: node)
         if !hot.isTerminal {
             if let hardware = allocations.hardware(row) { hold(hardware, on: node, sign: 1) }
-            nodeLoads.update(Int(node)) { $0.usage += version.groups[Int(hot.group)].resources }
+            let amounts = version.groups[Int(hot.group)].resources
+            nodeLoads.update(Int(node)) { $0.usage += amounts }
+            ledger.add(amounts, namespace: version.job.namespace, quota: quota(ofNamespace: version.job.namespace))
             let ports = batch.ports(ofRow: row)
             if !ports.isEmpty {
                 nodePorts.update(Int(node), default: PortSet()) { set in

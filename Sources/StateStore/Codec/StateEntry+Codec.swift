@@ -17,6 +17,10 @@ enum EntryKind: UInt8, CaseIterable {
     case namespaceUpsert = 11
     case namespaceDelete = 12
     case collect = 13
+    case quotaUpsert = 14
+    case quotaDelete = 15
+    case nodePoolUpsert = 16
+    case nodePoolDelete = 17
 }
 
 extension StateEntry {
@@ -42,6 +46,10 @@ extension StateEntry {
         case .namespaceUpsert: .namespaceUpsert
         case .namespaceDelete: .namespaceDelete
         case .collect: .collect
+        case .quotaUpsert: .quotaUpsert
+        case .quotaDelete: .quotaDelete
+        case .nodePoolUpsert: .nodePoolUpsert
+        case .nodePoolDelete: .nodePoolDelete
         }
     }
 
@@ -76,6 +84,10 @@ extension StateEntry {
         case .namespaceUpsert(let namespace): writer.document(namespace)
         case .namespaceDelete(let name): writer.text(name)
         case .collect(let garbage): writer.garbage(garbage)
+        case .quotaUpsert(let quota): writer.document(quota)
+        case .quotaDelete(let name): writer.text(name)
+        case .nodePoolUpsert(let pool): writer.document(pool)
+        case .nodePoolDelete(let name): writer.text(name)
         }
         return writer.bytes
     }
@@ -110,6 +122,10 @@ extension StateEntry {
         case .namespaceUpsert: self = .namespaceUpsert(try reader.document(Namespace.self))
         case .namespaceDelete: self = .namespaceDelete(name: try reader.text())
         case .collect: self = .collect(try reader.garbage())
+        case .quotaUpsert: self = .quotaUpsert(try reader.document(QuotaSpec.self))
+        case .quotaDelete: self = .quotaDelete(name: try reader.text())
+        case .nodePoolUpsert: self = .nodePoolUpsert(try reader.document(NodePool.self))
+        case .nodePoolDelete: self = .nodePoolDelete(name: try reader.text())
         }
     }
 }

@@ -9,6 +9,10 @@ package enum StateTable: Int, CaseIterable, Sendable {
     case evaluations
     case namespaces
     case schedulerConfiguration
+    case quotas
+    /// What is used of quotas.
+    case quotaUsages
+    case nodePools
 }
 
 /// All tables of one version. Copying it costs some reference counts; ``StateTables`` changes it, ``Snapshot`` reads it.
@@ -42,6 +46,9 @@ struct State: Sendable {
     var evaluationCount: Int { evaluationIndex.count }
 
     var namespaces = SortedTable<String, Namespace>()
+    var quotas = SortedTable<String, QuotaSpec>()
+    var ledger = QuotaLedger()
+    var nodePools = SortedTable<String, NodePool>()
     var configuration = SchedulerConfiguration()
     /// Records of a newer version, kept for it.
     var unknownRecords: [UnknownRecord] = []
@@ -53,6 +60,7 @@ struct State: Sendable {
         standard.createIndex = 1
         standard.modifyIndex = 1
         namespaces["default"] = standard
+        for pool in NodePool.builtIn { nodePools[pool.name] = pool }
     }
 }
 

@@ -44,7 +44,7 @@ extension Snapshot {
             }
         case .nodes:
             state.nodeIndex.scan(from: range.low, identify: { state.nodeID($0) }) { take(state.nodeID($0)) }
-        case .jobs, .namespaces, .schedulerConfiguration: break
+        case .jobs, .namespaces, .schedulerConfiguration, .quotas, .quotaUsages, .nodePools: break
         }
         return ids
     }

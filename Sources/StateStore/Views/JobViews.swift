@@ -9,7 +9,11 @@ extension Snapshot {
         state.jobs.scan(from: JobKey(namespace: name, id: request.namespace == "*" ? "" : request.prefix)) {
             key, record in
             guard request.includes(namespace: key.namespace) else { return false }
-            if record.current != nil, key.id.hasPrefix(request.prefix) { records.append(record) }
+            if let current = record.current, key.id.hasPrefix(request.prefix),
+                request.nodePool.map({ $0 == current.job.nodePool }) ?? true
+            {
+                records.append(record)
+            }
             return request.namespace == "*" || key.id.hasPrefix(request.prefix)
         }
         if request.reverse { records.reverse() }

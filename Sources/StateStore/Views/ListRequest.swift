@@ -17,6 +17,8 @@ package struct ListRequest: Sendable {
     /// Keeps the objects it accepts; sees them as they are listed.
     package var filter: (@Sendable (JSON) throws -> Bool)?
     package var options: [String: String] = [:]
+    /// Only nodes or jobs of this pool; `all` is every node.
+    package var nodePool: String?
 
     package init() {}
 

@@ -10,6 +10,7 @@ extension Snapshot {
         func visit(_ row: UInt32) throws -> Bool {
             guard let node = state.nodes[Int(row)]?.node else { return true }
             guard range.low <= node.id, node.id <= range.high else { return false }
+            guard request.nodePool.map({ $0 == "all" || $0 == node.nodePool }) ?? true else { return true }
             return try page.offer(token: node.id.description) { writeStub(node, request, to: &$0) }
         }
         func identify(_ row: UInt32) -> ID { state.nodeID(row) }

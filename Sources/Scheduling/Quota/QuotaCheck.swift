@@ -1,0 +1,74 @@
+import Basics
+import Model
+import StateStore
+
+/// What a plan takes of the quota of its job's namespace, and which placements it has no room for any more.
+struct QuotaCheck {
+    let quota: String
+    /// What the plan takes without ``dropped``.
+    private(set) var amounts = ResourceVector()
+    /// Placements to leave out: the last ones, and gangs as a whole.
+    private(set) var dropped: Set<ID> = []
+
+    /// Amounts that a placement's stops give back: of what it replaces, and of what was evicted for it.
+    private var freed: [ID: ResourceVector] = [:]
+    private let plan: Plan
+
+    /// Nil when no quota holds for the plan's job. Placements on refused nodes are not counted.
+    init?(_ check: PlanCheck, besides refused: Set<NodeRow>) {
+        let (plan, snapshot) = (check.plan, check.snapshot)
+        guard let job = snapshot.jobRecord(plan.namespace, plan.jobID)?.current?.job,
+            var room = QuotaRoom(job, snapshot: snapshot)
+        else { return nil }
+        quota = room.quota
+        self.plan = plan
+        countStops(snapshot)
+        for (batch, ask) in zip(plan.placements, check.asks) {
+            amounts.add(ask, times: batch.nodes.count { !refused.contains($0) })
+        }
+        if let held = check.reservedQuotas[quota] { room.take(held) }
+        drop(check.asks, besides: refused, room)
+    }
+
+    /// Counts what stops give back to this quota, in all and by the placement they are for.
+    private mutating func countStops(_ snapshot: Snapshot) {
+        var owners: [ID: ID] = [:]
+        for batch in plan.placements {
+            for (previous, id) in zip(batch.previous, batch.ids) { owners[previous] = id }
+        }
+        for stop in plan.stops where stop.desiredStatus != .run {
+            guard let row = snapshot.allocationRow(stop.id), !row.isTerminal else { continue }
+            let version = snapshot.jobVersion(of: row)
+            guard snapshot.namespace(version.job.namespace)?.quota == quota else { continue }
+            let given = version.groups[row.groupIndex].resources
+            amounts -= given
+            // A lost allocation stays lost without a replacement.
+            let owner = stop.preemptedBy.isNone ? (stop.clientStatus == nil ? owners[stop.id] : nil) : stop.preemptedBy
+            if let owner { freed[owner, default: ResourceVector()] += given }
+        }
+    }
+
+    /// Drops from the plan's end until the rest fits.
+    private mutating func drop(_ asks: [ResourceVector], besides refused: Set<NodeRow>, _ room: QuotaRoom) {
+        for number in plan.placements.indices.reversed() {
+            let batch = plan.placements[number]
+            for position in batch.ids.indices.reversed() {
+                guard !room.shortages(amounts).isEmpty else { return }
+                guard !refused.contains(batch.nodes[position]), !dropped.contains(batch.ids[position]) else { continue }
+                if batch.gang == 0 { leaveOut(batch.ids[position], asks[number]) } else { leaveOut(batch.gang, asks) }
+            }
+        }
+    }
+
+    private mutating func leaveOut(_ id: ID, _ ask: ResourceVector) {
+        dropped.insert(id)
+        amounts -= ask
+        if let freed = freed[id] { amounts += freed }
+    }
+
+    private mutating func leaveOut(_ gang: UInt32, _ asks: [ResourceVector]) {
+        for (batch, ask) in zip(plan.placements, asks) where batch.gang == gang {
+            for id in batch.ids { leaveOut(id, ask) }
+        }
+    }
+}
