@@ -17,23 +17,24 @@ final class StatusBoard: Sendable {
 
     var current: RaftStatus { state.withLock { $0.status } }
 
+    /// Yields under the lock, here and in ``updates()``: of two statuses a watcher must see the newer one last, and it keeps
+    /// only that.
     func publish(_ status: RaftStatus) {
-        let watchers = state.withLock { state in
+        state.withLock { state in
             state.status = status
-            return state.watchers.map(\.continuation)
+            for watcher in state.watchers { watcher.continuation.yield(status) }
         }
-        for watcher in watchers { watcher.yield(status) }
     }
 
     func updates() -> AsyncStream<RaftStatus> {
         let (stream, continuation) = AsyncStream.makeStream(of: RaftStatus.self, bufferingPolicy: .bufferingNewest(1))
-        let (id, status) = state.withLock { state -> (Int?, RaftStatus) in
-            guard !state.isFinished else { return (nil, state.status) }
+        let id = state.withLock { state -> Int? in
+            continuation.yield(state.status)
+            guard !state.isFinished else { return nil }
             state.nextID += 1
             state.watchers.append((state.nextID, continuation))
-            return (state.nextID, state.status)
+            return state.nextID
         }
-        continuation.yield(status)
         guard let id else {
             continuation.finish()
             return stream

@@ -24,6 +24,9 @@ package struct ServerOptions: Sendable {
 
     /// Desks at which evaluations are decided: as many as there are cores.
     package var workers = 2
+
+    /// Evaluations that may be decided or on their way to the log at once.
+    package var evaluationsInFlight: Int { workers * Worker.perDesk }
     /// Plans committed in one entry at most.
     package var plansPerEntryMax = 128
     /// How long a caller may wait for its job to be placed; 5 s, well below the deadline of a call.

@@ -110,7 +110,8 @@ private struct ReadBack {
     /// Takes in a list of allocations.
     mutating func add(_ body: [UInt8]) throws {
         for stub in try JSONParser.parse(body).array ?? [] {
-            guard let id = stub["ID"]?.string.flatMap({ ID($0) }), let node = stub["NodeID"]?.string.flatMap({ ID($0) }),
+            guard let id = stub["ID"]?.string.flatMap({ ID($0) }),
+                let node = stub["NodeID"]?.string.flatMap({ ID($0) }),
                 let time = stub["CreateTime"]?.integer
             else { throw NeverHappened(description: "an allocation without ID, NodeID or CreateTime") }
             ids.insert(id)

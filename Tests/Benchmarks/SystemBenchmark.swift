@@ -60,7 +60,8 @@ enum PreemptBenchmark: Benchmark {
                 try field.waitUntilPlaced(jobs)
             }
             // The fillers' clients do not report, so their status says nothing; what servers want of them does.
-            let evicted = try http.getJSON("/v1/job/\(filler.id)/allocations").array?
+            let evicted =
+                try http.getJSON("/v1/job/\(filler.id)/allocations").array?
                 .count { $0["DesiredStatus"] == .string("evict") } ?? 0
             print("\(rounds * count) placed in \(rounded(time, 3)) s; \(evicted) evicted")
             guard evicted > 0 else { throw NeverHappened(description: "nothing was evicted") }

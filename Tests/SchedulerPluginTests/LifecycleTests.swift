@@ -77,8 +77,9 @@ import Testing
             Issue.record("retried for ever")
             return
         }
-        #expect(evaluations.map(\.status) == [.failed, .blocked])
-        #expect(evaluations[0].blockedEval == evaluations[1].id && evaluations[1].triggeredBy == .maxPlans)
+        #expect(evaluations.map(\.status) == [.failed, .pending])
+        #expect(evaluations[0].nextEval == evaluations[1].id && evaluations[1].triggeredBy == .maxPlans)
+        #expect(evaluations[1].waitUntil > harness.now)
     }
 
     @Test func allAtOnceIsAllOrNothing() throws {

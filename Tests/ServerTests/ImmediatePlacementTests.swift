@@ -71,7 +71,8 @@ import Testing
                 if evaluation.status == .complete, evaluation.modifyIndex < placed { before += 1 }
                 return true
             }
-            #expect(before < fixture.server.settings.workers, "\(before) others were processed before it")
+            // Those that workers had taken already are not called back.
+            #expect(before <= fixture.server.settings.evaluationsInFlight, "\(before) others were processed before it")
         }
     }
 

@@ -23,7 +23,9 @@ package struct ByteWriter {
     /// A number that may be negative, in zigzag form so that small ones stay short.
     package mutating func signed(_ value: Int64) { number(UInt64(bitPattern: value << 1 ^ value >> 63)) }
 
-    package mutating func word(_ value: UInt64) { withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) } }
+    package mutating func word(_ value: UInt64) {
+        withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
+    }
 
     package mutating func id(_ id: ID) {
         word(id.high)

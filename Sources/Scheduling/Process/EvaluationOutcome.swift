@@ -128,16 +128,21 @@ package struct EvaluationOutcome: Sendable {
             // The plan's own id names the evaluation, so the next one follows from it on every server alike.
             waiting.id = ID(index: evaluation.id.high, ordinal: evaluation.id.low, salt: result.refreshIndex)
         }
-        waiting.status = .pending
-        waiting.waitUntil = plan.createTime + Self.conflictPause
         waiting.triggeredBy = .maxPlans
         waiting.statusDescription = "created due to placement conflicts"
         waiting.escapedComputedClass = true
-        if !result.quotaLimitReached.isEmpty { waiting.quotaLimitReached = result.quotaLimitReached }
+        if result.quotaLimitReached.isEmpty {
+            waiting.status = .pending
+            waiting.waitUntil = plan.createTime + Self.conflictPause
+        } else {
+            // The quota itself says when there is room.
+            waiting.status = .blocked
+            waiting.quotaLimitReached = result.quotaLimitReached
+        }
         waiting.previousEval = evaluation.id
         waiting.createIndex = 0
         waiting.modifyIndex = 0
-        failed.nextEval = waiting.id
+        if waiting.status == .blocked { failed.blockedEval = waiting.id } else { failed.nextEval = waiting.id }
         return [failed, waiting]
     }
 }

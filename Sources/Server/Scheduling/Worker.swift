@@ -51,6 +51,7 @@ struct Worker: Sendable {
         let evaluation = delivery.evaluation
         var minimumIndex = max(evaluation.modifyIndex, evaluation.snapshotIndex)
         var attempt = 0
+        var isFirst = true
         while true {
             attempt += 1
             let deadline = server.seam.time.uptime + .seconds(10)
@@ -62,10 +63,10 @@ struct Worker: Sendable {
                 throw CallError(.conflict, "the evaluation went to another worker")
             }
             let result = try await commit(decision.outcome)
-            let isFirst = attempt == 1
             // As long as something of each plan is committed the evaluation gets on.
             if result?.placed ?? 0 > 0 { attempt = 0 }
             if isFirst { server.shadow.offer(decision, of: evaluation) }
+            isFirst = false
             switch decision.outcome.settle(result, attempt: attempt) {
             case .done(let evaluations):
                 _ = try await server.propose(.evaluationsUpdate(evaluations, time: server.seam.time.now))
