@@ -24,6 +24,8 @@ package final class ServerAgent: Sendable {
     let consensus: ReplicatedLog<ReplicatedState>
     let queue: EvaluationQueue
     let plans: PlanPipeline
+    /// Who makes a large plan.
+    let largePlans: Turnstile
     let journal: SchedulerJournal
     let shadow: ShadowPipeline
     let accessControl = AccessControl()
@@ -43,6 +45,7 @@ package final class ServerAgent: Sendable {
         self.consensus = consensus
         self.queue = queue
         plans = PlanPipeline(seam: seam, limit: settings.plansPerEntryMax)
+        largePlans = Turnstile(limit: settings.workers)
         journal = SchedulerJournal(time: seam.time)
         shadow = ShadowPipeline(time: seam.time)
         heartbeats = HeartbeatMonitor(

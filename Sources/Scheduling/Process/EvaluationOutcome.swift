@@ -116,7 +116,7 @@ package struct EvaluationOutcome: Sendable {
     private var finalEvaluations: [Evaluation] { [evaluation] + (blocked.map { [$0] } ?? []) }
 
     /// How long an evaluation rests whose plans met others' again and again.
-    private static let conflictPause = Duration.seconds(5)
+    private static let conflictPause = Duration.seconds(1)
 
     /// Gives up for now; another evaluation tries again a little later.
     private func exhaustedEvaluations(_ result: PlanResult) -> [Evaluation] {

@@ -22,6 +22,9 @@ struct Worker: Sendable {
 
     /// Evaluations between two waits for the log at once, for each desk.
     static let perDesk = 8
+    /// Plans of more placements are made one a desk: two of them, made on the same snapshot, want the same best nodes, and
+    /// what the second is refused has to be decided again.
+    private static let smallPlanMax = 32
 
     private let server: ServerAgent
     private let desk: Desk
@@ -58,11 +61,7 @@ struct Worker: Sendable {
             guard let snapshot = await server.state.feed.snapshot(at: minimumIndex, until: deadline) else {
                 throw CallError(.deadline, "the state did not reach index \(minimumIndex) within 10 s")
             }
-            let decision = try await decide(evaluation, on: snapshot)
-            guard server.queue.renew(delivery) else {
-                throw CallError(.conflict, "the evaluation went to another worker")
-            }
-            let result = try await commit(decision.outcome)
+            let (decision, result) = try await decideAndCommit(delivery, on: snapshot)
             // As long as something of each plan is committed the evaluation gets on.
             if result?.placed ?? 0 > 0 { attempt = 0 }
             if isFirst { server.shadow.offer(decision, of: evaluation) }
@@ -74,6 +73,21 @@ struct Worker: Sendable {
             case .retry(let index): minimumIndex = index
             }
         }
+    }
+
+    private func decideAndCommit(
+        _ delivery: EvalBroker.Delivery, on snapshot: Snapshot
+    ) async throws -> (Decision, PlanResult?) {
+        let isLarge = snapshot.missing(delivery.evaluation) > Self.smallPlanMax
+        if isLarge { await server.largePlans.enter() }
+        defer { if isLarge { server.largePlans.leave() } }
+        // It may have waited for its turn.
+        let newest = isLarge ? server.snapshot : snapshot
+        let decision = try await decide(delivery.evaluation, on: newest)
+        guard server.queue.renew(delivery) else {
+            throw CallError(.conflict, "the evaluation went to another worker")
+        }
+        return (decision, try await commit(decision.outcome))
     }
 
     /// Stores what has to be there before the plan, then submits it.
@@ -88,5 +102,16 @@ struct Worker: Sendable {
         try await server.seam.blocking.run(lane: desk.lane) { [server, processor = desk.processor] in
             try server.decide(evaluation, on: snapshot, with: processor)
         }
+    }
+}
+
+extension Snapshot {
+    /// About how many instances the evaluation's job lacks.
+    fileprivate func missing(_ evaluation: Evaluation) -> Int {
+        guard let record = jobRecord(evaluation.namespace, evaluation.jobID), let job = record.current?.job else {
+            return 0
+        }
+        guard !job.type.isEachNode else { return Int(nodeRowLimit) }
+        return job.taskGroups.reduce(0) { $0 + ($1.count ?? 1) } - record.liveCount
     }
 }

@@ -101,6 +101,9 @@ package final class JobRecord: Sendable {
 
     package var allocationCount: Int { body.allocations.count }
 
+    /// Its allocations that are not terminal.
+    package var liveCount: Int { body.liveCount }
+
     /// The version with the status and modify index it has now.
     package func present(_ version: JobVersion) -> Job {
         var job = version.job
