@@ -64,3 +64,10 @@ final class FunctionShape: @unchecked Sendable {
         return type
     }
 }
+
+extension FunctionShape {
+    /// A function that takes a pointer and returns one, such as `get_interface`.
+    static func pointerToPointer(name: String) throws(PluginError) -> FunctionShape {
+        try FunctionShape(parameters: [cffi_pointer()], result: cffi_pointer(), name: name)
+    }
+}

@@ -1,5 +1,4 @@
 internal import CDroverABI
-internal import CFFI
 internal import Synchronization
 
 /// The host as one instance of a plug-in sees it: its `drover_host` and the tables behind it, until revoked.
@@ -22,7 +21,7 @@ final class HostBinding: @unchecked Sendable {
         host.pointee.size = UInt32(MemoryLayout<drover_host>.size)
         host.pointee.abi_version = UInt32(DROVER_ABI_VERSION)
         self.host = UnsafePointer(host)
-        let shape = try FunctionShape(parameters: [cffi_pointer()], result: cffi_pointer(), name: "get_interface")
+        let shape = try FunctionShape.pointerToPointer(name: "get_interface")
         // Retained for ever: a stray thread may ask at any time.
         let context = Unmanaged.passRetained(self).toOpaque()
         let code = try BoundTable.closure(shape, name: "get_interface", context: context) { _, result, slots, context in
