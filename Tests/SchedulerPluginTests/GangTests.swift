@@ -19,6 +19,7 @@ import Testing
         let job = job(count: 5)
         let (outcome, _) = try harness.process(try harness.register(job))
         #expect(harness.live(job).isEmpty && outcome.unplaced == ["g": 5] && outcome.blocked != nil)
+        #expect(outcome.failed["g"]?.constraintFiltered == ["gang: not all of it finds a place": 1])
         _ = harness.addNode()
         try harness.process(try #require(outcome.blocked))
         #expect(harness.live(job).count == 5)

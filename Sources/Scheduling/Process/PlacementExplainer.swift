@@ -42,7 +42,7 @@ struct PlacementExplainer {
         where group.allowed.contains(row) && openNodes?.contains(row) ?? true {
             guard let label = shortage(row) else {
                 metric.nodesFiltered += 1
-                metric.constraintFiltered[ConstraintOperator.distinctHosts.rawValue, default: 0] += 1
+                metric.constraintFiltered[openLabel, default: 0] += 1
                 continue
             }
             metric.nodesExhausted += 1
@@ -50,6 +50,11 @@ struct PlacementExplainer {
             let name = view.record(row)?.node.nodeClass ?? ""
             if !name.isEmpty { metric.classExhausted[name, default: 0] += 1 }
         }
+    }
+
+    /// Why a node with room was not used: its gang found no place as a whole, or a limit on the job's own allocations.
+    private var openLabel: String {
+        group.gang == 0 ? ConstraintOperator.distinctHosts.rawValue : "gang: not all of it finds a place"
     }
 
     /// What the node lacks for one more instance; nil when only a limit on the job's own allocations keeps it away.
