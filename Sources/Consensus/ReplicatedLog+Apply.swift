@@ -64,7 +64,7 @@ extension ReplicatedLog {
     private func perform(_ job: ApplyJob, _ state: inout ApplierState) async throws {
         switch job {
         case .entries(let entries, let waiters):
-            let outputs = try await apply(entries, &state)
+            let outputs = try await apply(entries, waiters, &state)
             resume(waiters, entries, outputs)
             release(waiters)
             let bytes = entries.dataBytes
@@ -83,14 +83,18 @@ extension ReplicatedLog {
     }
 
     /// One output for each entry that is the state machine's, in order.
-    private func apply(_ entries: [LogEntry], _ state: inout ApplierState) async throws -> [Machine.Output] {
+    private func apply(
+        _ entries: [LogEntry], _ waiters: [Waiter], _ state: inout ApplierState
+    ) async throws -> [Machine.Output] {
         for entry in entries where entry.kind == .membership {
             if let membership = Membership(bytes: entry.data) { state.membership = membership }
         }
         let first = EntryKind.firstApplication.rawValue
         let isAllForMachine = entries.allSatisfy { $0.kind.rawValue >= first }
         let forMachine = isAllForMachine ? entries[...] : entries.filter { $0.kind.rawValue >= first }[...]
-        let outputs = forMachine.isEmpty ? [] : try await machine.apply(forMachine)
+        let outputs =
+            forMachine.isEmpty
+            ? [] : try await machine.apply(forMachine, commands: commands(forMachine, waiters))
         guard outputs.count == forMachine.count else {
             throw ConsensusError.stopped(
                 "the state machine gave \(outputs.count) outputs for \(forMachine.count) entries")
@@ -101,6 +105,18 @@ extension ReplicatedLog {
             applied.withLock { $0 = last.index }
         }
         return outputs
+    }
+
+    /// What the entries say, as far as they were proposed here.
+    private func commands(_ entries: ArraySlice<LogEntry>, _ waiters: [Waiter]) -> [Machine.Command?] {
+        var rest = waiters[...]
+        return entries.map { entry in
+            rest = rest.drop { $0.index < entry.index }
+            guard let waiter = rest.first, (waiter.index, waiter.term) == (entry.index, entry.term),
+                case .proposal(_, let command) = waiter.outcome
+            else { return nil }
+            return command
+        }
     }
 
     private func resume(_ waiters: [Waiter], _ entries: [LogEntry], _ outputs: [Machine.Output]) {
@@ -114,7 +130,8 @@ extension ReplicatedLog {
             waiter += 1
             switch current.outcome {
             case _ where current.term != entry.term: current.fail(.leadershipLost)
-            case .proposal(let completion): completion(.success(Applied(index: entry.index, output: outputs[output])))
+            case .proposal(let completion, _):
+                completion(.success(Applied(index: entry.index, output: outputs[output])))
             case .membership(let completion): completion(.success(entry.index))
             }
         }

@@ -11,13 +11,13 @@ extension ReplicatedLog {
         let outcome: Outcome
 
         enum Outcome: Sendable {
-            case proposal(Completion)
+            case proposal(Completion, Machine.Command?)
             case membership(IndexCompletion)
         }
 
         func fail(_ error: ConsensusError) {
             switch outcome {
-            case .proposal(let completion): completion(.failure(error))
+            case .proposal(let completion, _): completion(.failure(error))
             case .membership(let completion): completion(.failure(error))
             }
         }
@@ -42,7 +42,7 @@ extension ReplicatedLog {
         private var barrierCount: UInt64 = 0
         private var cache: CacheLedger
         private var proposals: [Proposal] = []
-        private var completions: [Completion] = []
+        private var outcomes: [(completion: Completion, command: Machine.Command?)] = []
 
         init(shell: ReplicatedLog, node: RaftNode) {
             self.shell = shell
@@ -52,9 +52,9 @@ extension ReplicatedLog {
 
         mutating func take(_ inputs: [Input]) throws(ConsensusError) {
             for input in inputs {
-                if case .proposal(let proposal, let completion) = input {
+                if case .proposal(let proposal, let command, let completion) = input {
                     proposals.append(proposal)
-                    completions.append(completion)
+                    outcomes.append((completion, command))
                     continue
                 }
                 try flushProposals()
@@ -87,20 +87,21 @@ extension ReplicatedLog {
             guard !proposals.isEmpty else { return }
             defer {
                 proposals.removeAll(keepingCapacity: true)
-                completions.removeAll(keepingCapacity: true)
+                outcomes.removeAll(keepingCapacity: true)
             }
             let ready = node.step(.propose(proposals))
             switch ready.proposal {
             case .appended(let first, let term):
                 waiters.reserveCapacity(waiters.count + proposals.count)
-                for (position, completion) in completions.enumerated() {
-                    let bytes = proposals[position].data.count
-                    let index = first + UInt64(position)
-                    waiters.append(Waiter(index: index, term: term, bytes: bytes, outcome: .proposal(completion)))
+                for (position, outcome) in outcomes.enumerated() {
+                    waiters.append(
+                        Waiter(
+                            index: first + UInt64(position), term: term, bytes: proposals[position].data.count,
+                            outcome: .proposal(outcome.completion, outcome.command)))
                 }
             case .refused(let refusal):
                 shell.release(count: proposals.count, bytes: proposals.reduce(0) { $0 + $1.data.count })
-                for completion in completions { completion(.failure(error(of: refusal))) }
+                for outcome in outcomes { outcome.completion(.failure(error(of: refusal))) }
             case nil: break
             }
             try carryOut(ready)
@@ -172,7 +173,7 @@ extension ReplicatedLog {
         /// Leaves everybody who waits to ``ReplicatedLog/stop(_:)``, which knows the reason.
         mutating func leaveAll() {
             shell.leave(waiters.map { waiter in { waiter.fail($0) } })
-            shell.leave(completions.map { completion in { completion(.failure($0)) } })
+            shell.leave(outcomes.map { outcome in { outcome.completion(.failure($0)) } })
             shell.leave(barriers.keys.sorted().compactMap { barriers[$0] }.map { barrier in { barrier(.failure($0)) } })
         }
     }

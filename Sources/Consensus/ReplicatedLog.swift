@@ -53,7 +53,7 @@ package final class ReplicatedLog<Machine: StateMachine>: Sendable {
     /// One thing for the core.
     enum Input: Sendable {
         case event(Event)
-        case proposal(Proposal, Completion)
+        case proposal(Proposal, Machine.Command?, Completion)
         case changeMembership(Membership, IndexCompletion)
         case barrier(IndexCompletion)
         case applied(index: UInt64, bytes: Int)
@@ -88,21 +88,26 @@ package final class ReplicatedLog<Machine: StateMachine>: Sendable {
     // MARK: - Proposing
 
     /// Logs `data` and returns once it is committed and applied here. Many may be under way at once; they are batched.
+    /// `command` is what the data say: handed to the state machine as it is, it saves decoding them.
     ///
     /// Cancelling the caller does not take the proposal back. Throws ``ConsensusError``; after
     /// ``ConsensusError/leadershipLost`` and
     /// ``ConsensusError/stopped(_:)`` it may have been committed all the same.
-    package func propose(_ kind: EntryKind, _ data: [UInt8]) async throws -> Applied {
+    package func propose(
+        _ kind: EntryKind, _ data: [UInt8], command: Machine.Command? = nil
+    ) async throws -> Applied {
         try await withCheckedThrowingContinuation { continuation in
-            submit(kind, data) { continuation.resume(with: $0) }
+            submit(kind, data, command: command) { continuation.resume(with: $0) }
         }
     }
 
-    /// As ``propose(_:_:)``, for callers with many at once; `completion` runs on the applier and must be quick.
-    package func submit(_ kind: EntryKind, _ data: [UInt8], _ completion: @escaping Completion) {
+    /// As ``propose(_:_:command:)``, for callers with many at once; `completion` runs on the applier and must be quick.
+    package func submit(
+        _ kind: EntryKind, _ data: [UInt8], command: Machine.Command? = nil, _ completion: @escaping Completion
+    ) {
         guard data.count <= LogFormat.entryBytesMax else { return completion(.failure(.tooLarge(bytes: data.count))) }
         if let refusal = admit(bytes: data.count) { return completion(.failure(refusal)) }
-        let isTaken = inbox.push(.proposal(Proposal(kind: kind, data: data), completion))
+        let isTaken = inbox.push(.proposal(Proposal(kind: kind, data: data), command, completion))
         if !isTaken { completion(.failure(stopReason)) }
     }
 
@@ -226,7 +231,7 @@ package final class ReplicatedLog<Machine: StateMachine>: Sendable {
 
     private func fail(_ input: Input, _ reason: ConsensusError) {
         switch input {
-        case .proposal(_, let completion): completion(.failure(reason))
+        case .proposal(_, _, let completion): completion(.failure(reason))
         case .changeMembership(_, let completion), .barrier(let completion): completion(.failure(reason))
         case .event, .applied: break
         }

@@ -139,7 +139,9 @@ package final class ServerAgent: Sendable {
     @discardableResult
     package func propose(_ entry: StateEntry) async throws -> ApplyOutcome {
         do {
-            let outcome = try await consensus.propose(ReplicatedState.entryKind, entry.encoded).output
+            let outcome = try await consensus.propose(
+                ReplicatedState.entryKind, entry.encoded, command: entry
+            ).output
             if let refusal = outcome.refusal { throw CallError(refusal) }
             return outcome
         } catch let error as ConsensusError {
@@ -152,7 +154,7 @@ extension ServerAgent {
     /// As ``propose(_:)``, for entries that must reach the log in the order of the calls; `completion` runs on the applier
     /// and must be quick.
     func submit(_ entry: StateEntry, _ completion: @escaping @Sendable (Result<ApplyOutcome, any Error>) -> Void) {
-        consensus.submit(ReplicatedState.entryKind, entry.encoded) { result in
+        consensus.submit(ReplicatedState.entryKind, entry.encoded, command: entry) { result in
             switch result {
             case .success(let applied):
                 if let refusal = applied.output.refusal { return completion(.failure(CallError(refusal))) }

@@ -11,12 +11,14 @@ final class TestMachine: StateMachine {
         var description: String { "unknown entry kind \(kind)" }
     }
 
+    typealias Command = Never
+
     private let state = Mutex<(applied: [String], restores: Int)>(([], 0))
 
     var applied: [String] { state.withLock { $0.applied } }
     var restores: Int { state.withLock { $0.restores } }
 
-    func apply(_ entries: ArraySlice<LogEntry>) async throws -> [String] {
+    func apply(_ entries: ArraySlice<LogEntry>, commands: [Never?]) async throws -> [String] {
         try entries.map { entry in
             guard entry.kind == .firstApplication else { throw UnknownKind(kind: entry.kind.rawValue) }
             let text = String(decoding: entry.data, as: UTF8.self)

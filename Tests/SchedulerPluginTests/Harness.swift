@@ -91,10 +91,11 @@ struct Harness {
 
     mutating func commit(_ outcome: EvaluationOutcome) -> PlanResult {
         apply(.evaluationsUpdate(outcome.followUps, time: now))
-        let verdict = verifier.verify(outcome.plan, on: snapshot)
+        let verdict = verifier.verify(outcome.endingPlan, on: snapshot)
         apply(.plans([verdict.plan]))
         verifier.release(verdict.ticket)
-        if case .done(let evaluations) = outcome.settle(verdict.result, attempt: 1) {
+        let result = outcome.plan.isEmpty ? nil : verdict.result
+        if case .done(let evaluations) = outcome.settle(result, attempt: 1), !evaluations.isEmpty {
             apply(.evaluationsUpdate(evaluations, time: now))
         }
         return verdict.result

@@ -15,6 +15,24 @@ public protocol Document: JSONForm, Equatable {
 
     /// Shows every field to `visitor`, in the order in which they are written.
     mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError)
+
+    /// ``visitFields(_:)`` for the two visitors that run for every request and log entry. Requirements of their own, so that
+    /// each type brings a version made for its fields; nobody writes them by hand.
+    func encodeFields(to encoder: inout FieldEncoder)
+    mutating func decodeFields(from decoder: inout FieldDecoder) throws(DocumentError)
+}
+
+extension Document {
+    @inlinable
+    public func encodeFields(to encoder: inout FieldEncoder) {
+        var copy = self
+        try? copy.visitFields(&encoder)
+    }
+
+    @inlinable
+    public mutating func decodeFields(from decoder: inout FieldDecoder) throws(DocumentError) {
+        try visitFields(&decoder)
+    }
 }
 
 /// Sees the fields of a ``Document`` one after the other.
@@ -38,6 +56,7 @@ public struct DocumentError: Error, Equatable, Sendable, CustomStringConvertible
         return DocumentError(path: joined, message: message)
     }
 
+    @usableFromInline
     static func expected(_ what: String, got value: JSON) -> DocumentError {
         DocumentError(message: "expected \(what), got \(value.kindName)")
     }
@@ -65,11 +84,12 @@ extension Document {
         try self.init(json: try JSONParser.parse(bytes))
     }
 
+    @inlinable
     public init(json: JSON) throws(DocumentError) {
         guard case .object(let object) = json else { throw .expected("an object", got: json) }
         self.init()
         var decoder = FieldDecoder(object: object)
-        try visitFields(&decoder)
+        try decodeFields(from: &decoder)
     }
 
     /// The document's field names, in order.
@@ -80,37 +100,45 @@ extension Document {
         return lister.fields.map(\.0)
     }
 
+    @inlinable
     public func write(to writer: inout JSONWriter) {
         writer.beginObject()
         // Swapped, not assigned: a second reference would make the next append copy all that has been written.
         var encoder = FieldEncoder(writer: JSONWriter(capacity: 0))
         swap(&writer, &encoder.writer)
-        var copy = self
-        try? copy.visitFields(&encoder)
+        encodeFields(to: &encoder)
         swap(&writer, &encoder.writer)
         writer.endObject()
     }
 
+    @inlinable
     public static func read(_ json: JSON) throws(DocumentError) -> Self { try Self(json: json) }
-
 }
 
-private struct FieldEncoder: FieldVisitor {
-    var writer: JSONWriter
+/// Writes the fields of a document.
+public struct FieldEncoder: FieldVisitor {
+    @usableFromInline var writer: JSONWriter
 
-    mutating func field<Value: JSONForm>(_ name: StaticString, _ value: inout Value) {
+    @usableFromInline
+    init(writer: JSONWriter) { self.writer = writer }
+
+    @inlinable
+    public mutating func field<Value: JSONForm>(_ name: StaticString, _ value: inout Value) {
         writer.key(name)
         value.write(to: &writer)
     }
 }
 
-private struct FieldDecoder: FieldVisitor {
+/// Reads the fields of a document.
+public struct FieldDecoder: FieldVisitor {
     let object: JSONObject
     private var cursor = 0
 
+    @usableFromInline
     init(object: JSONObject) { self.object = object }
 
-    mutating func field<Value: JSONForm>(_ name: StaticString, _ value: inout Value) throws(DocumentError) {
+    @inlinable
+    public mutating func field<Value: JSONForm>(_ name: StaticString, _ value: inout Value) throws(DocumentError) {
         guard let member = next(named: name), !member.isNull else { return }
         do {
             value = try Value.read(member)
@@ -120,7 +148,8 @@ private struct FieldDecoder: FieldVisitor {
     }
 
     /// The member of that name; members written by us come in the order asked, so the cursor nearly always hits.
-    private mutating func next(named name: StaticString) -> JSON? {
+    @usableFromInline
+    mutating func next(named name: StaticString) -> JSON? {
         if cursor < object.members.count, equal(object.members[cursor].key, name) {
             cursor += 1
             return object.members[cursor - 1].value

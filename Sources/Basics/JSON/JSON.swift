@@ -11,7 +11,7 @@ public enum JSON: Equatable, Sendable {
 
     public static func object(_ members: [(String, JSON)]) -> JSON { .object(JSONObject(members)) }
 
-    public var isNull: Bool { self == .null }
+    public var isNull: Bool { if case .null = self { true } else { false } }
 
     public var string: String? { if case .string(let text) = self { text } else { nil } }
 

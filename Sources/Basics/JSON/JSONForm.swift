@@ -34,8 +34,10 @@ extension Double: JSONForm {
 }
 
 extension FixedWidthInteger where Self: JSONForm {
+    @inlinable
     public func write(to writer: inout JSONWriter) { writer.integer(self) }
 
+    @inlinable
     public static func read(_ json: JSON) throws(DocumentError) -> Self {
         if let value = json.integer {
             guard let fitting = Self(exactly: value) else {
@@ -114,15 +116,18 @@ extension JSON: JSONForm {
 }
 
 extension Optional: JSONForm where Wrapped: JSONForm {
+    @inlinable
     public func write(to writer: inout JSONWriter) {
         if let self { self.write(to: &writer) } else { writer.null() }
     }
 
+    @inlinable
     public static func read(_ json: JSON) throws(DocumentError) -> Wrapped? { try Wrapped.read(json) }
 }
 
 /// Empty arrays are written as null, as Go writes an unset slice.
 extension Array: JSONForm where Element: JSONForm {
+    @inlinable
     public func write(to writer: inout JSONWriter) {
         guard !isEmpty else { return writer.null() }
         writer.beginArray()
@@ -130,6 +135,7 @@ extension Array: JSONForm where Element: JSONForm {
         writer.endArray()
     }
 
+    @inlinable
     public static func read(_ json: JSON) throws(DocumentError) -> [Element] {
         guard let items = json.array else { throw .expected("an array", got: json) }
         var elements: [Element] = []
@@ -147,6 +153,7 @@ extension Array: JSONForm where Element: JSONForm {
 
 /// Empty maps are written as null; keys in byte order, so equal maps give equal bytes.
 extension Dictionary: JSONForm where Key == String, Value: JSONForm {
+    @inlinable
     public func write(to writer: inout JSONWriter) {
         guard !isEmpty else { return writer.null() }
         writer.beginObject()
@@ -157,6 +164,7 @@ extension Dictionary: JSONForm where Key == String, Value: JSONForm {
         writer.endObject()
     }
 
+    @inlinable
     public static func read(_ json: JSON) throws(DocumentError) -> [String: Value] {
         guard let object = json.object else { throw .expected("an object", got: json) }
         var values: [String: Value] = [:]
@@ -173,8 +181,10 @@ extension Dictionary: JSONForm where Key == String, Value: JSONForm {
 
 /// Enumerations with text values travel as their text.
 extension RawRepresentable where RawValue == String, Self: JSONForm {
+    @inlinable
     public func write(to writer: inout JSONWriter) { writer.string(rawValue) }
 
+    @inlinable
     public static func read(_ json: JSON) throws(DocumentError) -> Self {
         guard let text = json.string else { throw .expected("a string", got: json) }
         guard let value = Self(rawValue: text) else { throw DocumentError(message: "unknown value \"\(text)\"") }

@@ -4,17 +4,21 @@ package import Raft
 package protocol StateMachine: Sendable {
     /// What applying one entry yields; goes to whoever proposed it.
     associatedtype Output: Sendable
+    /// What an entry says, decoded; ``Never`` for a state machine that only reads bytes.
+    associatedtype Command: Sendable
 
     /// Applies entries in order; kinds from ``EntryKind/firstApplication`` up, indexes ascending, with gaps where Raft
     /// has entries of its own.
     ///
     /// The same entries give the same state on every server and after every restart.
+    /// - Parameter commands: one for each entry: what its proposer handed in along with the bytes, when that was this
+    ///   server; it says the same as the bytes, which then need not be decoded.
     /// - Returns: one output for each entry, in order.
     /// - Throws: when an entry cannot be understood, such as a kind of a newer release. The server then stops with that
     /// error.
-    func apply(_ entries: ArraySlice<LogEntry>) async throws -> [Output]
+    func apply(_ entries: ArraySlice<LogEntry>, commands: [Command?]) async throws -> [Output]
 
-    /// The state as it is between two calls of ``apply(_:)``, fixed: later applies must not show in it. Should be
+    /// The state as it is between two calls of ``apply(_:commands:)``, fixed: later applies must not show in it. Should be
     /// cheap.
     func snapshot() async throws -> any StateSnapshot
 

@@ -21,12 +21,17 @@ public struct Plan: Sendable, Equatable {
     public var inPlaceUpdates: [ID] = []
     /// Either all placements are committed or none.
     public var allAtOnce = false
+    /// How the evaluation ends if all of the plan is committed: stored with it, in one entry. Empty when somebody else
+    /// stores that.
+    public var ending: [Evaluation] = []
     /// Time of the proposal, stamped by the proposer.
     public var createTime = Timestamp.never
 
     public init() {}
 
-    public var isEmpty: Bool { placements.allSatisfy { $0.ids.isEmpty } && stops.isEmpty && inPlaceUpdates.isEmpty }
+    public var isEmpty: Bool {
+        placements.allSatisfy { $0.ids.isEmpty } && stops.isEmpty && inPlaceUpdates.isEmpty && ending.isEmpty
+    }
 }
 
 /// Placements of one task group in one plan: columns of equal length.

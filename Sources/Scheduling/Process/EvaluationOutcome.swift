@@ -104,16 +104,24 @@ package struct EvaluationOutcome: Sendable {
 
     /// What to store and whether to go on, now that the leader has answered.
     ///
-    /// `result` is nil when the plan was empty and was not submitted; `attempt` is how often the evaluation has been
+    /// `result` is nil when the plan was empty and was not submitted; otherwise ``ending`` went along with it. `attempt` is how often the evaluation has been
     /// prepared, 1 for the first time.
     package func settle(_ result: PlanResult?, attempt: Int) -> Settlement {
-        guard let result, result.isPartial else { return .done(finalEvaluations) }
+        guard let result else { return .done(ending) }
+        guard result.isPartial else { return .done([]) }
         guard attempt < Self.attemptsMax(evaluation.type) else { return .done(exhaustedEvaluations(result)) }
         return .retry(minimumIndex: result.refreshIndex)
     }
 
+    /// The plan with the end of its evaluation, to be committed with it.
+    package var endingPlan: Plan {
+        var plan = plan
+        plan.ending = ending
+        return plan
+    }
+
     /// The evaluations to store at the end; follow-ups are stored before the plan.
-    private var finalEvaluations: [Evaluation] { [evaluation] + (blocked.map { [$0] } ?? []) }
+    private var ending: [Evaluation] { [evaluation] + (blocked.map { [$0] } ?? []) }
 
     /// How long an evaluation rests whose plans met others' again and again.
     private static let conflictPause = Duration.seconds(1)
@@ -149,7 +157,7 @@ package struct EvaluationOutcome: Sendable {
 
 /// How an evaluation goes on after its plan was answered.
 package enum Settlement: Sendable {
-    /// It is over: store these evaluations.
+    /// It is over: store these evaluations, if there are any that the plan did not bring along.
     case done([Evaluation])
     /// Part of the plan was refused: prepare again from a snapshot at least this new.
     case retry(minimumIndex: UInt64)

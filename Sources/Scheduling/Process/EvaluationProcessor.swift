@@ -11,6 +11,7 @@ package import StateStore
 package final class EvaluationProcessor: @unchecked Sendable {
     private let view = ClusterView()
     private let block = ProblemBlock()
+    private let feasibilities = FeasibilityCache()
 
     package init() {}
 
@@ -31,7 +32,7 @@ package final class EvaluationProcessor: @unchecked Sendable {
         view.advance(to: snapshot)
         let job = candidate ?? snapshot.job(evaluation.namespace, evaluation.jobID)
         let rows = snapshot.allocations(ofJob: evaluation.jobID, namespace: evaluation.namespace)
-        let feasibility = FeasibilitySource(job: job, view: view, snapshot: snapshot)
+        let feasibility = feasibility(of: job, snapshot)
         let ids = IDSource(seed: generator.next())
         var reconciliation = Reconciler.reconcile(
             Reconciler.Input(
@@ -50,6 +51,10 @@ package final class EvaluationProcessor: @unchecked Sendable {
         prepared.problem = build(
             reconciliation, job, evaluation, snapshot, rows, feasibility, seed: Self.seed(job))
         return prepared
+    }
+
+    private func feasibility(of job: Job?, _ snapshot: Snapshot) -> FeasibilitySource {
+        FeasibilitySource(job: job, view: view, snapshot: snapshot, cache: feasibilities)
     }
 
     /// Breaks ties alike whenever a version of a job is placed on the same state, so that `job run` does what `job plan` said.
@@ -86,7 +91,7 @@ package final class EvaluationProcessor: @unchecked Sendable {
         let rows = snapshot.allocations(ofJob: job.id, namespace: job.namespace)
         let offered = build(
             prepared.reconciliation, job, prepared.evaluation, snapshot, rows,
-            FeasibilitySource(job: job, view: view, snapshot: snapshot), seed: problem.seed, options: .mayPreempt)
+            feasibility(of: job, snapshot), seed: problem.seed, options: .mayPreempt)
         prepared.problem = offered
         return !offered.candidates.isEmpty
     }
@@ -143,7 +148,7 @@ extension EvaluationProcessor {
             request.instances = [InstanceRequest(nameIndex: 0)]
             return request
         }
-        let feasibility = FeasibilitySource(job: job, view: view, snapshot: snapshot)
+        let feasibility = feasibility(of: job, snapshot)
         let problem = build(
             wanted, job, evaluation, snapshot, snapshot.allocations(ofJob: job.id, namespace: job.namespace),
             feasibility, seed: Self.seed(job), options: .wantsEveryScore)
@@ -175,11 +180,14 @@ private final class FeasibilitySource {
     private let job: Job?
     private let view: ClusterView
     let neighbours: NeighbourLabels
+    private let cache: FeasibilityCache
+    /// By the group's position.
     private var known: [Int: GroupFeasibility] = [:]
 
-    init(job: Job?, view: ClusterView, snapshot: Snapshot) {
+    init(job: Job?, view: ClusterView, snapshot: Snapshot, cache: FeasibilityCache) {
         self.job = job
         self.view = view
+        self.cache = cache
         neighbours = NeighbourLabels(job?.neighbourKeys ?? [], besides: job ?? Job(), snapshot: snapshot)
     }
 
@@ -187,8 +195,10 @@ private final class FeasibilitySource {
     func group(_ position: Int) -> GroupFeasibility {
         if let feasibility = known[position] { return feasibility }
         let job = job ?? Job()
-        let feasibility = GroupFeasibility(
-            job: job, group: job.taskGroups[position], view: view, neighbours: neighbours)
+        let group = job.taskGroups[position]
+        let feasibility = cache.feasibility(FeasibilityKey(job: job, group: group), view) {
+            GroupFeasibility(job: job, group: group, view: view, neighbours: neighbours)
+        }
         known[position] = feasibility
         return feasibility
     }

@@ -40,7 +40,9 @@ package struct PlanVerifier: Sendable {
         let ticket = nextTicket
         nextTicket += 1
         reserve(check.reservation, ticket)
-        return Verdict(plan: check.plan, result: result, ticket: ticket)
+        var kept = check.plan
+        if result.isPartial { kept.ending = [] }
+        return Verdict(plan: kept, result: result, ticket: ticket)
     }
 
     /// Apart, so that no second reference to the reservations is alive when they are changed: that would copy them.

@@ -13,6 +13,8 @@ package final class ClusterView: @unchecked Sendable {
     /// Grows with every change.
     package private(set) var generation: UInt64 = 0
     package private(set) var nodeLimit = 0
+    /// Grows when nodes come, go or say something new; not when their load changes.
+    private(set) var nodeGeneration: UInt64 = 0
 
     var classes = NodeClassTable()
     var datacenters = NameTable()
@@ -80,6 +82,7 @@ package final class ClusterView: @unchecked Sendable {
     }
 
     private func rebuild(from snapshot: Snapshot) {
+        nodeGeneration += 1
         classes = NodeClassTable()
         drivers = [:]
         volumes = [:]
@@ -105,6 +108,7 @@ package final class ClusterView: @unchecked Sendable {
         guard Int(row) < rowCapacity else { return }
         let record = snapshot.nodeRecord(row)
         if record !== records[Int(row)] {
+            nodeGeneration += 1
             if let old = records[Int(row)] { forget(old.node, row) }
             records[Int(row)] = record
             if !devices.instances(row).isEmpty { devicesAreStale = true }

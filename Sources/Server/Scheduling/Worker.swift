@@ -68,6 +68,7 @@ struct Worker: Sendable {
             isFirst = false
             switch decision.outcome.settle(result, attempt: attempt) {
             case .done(let evaluations):
+                guard !evaluations.isEmpty else { return }
                 _ = try await server.propose(.evaluationsUpdate(evaluations, time: server.seam.time.now))
                 return
             case .retry(let index): minimumIndex = index
@@ -95,7 +96,7 @@ struct Worker: Sendable {
         if !outcome.followUps.isEmpty {
             _ = try await server.propose(.evaluationsUpdate(outcome.followUps, time: server.seam.time.now))
         }
-        return outcome.plan.isEmpty ? nil : try await server.plans.submit(outcome.plan)
+        return outcome.plan.isEmpty ? nil : try await server.plans.submit(outcome.endingPlan)
     }
 
     private func decide(_ evaluation: Evaluation, on snapshot: Snapshot) async throws -> Decision {

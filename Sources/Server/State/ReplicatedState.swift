@@ -7,6 +7,7 @@ internal import Synchronization
 /// The state machine behind the log: decodes entries, applies them in batches, publishes the newest snapshot.
 final class ReplicatedState: StateMachine {
     typealias Output = ApplyOutcome
+    typealias Command = StateEntry
 
     /// The kind of log entry that carries a ``StateEntry``.
     static let entryKind = EntryKind.firstApplication
@@ -25,13 +26,15 @@ final class ReplicatedState: StateMachine {
         self.observer = observer
     }
 
-    func apply(_ entries: ArraySlice<LogEntry>) async throws -> [ApplyOutcome] {
+    func apply(_ entries: ArraySlice<LogEntry>, commands: [StateEntry?]) async throws -> [ApplyOutcome] {
         let (outcomes, snapshot) = try store.withLock { store in
-            let outcomes = try entries.map { entry in
+            let outcomes = try zip(entries, commands).map { entry, command in
                 guard entry.kind == ReplicatedState.entryKind else {
                     throw UnknownEntryKind(kind: entry.kind.rawValue, index: entry.index)
                 }
-                return store.apply(try StateEntry(decoding: entry.data), index: entry.index)
+                // Whoever proposes hands over what is logged: other servers, and this one after a restart, read it from there.
+                assert(command == nil || (try? StateEntry(decoding: entry.data)) == command)
+                return store.apply(try command ?? StateEntry(decoding: entry.data), index: entry.index)
             }
             return (outcomes, store.snapshot())
         }

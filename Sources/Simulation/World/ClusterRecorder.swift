@@ -145,15 +145,19 @@ extension StateEntry {
                             "place \(batch.ids[position]) \(plan.jobID).\(batch.taskGroup)"
                                 + "[\(batch.nameIndexes[position])] on \(batch.nodes[position])"
                         }
-                    }
+                    } + plan.ending.map(\.traceLine)
             }
         case .allocationUpdates(let reports):
             return reports.reports.map { "report \($0.id) \($0.clientStatus.rawValue)" }
         case .evaluationsUpdate(let evaluations, _):
-            return evaluations.map { "evaluation \($0.id) \($0.jobID) \($0.status.rawValue) \($0.triggeredBy)" }
+            return evaluations.map(\.traceLine)
         default: return []
         }
     }
+}
+
+extension Evaluation {
+    fileprivate var traceLine: String { "evaluation \(id) \(jobID) \(status.rawValue) \(triggeredBy)" }
 }
 
 /// Makes calls and notes the indexes their answers promise.

@@ -2,7 +2,7 @@ import Basics
 import Model
 
 extension State {
-    /// Commits a verified plan: stops, in-place updates, then placements.
+    /// Commits a verified plan: stops, in-place updates, placements, then the end of its evaluation.
     mutating func commit(_ plan: Plan, _ outcome: inout ApplyOutcome) {
         let key = JobKey(namespace: plan.namespace, id: plan.jobID)
         var changes = JobChanges()
@@ -22,6 +22,7 @@ extension State {
         outcome.tables.insert(.allocations)
         applyChanges(changes, &outcome)
         for victim in preempted.sorted() { addPreemptionEvaluation(victim, &outcome) }
+        update(plan.ending, &outcome)
     }
 
     /// Tells allocations which ones made room for them.

@@ -17,6 +17,8 @@ extension ByteWriter {
         for stop in plan.stops { self.stop(stop) }
         number(plan.placements.count)
         for batch in plan.placements { framed { $0.batch(batch) } }
+        number(plan.ending.count)
+        for evaluation in plan.ending { document(evaluation) }
     }
 
     private mutating func stop(_ stop: PlannedStop) {
@@ -83,6 +85,7 @@ extension ByteReader {
             var framed = try framed()
             plan.placements.append(try framed.batch())
         }
+        if !isAtEnd { plan.ending = try list(of: Evaluation.self) }
         return plan
     }
 
