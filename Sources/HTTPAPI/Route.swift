@@ -40,14 +40,17 @@ package struct Route: Sendable {
 package struct PathPattern: Sendable, Hashable, CustomStringConvertible {
     package let description: String
     private let segments: [Substring]
+    /// How many segments are literal: of several matching patterns the one with most counts.
+    let literals: Int
 
     init(_ text: String) {
         description = text
         segments = text.split(separator: "/").map { Substring(String($0)) }
+        literals = segments.count { $0.first != ":" }
     }
 
-    /// How many segments are literal: of several matching patterns the one with most counts.
-    var literals: Int { segments.count { $0.first != ":" } }
+    /// The second segment, when every path that matches has it: what the API's paths differ by.
+    var topic: Substring? { segments.prefix(2).contains { $0.first == ":" } ? nil : segments.dropFirst().first }
 
     /// The holes' values, percent-decoded, or nil when the path does not match.
     func match(_ path: [Substring]) -> [String: String]? {

@@ -3,6 +3,17 @@ internal import HTTPTypes
 /// All routes, and the way from a path to one of them.
 package struct RouteTable: Sendable {
     package let routes: [Route]
+    /// By their paths' topic, and those without one.
+    private let byTopic: [Substring: [Route]]
+    private let others: [Route]
+
+    package init(routes: [Route]) {
+        self.routes = routes
+        var byTopic: [Substring: [Route]] = [:]
+        for route in routes { if let topic = route.pattern.topic { byTopic[topic, default: []].append(route) } }
+        self.byTopic = byTopic
+        others = routes.filter { $0.pattern.topic == nil }
+    }
 
     /// The whole API.
     package static let standard = RouteTable(
@@ -21,7 +32,8 @@ package struct RouteTable: Sendable {
         if segments.first?.isEmpty == true { segments.removeFirst() }
         if segments.last?.isEmpty == true { segments.removeLast() }
         var best: (literals: Int, candidates: [(Route, [String: String])]) = (-1, [])
-        for route in routes {
+        let topic = segments.count > 1 ? byTopic[segments[1]] ?? [] : []
+        for route in topic + others {
             let literals = route.pattern.literals
             guard literals >= best.literals, let values = route.pattern.match(segments) else { continue }
             if literals > best.literals { best = (literals, []) }

@@ -17,7 +17,8 @@ public protocol Document: JSONForm, Equatable {
     mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError)
 
     /// ``visitFields(_:)`` for the two visitors that run for every request and log entry. Requirements of their own, so that
-    /// each type brings a version made for its fields; nobody writes them by hand.
+    /// each type brings a version made for its fields; nobody writes them by hand. What calls them must not be inlinable: it
+    /// would call the general version of types of other modules.
     func encodeFields(to encoder: inout FieldEncoder)
     mutating func decodeFields(from decoder: inout FieldDecoder) throws(DocumentError)
 }
@@ -84,7 +85,6 @@ extension Document {
         try self.init(json: try JSONParser.parse(bytes))
     }
 
-    @inlinable
     public init(json: JSON) throws(DocumentError) {
         guard case .object(let object) = json else { throw .expected("an object", got: json) }
         self.init()
@@ -100,7 +100,6 @@ extension Document {
         return lister.fields.map(\.0)
     }
 
-    @inlinable
     public func write(to writer: inout JSONWriter) {
         writer.beginObject()
         // Swapped, not assigned: a second reference would make the next append copy all that has been written.
@@ -111,7 +110,6 @@ extension Document {
         writer.endObject()
     }
 
-    @inlinable
     public static func read(_ json: JSON) throws(DocumentError) -> Self { try Self(json: json) }
 }
 
@@ -119,7 +117,6 @@ extension Document {
 public struct FieldEncoder: FieldVisitor {
     @usableFromInline var writer: JSONWriter
 
-    @usableFromInline
     init(writer: JSONWriter) { self.writer = writer }
 
     @inlinable
@@ -134,7 +131,6 @@ public struct FieldDecoder: FieldVisitor {
     let object: JSONObject
     private var cursor = 0
 
-    @usableFromInline
     init(object: JSONObject) { self.object = object }
 
     @inlinable

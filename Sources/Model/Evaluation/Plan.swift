@@ -55,10 +55,16 @@ public struct PlacementBatch: Sendable, Equatable {
     public var hardware: [Int: AssignedHardware] = [:]
     /// Normalised score of each one.
     public var scores: [Float] = []
-    /// How the group's placements were decided; shared by all of them.
-    public var metric = AllocationMetric()
+    /// How the group's placements were decided, shared by all of them: an ``AllocationMetric`` as JSON, written once and read
+    /// only when somebody asks; empty when nobody said.
+    public var metricJSON: [UInt8] = []
 
     public init() {}
+
+    public var metric: AllocationMetric {
+        get { (try? AllocationMetric(json: metricJSON)) ?? AllocationMetric() }
+        set { metricJSON = newValue.jsonBytes }
+    }
 }
 
 extension PlacementBatch {

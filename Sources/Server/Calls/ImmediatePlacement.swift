@@ -49,7 +49,7 @@ extension Snapshot {
         report.statusDescription = evaluation.statusDescription
         report.failed = evaluation.failedTGAllocs
         report.allocations = allocations(ofEvaluation: id).map { row in
-            let allocation = allocation(row, withJob: false)
+            let allocation = allocation(row, withJob: false, withMetrics: false)
             var placed = PlacedAllocation()
             placed.id = allocation.id
             placed.name = allocation.name

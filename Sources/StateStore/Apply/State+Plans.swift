@@ -134,10 +134,9 @@ extension State {
         hot.modifyTime = plan.createTime.nanoseconds
         hot.version = version.row
         hot.group = UInt16(group)
-        let metric = placements.metric.jsonBytes
         while !placements.ids.isEmpty {
             let batch = AllocationBatch(
-                placements: placements, metricJSON: metric, evalID: plan.evalID, version: version.row,
+                placements: placements, evalID: plan.evalID, version: version.row,
                 group: UInt16(group), start: UInt32(allocations.count), createIndex: index, createTime: plan.createTime)
             if allocations.append(batch, placements: placements, hot: hot) { return batch }
             let all = placements

@@ -47,7 +47,7 @@ extension ByteWriter {
             document(tracker)
         }
         hardware(batch.hardware)
-        document(batch.metric)
+        data(batch.metricJSON)
     }
 
     mutating func hardware(_ hardware: [Int: AssignedHardware]) {
@@ -117,7 +117,7 @@ extension ByteReader {
             batch.rescheduleTrackers[position] = try document(RescheduleTracker.self)
         }
         batch.hardware = try hardware()
-        batch.metric = try document(AllocationMetric.self)
+        batch.metricJSON = Array(try data())
         let count = batch.ids.count
         guard batch.nodes.count == count, batch.nameIndexes.count == count,
             batch.ports.count == count * batch.portLabels.count, [0, count].contains(batch.previous.count),

@@ -179,7 +179,7 @@ extension ByteReader {
         let createTime = try time()
         var placements = PlacementBatch()
         for _ in 0..<(try count(elementSize: 1)) { placements.portLabels.append(try text()) }
-        let metric = Array(try data())
+        placements.metricJSON = Array(try data())
         placements.ids = try column(of: ID.self)
         placements.nodes = try column(of: UInt32.self)
         placements.nameIndexes = try column(of: UInt32.self)
@@ -193,7 +193,7 @@ extension ByteReader {
         placements.hardware = try hardware()
         try check(placements, state)
         let stored = AllocationBatch(
-            placements: placements, metricJSON: metric, evalID: evaluation, version: version, group: group,
+            placements: placements, evalID: evaluation, version: version, group: group,
             start: UInt32(state.allocations.count), createIndex: createIndex, createTime: createTime)
         guard state.allocations.append(stored, placements: placements, hot: HotRow()) else {
             throw error("an allocation's id appears twice")

@@ -25,8 +25,8 @@ final class AllocationBatch: Sendable {
     let metricJSON: [UInt8]
 
     init(
-        placements: PlacementBatch, metricJSON: [UInt8], evalID: ID, version: UInt32, group: UInt16, start: UInt32,
-        createIndex: UInt64, createTime: Timestamp
+        placements: PlacementBatch, evalID: ID, version: UInt32, group: UInt16, start: UInt32, createIndex: UInt64,
+        createTime: Timestamp
     ) {
         self.evalID = evalID
         self.version = version
@@ -34,7 +34,7 @@ final class AllocationBatch: Sendable {
         self.start = start
         self.createIndex = createIndex
         self.createTime = createTime
-        self.metricJSON = metricJSON
+        metricJSON = placements.metricJSON
         count = UInt32(placements.ids.count)
         portLabels = placements.portLabels
         ports = placements.ports
