@@ -240,8 +240,8 @@ let testTargets: [Target] = [
     tests(
         "Server",
         [
-            "Basics", "Broker", "Model", "PluginHost", "RPC", "Raft", "Scheduling", "Server", "Simulation",
-            "SimulatedSeam", "StateStore", abi, logging,
+            "Basics", "Broker", "FragmentationSchedulerPlugin", "Model", "PluginHost", "RPC", "Raft", "Scheduling",
+            "Server", "Simulation", "SimulatedSeam", "StateStore", abi, logging,
         ]),
     tests(
         "Simulation",

@@ -40,6 +40,7 @@ package struct StateTables: Sendable {
         case .nodePoolUpsert(let pool): state.upsert(pool, &outcome)
         case .nodePoolDelete(let name): state.deleteNodePool(name, &outcome)
         }
+        state.work.tellIfDue()
         for table in outcome.tables { state.tableIndexes[table.rawValue] = index }
         return outcome
     }

@@ -33,6 +33,8 @@ final class FakeScheduler: Scheduler {
         case nowhere
         case answer([UInt8])
         case error(PluginError)
+        /// Whatever this answers to view and batch.
+        case ask(@Sendable (Block, Block) throws -> [UInt8])
     }
 
     let name: String
@@ -53,6 +55,7 @@ final class FakeScheduler: Scheduler {
         case .nowhere: return records(batch) { _ in 4_000 }
         case .answer(let bytes): return bytes
         case .error(let error): throw error
+        case .ask(let answer): return try answer(view, batch)
         }
     }
 

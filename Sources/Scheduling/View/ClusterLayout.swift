@@ -1,5 +1,6 @@
 import CDroverABI
 import Model
+import StateStore
 
 /// Where the columns of a cluster view lie in its block.
 struct ClusterLayout {
@@ -16,11 +17,15 @@ struct ClusterLayout {
     private(set) var devices = 0
     /// Device instances there is room for.
     private(set) var deviceCapacity = 0
+    private(set) var work = 0
+    private(set) var workShares = 0
+    /// Device groups that ``workShares`` has room for.
+    private(set) var groupCapacity = 0
 
     init() {}
 
-    /// Takes a head and columns for `rows` nodes and so many device instances from an empty block.
-    init(in block: AlignedBlock, rows: Int, devices count: Int) {
+    /// Takes a head and columns for `rows` nodes, and so many device instances and groups of them, from an empty block.
+    init(in block: AlignedBlock, rows: Int, devices count: Int, groups: Int) {
         _ = block.reserve(1, of: drover_cluster_view.self)
         for _ in ResourceDimension.allCases {
             capacity.append(block.reserve(rows, of: Int64.self))
@@ -36,6 +41,9 @@ struct ClusterLayout {
         coreMHz = block.reserve(rows, of: Int64.self)
         deviceCapacity = count
         devices = block.reserve(count, of: drover_device_instance.self)
+        groupCapacity = groups
+        work = block.reserve(CommonWork.shapeCountMax, of: drover_workload.self)
+        workShares = block.reserve(CommonWork.shapeCountMax * groups, of: UInt32.self)
     }
 
     /// Writes all of the head but generations and dirty rows.
@@ -54,6 +62,7 @@ struct ClusterLayout {
         head.pointee.free_ports = UInt64(freePorts)
         head.pointee.core_mhz = UInt64(coreMHz)
         head.pointee.devices = UInt64(devices)
+        head.pointee.workload = UInt64(work)
     }
 
     private static func store(_ offsets: [Int], into bytes: UnsafeMutableRawBufferPointer) {

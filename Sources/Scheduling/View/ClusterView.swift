@@ -27,6 +27,7 @@ package final class ClusterView: @unchecked Sendable {
     private(set) var devices = DeviceInventory()
     /// The list of devices is of an older snapshot.
     private var devicesAreStale = false
+    private var work = WorkColumn()
 
     private var block = AlignedBlock(capacity: 4_096)
     private var rowCapacity = 0
@@ -63,13 +64,15 @@ package final class ClusterView: @unchecked Sendable {
             setNodeLimit(Int(snapshot.nodeRowLimit))
             for row in dirty { read(row, from: snapshot) }
         }
-        if dirty == nil || devices.instanceCount > layout.deviceCapacity {
+        if dirty == nil || devices.instanceCount > layout.deviceCapacity || devices.groups.count > layout.groupCapacity
+        {
             dirty = nil
             rebuild(from: snapshot)
         }
         index = snapshot.index
         isEmpty = false
         listDevices(snapshot)
+        work.write(snapshot.commonWork, devices.groups, at: layout, in: block)
         publish(dirty)
     }
 
@@ -94,7 +97,9 @@ package final class ClusterView: @unchecked Sendable {
         rowCapacity = max(64, (limit + limit / 4 + 63) & ~63)
         block.reset()
         let deviceCount = devices.instanceCount + devices.instanceCount / 4
-        layout = ClusterLayout(in: block, rows: rowCapacity, devices: deviceCount)
+        let groupCount = devices.groups.count + devices.groups.count / 4
+        layout = ClusterLayout(in: block, rows: rowCapacity, devices: deviceCount, groups: groupCount)
+        work = WorkColumn()
         records = [NodeRecord?](repeating: nil, count: rowCapacity)
         portRanges = [DynamicPortRange](repeating: DynamicPortRange(Node()), count: rowCapacity)
         setNodeLimit(limit)
@@ -176,6 +181,7 @@ package final class ClusterView: @unchecked Sendable {
         head.pointee.generation = generation
         head.pointee.device_count = UInt32(devices.list.count)
         head.pointee.device_group_count = UInt32(devices.groups.count)
+        head.pointee.workload_count = UInt32(work.count)
         guard let dirty, dirty.count <= rowCapacity else {
             head.pointee.dirty_count = DROVER_NONE
             head.pointee.dirty = 0

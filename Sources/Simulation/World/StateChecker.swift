@@ -10,7 +10,20 @@ package enum StateChecker {
             found += job(record, in: snapshot)
             return true
         }
-        return found + quotas(in: snapshot)
+        return found + quotas(in: snapshot) + work(in: snapshot)
+    }
+
+    /// What is kept of the shapes of live work is a recount.
+    private static func work(in snapshot: Snapshot) -> [String] {
+        var counted: [UInt64: Int] = [:]
+        snapshot.forEachNode { record in
+            for row in snapshot.allocations(ofNode: record.row) where !row.isTerminal {
+                counted[snapshot.jobVersion(of: row).work[row.groupIndex].key, default: 0] += 1
+            }
+            return true
+        }
+        let kept = Dictionary(uniqueKeysWithValues: snapshot.liveWork.map { ($0.shape.key, $0.count) })
+        return kept == counted ? [] : ["live work: kept \(kept.values.sorted()), counted \(counted.values.sorted())"]
     }
 
     /// What namespaces and quotas are kept to hold is a recount of their jobs' allocations.

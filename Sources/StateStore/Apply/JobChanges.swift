@@ -49,9 +49,8 @@ struct JobChanges {
 /// Differences of one job version's counts.
 struct JobChange {
     let version: JobVersion
-    private(set) var live = 0
-    /// What the live ones hold.
-    private(set) var held = ResourceVector()
+    /// Live instances by group.
+    private(set) var live: [Int]
     var allocations = 0
     /// By group and client status.
     var counts: [[6 of Int]]
@@ -61,13 +60,15 @@ struct JobChange {
     init(version: JobVersion) {
         self.version = version
         counts = Array(repeating: [0, 0, 0, 0, 0, 0], count: version.groups.count)
+        live = Array(repeating: 0, count: version.groups.count)
     }
 
     /// Counts instances of a group that live; negative, that live no longer.
-    mutating func count(live instances: Int, group: Int) {
-        guard instances != 0 else { return }
-        live += instances
-        held.add(version.groups[group].resources, times: instances)
+    mutating func count(live instances: Int, group: Int) { live[group] += instances }
+
+    /// What the live ones hold.
+    var held: ResourceVector {
+        zip(version.groups, live).reduce(into: ResourceVector()) { $0.add($1.0.resources, times: $1.1) }
     }
 }
 
@@ -77,8 +78,10 @@ extension State {
         let index = outcome.index
         for change in changes.changes {
             take(change.held, namespace: change.version.job.namespace, &outcome)
+            for (shape, count) in zip(change.version.work, change.live) { work.add(shape, count) }
+            let live = change.live.reduce(0, +)
             updateJob(change.version.key, &outcome) { body in
-                body.liveCount += change.live
+                body.liveCount += live
                 body.allocationIndex = index
                 if change.allocations != 0,
                     let slot = body.versions.firstIndex(where: { $0.version.row == change.version.row })

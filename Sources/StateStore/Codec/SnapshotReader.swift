@@ -33,6 +33,7 @@ package struct SnapshotReader: Sendable {
             throw CodecError(message: "the snapshot ends in the middle", position: start)
         }
         state.touched = TouchedLog(floor: state.index)
+        state.work.tell()
         var store = StateTables()
         store.state = state
         state = State()
@@ -284,6 +285,7 @@ extension State {
             if let hardware = allocations.hardware(row) { hold(hardware, on: node, sign: 1) }
             let amounts = version.groups[Int(hot.group)].resources
             nodeLoads.update(Int(node)) { $0.usage += amounts }
+            work.add(version.work[Int(hot.group)], 1)
             ledger.add(amounts, namespace: version.job.namespace, quota: quota(ofNamespace: version.job.namespace))
             let ports = batch.ports(ofRow: row)
             if !ports.isEmpty {

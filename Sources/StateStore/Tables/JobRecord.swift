@@ -23,11 +23,14 @@ package final class JobVersion: Sendable {
     /// The state's number of this version.
     package let row: UInt32
     package let groups: [GroupShape]
+    /// What an instance of each group asks for.
+    package let work: [WorkShape]
 
     init(job: Job, row: UInt32) {
         self.job = job
         self.row = row
         groups = job.taskGroups.map(GroupShape.init)
+        work = zip(job.taskGroups, groups).map { WorkShape($0, resources: $1.resources) }
     }
 
     /// The position of the group of that name.

@@ -48,6 +48,7 @@ struct State: Sendable {
     var namespaces = SortedTable<String, Namespace>()
     var quotas = SortedTable<String, QuotaSpec>()
     var ledger = QuotaLedger()
+    var work = WorkLedger()
     var nodePools = SortedTable<String, NodePool>()
     var configuration = SchedulerConfiguration()
     /// Records of a newer version, kept for it.

@@ -22,13 +22,12 @@ struct Workload: Equatable {
     /// The sum of all weights, but for rounding.
     static let one: Int64 = 65_536
 
-    /// The common work that the view tells of, or what the batch itself asks for where the view tells of none.
+    /// The common work that the view tells of, or what the batch itself asks for where none of that wants devices.
     init(view: UnsafeRawPointer, batch: UnsafeRawPointer) {
         let head = view.assumingMemoryBound(to: drover_cluster_view.self).pointee
         let groupCount = Int(head.device_group_count)
-        let isKnown = head.workload != 0 && head.workload_count > 0
-        let counted = isKnown ? Self.shapes(view: view, groupCount) : Self.shapes(batch: batch, groupCount)
-        self.init(counted, groupCount: groupCount)
+        let known = Self.shapes(view: view, groupCount)
+        self.init(known.isEmpty ? Self.shapes(batch: batch, groupCount) : known, groupCount: groupCount)
     }
 
     /// Turns counts into weights by their square root: the rare shape that needs much is the one that finds no place
@@ -47,6 +46,7 @@ struct Workload: Equatable {
 
     private static func shapes(view: UnsafeRawPointer, _ groupCount: Int) -> [Shape] {
         let head = view.assumingMemoryBound(to: drover_cluster_view.self).pointee
+        guard head.workload != 0 else { return [] }
         return (0..<Int(head.workload_count)).compactMap { number in
             let raw: UnsafePointer<drover_workload> = view.element(head.workload, number)
             return Shape(
