@@ -151,7 +151,8 @@ let modules: [Target] = [
             "Basics", "Model", "PluginHost", "RPC", "Raft", "Server", "SimulatedSeam", "StateStore", abi, logging,
         ], exclude: []),
     module(
-        "TraceSimulation", path: "Sources/Simulation/Trace", ["Basics", "PluginHost", abi, logging], exclude: []),
+        "TraceSimulation", path: "Sources/Simulation/Trace",
+        ["Basics", "Consensus", "Model", "PluginHost", "Raft", "Scheduling", "StateStore", abi, logging], exclude: []),
     cModule("CSpawn"),
     cModule("CKernels", [abi], flags: ["-ffp-contract=off", "-O2"]),
 ]
@@ -246,7 +247,9 @@ let testTargets: [Target] = [
     tests(
         "Simulation",
         ["Basics", "Model", "PluginHost", "Server", "Simulation", "SimulatedSeam", "StateStore", abi]),
-    tests("TraceSimulation", ["Basics", "Linux", "PluginHostTestSupport", "TraceSimulation"]),
+    tests(
+        "TraceSimulation",
+        ["Basics", "Consensus", "Linux", "Model", "PluginHostTestSupport", "Raft", "StateStore", "TraceSimulation"]),
     tests("Integration", ["Basics", "PluginHostTestSupport", "TestSupport", "drover", "drover-shim"]),
 ]
 

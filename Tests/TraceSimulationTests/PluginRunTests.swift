@@ -37,7 +37,7 @@ import Testing
         return try TraceRun(RunTests.mixed, placer: placer, time: SystemTime()).run(.shuffled(percent: 130), seed: seed)
     }
 
-    private static func libraries() async -> SchedulerLibraries {
+    static func libraries() async -> SchedulerLibraries {
         let program = PluginBuilder.hostProgram
         let folder = program.lastIndex(of: "/").map { String(program[..<$0]) } ?? "."
         return await SchedulerLibraries(folder: folder, pluginFolder: nil, seam: .system(network: NoNetwork()))

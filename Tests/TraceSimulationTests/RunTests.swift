@@ -62,7 +62,7 @@ import Testing
         let cluster = TraceCluster(trace)
         cluster.add(0, Placement(node: 0, devices: [0]))
         // 1,500 are free: "half" can use all, "whole" 1,000 and "other" nothing.
-        #expect(FragmentationFigure(trace).percent(of: cluster) == 100 * 2_000.0 / 4_500)
+        #expect(FragmentationFigure(cluster.work).percent(of: cluster.bytes) == 100 * 2_000.0 / 4_500)
     }
 
     @Test func curvesHaveAPointAPercent() {

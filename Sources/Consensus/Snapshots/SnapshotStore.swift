@@ -27,11 +27,19 @@ package struct SnapshotStore: Sendable {
     package func newest() throws(ConsensusError) -> (metadata: SnapshotMetadata, chunks: SnapshotChunks)? {
         guard let name = try names().last else { return nil }
         let path = "\(folder)/\(name)"
+        let found = try SnapshotStore.open(path, disk: disk)
+        guard SnapshotStore.name(found.metadata) == name else {
+            throw ConsensusError.damaged(file: path, offset: 0, what: "its name does not fit its content")
+        }
+        return found
+    }
+
+    /// A snapshot file wherever it lies, its header checked.
+    package static func open(
+        _ path: String, disk: any Disk
+    ) throws(ConsensusError) -> (metadata: SnapshotMetadata, chunks: SnapshotChunks) {
         do {
             let reader = try SnapshotReader(file: try disk.open(path, create: false, exclusive: false), path: path)
-            guard SnapshotStore.name(reader.metadata) == name else {
-                throw ConsensusError.damaged(file: path, offset: 0, what: "its name does not fit its content")
-            }
             return (reader.metadata, SnapshotChunks(reader: reader, blocking: nil))
         } catch let error as DiskError {
             throw .storage(error)

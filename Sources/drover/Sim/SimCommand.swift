@@ -5,10 +5,11 @@ struct SimCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sim", abstract: "Play a trace of a cluster against scheduler plug-ins.",
         discussion: """
-            Nothing is started: tasks of a file are placed on nodes of a file, one by one, by the libraries an agent would use.
+            Nothing is started: tasks of a file are placed on nodes of a file by the libraries an agent would use.
 
               drover sim openb nodes.csv pods.csv -plugin fragmentation -plugin batch -svg curves.svg
               drover sim trace cluster.jsonl -plugin random -json
+              drover sim snapshot /var/lib/drover -plugin fragmentation -plugin batch
             """,
-        subcommands: [SimOpenBCommand.self, SimTraceCommand.self])
+        subcommands: [SimOpenBCommand.self, SimTraceCommand.self, SimSnapshotCommand.self])
 }

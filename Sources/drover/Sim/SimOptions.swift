@@ -27,15 +27,30 @@ struct SimOptions: ParsableArguments {
 
     /// Plays the trace with each scheduler and seed, and writes what is wanted.
     func play(_ trace: Trace, _ order: TraceRun.Order, seeds: [UInt64]) async throws {
+        try await compare { libraries, name, time in
+            try seeds.map { seed in
+                let run = TraceRun(trace, placer: try libraries.placer(named: name, seed: seed), time: time)
+                return try run.run(order, seed: seed)
+            }
+        }
+    }
+
+    /// Plays a live cluster's state with each scheduler, and writes what is wanted.
+    func play(_ trace: SnapshotTrace) async throws {
+        try await compare { libraries, name, time in
+            [try SnapshotRun(trace, schedulers: try libraries.set(named: name), time: time).run()]
+        }
+    }
+
+    private func compare(
+        _ outcomes: (_ libraries: SchedulerLibraries, _ name: String, _ time: any TimeSource) throws -> [TraceOutcome]
+    ) async throws {
         let seam = Seam.system(network: NoNetwork())
         let libraries = await SchedulerLibraries(
             folder: Machine.executableFolder, pluginFolder: pluginFolder.map(SimFiles.absolute), seam: seam)
         let cards = try plugins.map { name in
-            var card = ScoreCard(scheduler: name)
-            for seed in seeds {
-                let run = TraceRun(trace, placer: try libraries.placer(named: name, seed: seed), time: seam.time)
-                card.add(try run.run(order, seed: seed))
-            }
+            var card = ScoreCard(scheduler: name, library: libraries.file(of: name))
+            for outcome in try outcomes(libraries, name, seam.time) { card.add(outcome) }
             return card
         }
         if let csv { try SimFiles.write(csv, CurveTable(cards).csv) }

@@ -37,6 +37,19 @@ package final class TraceCluster {
     /// The view as it is; good until the next change.
     var block: Block { layout.memory.block }
 
+    /// The same, for our own reading.
+    var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: block.base, count: block.length) }
+
+    /// All work of the trace, as often as it stands there.
+    var work: [FragmentationFigure.Work] {
+        let counts = trace.tasks.reduce(into: [Int64](repeating: 0, count: trace.shapes.count)) { $0[$1.shape] += 1 }
+        return trace.shapes.indices.map { shape in
+            FragmentationFigure.Work(
+                amounts: amounts(shape), shares: shares(shape), count: trace.shapes[shape].deviceCount,
+                weight: counts[shape])
+        }
+    }
+
     /// What a shape asks for, by dimension.
     func amounts(_ shape: Int) -> [Int64] { amounts[shape] }
 

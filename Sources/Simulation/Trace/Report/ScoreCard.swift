@@ -3,12 +3,17 @@ package import Basics
 /// What one scheduler made of a trace, over all seeds.
 package struct ScoreCard: Sendable {
     package let scheduler: String
+    /// Absolute path of the library its code comes from; empty for a baseline.
+    package let library: String
     package private(set) var outcomes: [TraceOutcome] = []
 
     /// Percentages asked for at which the unallocated share is named.
     package static let moments = [100, 130]
 
-    package init(scheduler: String) { self.scheduler = scheduler }
+    package init(scheduler: String, library: String = "") {
+        self.scheduler = scheduler
+        self.library = library
+    }
 
     package mutating func add(_ outcome: TraceOutcome) { outcomes.append(outcome) }
 
@@ -26,7 +31,8 @@ package struct ScoreCard: Sendable {
     /// The card as a document.
     package var json: JSON {
         .object([
-            ("scheduler", .string(scheduler)), ("unallocated_gpu_percent", unallocated { unallocated(at: $0) }),
+            ("scheduler", .string(scheduler)), ("library", .string(library)),
+            ("unallocated_gpu_percent", unallocated { unallocated(at: $0) }),
             ("fragmentation_percent", .number(Self.rounded(mean(\.fragmentationPercent)))),
             ("seeds", .array(outcomes.map(json))),
         ])
@@ -37,7 +43,7 @@ package struct ScoreCard: Sendable {
             ("seed", .integer(Int64(outcome.seed))),
             ("unallocated_gpu_percent", unallocated { outcome.curve.unallocated(at: $0) }),
             ("placed", .integer(Int64(outcome.placed))), ("failed", .integer(Int64(outcome.failed))),
-            ("rejected", .integer(Int64(outcome.rejected))),
+            ("rejected", .integer(Int64(outcome.rejected))), ("moves", .integer(Int64(outcome.moves))),
             ("cpu_percent", .number(Self.rounded(outcome.utilisation.cpuPercent))),
             ("memory_percent", .number(Self.rounded(outcome.utilisation.memoryPercent))),
             ("gpu_percent", .number(Self.rounded(outcome.utilisation.devicePercent))),

@@ -3,8 +3,8 @@ package struct ScoreTable {
     private let cards: [ScoreCard]
 
     private static let titles = [
-        "Scheduler", "Unallocated at 100 %", "at 130 %", "Fragmentation", "Placed", "Failed", "CPU", "Memory", "GPU",
-        "Decision p50 / p99",
+        "Scheduler", "Unallocated at 100 %", "at 130 %", "Fragmentation", "Placed", "Failed", "Moves", "CPU", "Memory",
+        "GPU", "Decision p50 / p99",
     ]
 
     package init(_ cards: [ScoreCard]) { self.cards = cards }
@@ -24,7 +24,8 @@ package struct ScoreTable {
         let p99 = card.mean { Double($0.decision.p99Nanoseconds) } / 1_000
         return [card.scheduler] + moments + [
             percent(card.mean(\.fragmentationPercent)), "\(Int(card.mean { Double($0.placed) }))",
-            "\(Int(card.mean { Double($0.failed) }))", percent(card.mean(\.utilisation.cpuPercent)),
+            "\(Int(card.mean { Double($0.failed) }))", "\(Int(card.mean { Double($0.moves) }))",
+            percent(card.mean(\.utilisation.cpuPercent)),
             percent(card.mean(\.utilisation.memoryPercent)), percent(card.mean(\.utilisation.devicePercent)),
             "\(Int(median)) / \(Int(p99)) µs",
         ]

@@ -8,6 +8,9 @@ package struct TraceOutcome: Sendable {
     package internal(set) var failed = 0
     /// Tasks whose proposed place did not hold them: the scheduler was wrong.
     package internal(set) var rejected = 0
+    /// Allocations that were stopped or migrated and have a place elsewhere: of a live cluster's state those that would be on
+    /// another node than they are. 0 in traces, whose tasks stay where they are.
+    package internal(set) var moves = 0
     /// Of every task's node and devices, in order: equal runs have equal hashes.
     package internal(set) var placementHash: UInt64 = 0
     package internal(set) var utilisation = Utilisation()
@@ -15,6 +18,12 @@ package struct TraceOutcome: Sendable {
     package internal(set) var fragmentationPercent = 0.0
     package internal(set) var decision = DecisionTime([])
     package internal(set) var curve = UnallocatedCurve()
+
+    /// Takes the figures of the end off the view that schedulers see; `work` is what the free devices should be good for.
+    mutating func measure(_ view: UnsafeRawBufferPointer, _ work: [FragmentationFigure.Work]) {
+        utilisation = Utilisation(ViewFigures(view))
+        fragmentationPercent = FragmentationFigure(work).percent(of: view)
+    }
 }
 
 /// What is in use at the end, in percent of what there is.
@@ -25,15 +34,11 @@ package struct Utilisation: Sendable {
 
     init() {}
 
-    init(_ cluster: TraceCluster) {
-        let nodes = cluster.trace.nodes
-        let rows = nodes.indices
-        let used = [DROVER_CPU_MHZ, DROVER_MEMORY_MIB].map { dimension in
-            rows.reduce(0) { $0 + cluster.layout.used[Int(dimension)][$1] }
-        }
-        cpuPercent = percent(used[0], of: nodes.reduce(0) { $0 + $1.cpu })
-        memoryPercent = percent(used[1], of: nodes.reduce(0) { $0 + $1.memoryMiB })
-        devicePercent = percent(cluster.deviceMilli, of: cluster.trace.deviceCapacity)
+    init(_ figures: ViewFigures) {
+        let (cpu, memory) = (Int(DROVER_CPU_MHZ), Int(DROVER_MEMORY_MIB))
+        cpuPercent = percent(figures.used[cpu], of: figures.capacity[cpu])
+        memoryPercent = percent(figures.used[memory], of: figures.capacity[memory])
+        devicePercent = percent(figures.deviceMilliUsed, of: figures.deviceMilliCapacity)
     }
 }
 

@@ -43,8 +43,7 @@ package struct TraceRun {
         }
         outcome.seed = seed
         outcome.placementHash = hasher.value
-        outcome.utilisation = Utilisation(cluster)
-        outcome.fragmentationPercent = FragmentationFigure(trace).percent(of: cluster)
+        outcome.measure(cluster.bytes, cluster.work)
         outcome.decision = DecisionTime(nanoseconds)
         return outcome
     }
