@@ -8,9 +8,9 @@ package import Model
 package enum StateEntry: Sendable, Equatable {
     /// A new leader's first entry.
     case noop
-    case jobRegister(JobRegistration)
+    indirect case jobRegister(JobRegistration)
     case jobDeregister(JobDeregistration)
-    case nodeRegister(NodeRegistration)
+    indirect case nodeRegister(NodeRegistration)
     case nodeStatus(NodeStatusChange)
     case nodeEligibility(NodeEligibilityChange)
     case evaluationsUpdate([Evaluation], time: Timestamp)
