@@ -7,10 +7,12 @@ extension Snapshot {
         var resources = AllocatedResources()
         let version = jobVersion(of: row)
         let group = version.job.taskGroups[row.groupIndex]
+        let batch = state.allocations.batch(row.row)
         let hardware = hardware(of: row)
         let coreMHz = nodeRecord(row.node)?.coreMHz ?? 0
         for task in group.tasks {
-            var given = AllocatedTaskResources(asked: task.resources)
+            var given = AllocatedTaskResources(
+                asked: task.resources, oversubscribesMemory: batch.oversubscribesMemory)
             if let own = hardware?.tasks[task.name] {
                 given.cpu.reservedCores = own.cores
                 given.cpu.cpuShares += Int64(own.cores.count) * coreMHz
@@ -19,7 +21,6 @@ extension Snapshot {
             resources.tasks[task.name] = given
         }
         resources.shared.diskMB = Int64(group.ephemeralDisk?.sizeMB ?? 300)
-        let batch = state.allocations.batch(row.row)
         guard !batch.portLabels.isEmpty || !group.networks.isEmpty else { return resources }
         let address = hostAddress(row.node)
         let mappings = zip(batch.portLabels, batch.ports(ofRow: row.row)).map { label, port in
@@ -64,12 +65,13 @@ extension Snapshot {
 }
 
 extension AllocatedTaskResources {
-    /// What a task that asks for `asked` gets, with the specification's defaults (Nomad docs: resources).
-    fileprivate init(asked: Resources?) {
+    /// What a task that asks for `asked` gets, with the specification's defaults; `memory_max` is given only where memory is
+    /// oversubscribed (Nomad docs: resources).
+    fileprivate init(asked: Resources?, oversubscribesMemory: Bool) {
         self.init()
         let cores = asked?.cores ?? 0
         cpu.cpuShares = Int64(cores > 0 ? 0 : asked?.cpu ?? 100)
         memory.memoryMB = Int64(asked?.memoryMB ?? 300)
-        memory.memoryMaxMB = Int64(asked?.memoryMaxMB ?? 0)
+        memory.memoryMaxMB = oversubscribesMemory ? Int64(asked?.memoryMaxMB ?? 0) : 0
     }
 }

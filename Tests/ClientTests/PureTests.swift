@@ -71,6 +71,19 @@ import Testing
         #expect(environment.variables["PATH"] == "/own")
     }
 
+    /// Servers give `memory_max` only where memory is oversubscribed.
+    @Test(arguments: [(most: Int64(0), value: String?.none), (64, nil), (128, "128")])
+    func tellsOfOversubscribedMemory(most: Int64, value: String?) {
+        let task = makeTask("server")
+        var allocation = makeAllocation(.service, [task])
+        allocation.allocatedResources.tasks["server"]?.memory.memoryMaxMB = most
+        let input = TaskEnvironment.Input(
+            allocation: allocation, group: allocation.job?.taskGroups.first ?? TaskGroup(), task: task, node: Node(),
+            region: "global", directories: TaskSpec.Directories())
+        let variables = TaskEnvironment(input).variables
+        #expect(variables["NOMAD_MEMORY_LIMIT"] == "64" && variables["NOMAD_MEMORY_MAX_LIMIT"] == value)
+    }
+
     @Test(arguments: [
         (main: TaskRunState.pending, failed: false, status: AllocationClientStatus.pending),
         (.running, false, .running), (.dead, false, .complete), (.dead, true, .failed),

@@ -2,6 +2,7 @@ import Basics
 import Model
 import RPC
 import SimulatedSeam
+import Simulation
 import StateStore
 import Testing
 
@@ -100,6 +101,37 @@ import Testing
             let body = try await fixture.call(Query(.schedulerConfiguration)).body
             #expect(try SchedulerConfiguration(json: body.bytes) == fixture.server.snapshot.schedulerConfiguration)
             #expect(fixture.server.snapshot.schedulerConfiguration.schedulers.first?.nodePool == "gpu")
+        }
+    }
+
+    /// `memory_max` counts where the cluster says so, unless the job's pool says otherwise; where not, the user is told.
+    @Test(arguments: [
+        (cluster: false, pool: Bool?.none, most: Int64(0)), (true, nil, 1024), (false, true, 1024), (true, false, 0),
+    ])
+    func memoryIsOversubscribedAsThePoolOrTheClusterSays(cluster: Bool, pool: Bool?, most: Int64) throws {
+        try ServerFixture.run { fixture in
+            try await fixture.configure { $0.memoryOversubscriptionEnabled = cluster }
+            var upsert = UpsertNodePool()
+            upsert.pool.name = "burst"
+            upsert.pool.schedulerConfiguration = NodePoolSchedulerConfiguration()
+            upsert.pool.schedulerConfiguration?.memoryOversubscriptionEnabled = pool
+            _ = try await fixture.call(upsert)
+            var node = Node.simulated(number: 9, random: fixture.world.random)
+            node.nodePool = "burst"
+            node.nodeResources.memory.memoryMB = 512
+            try await fixture.server.propose(.nodeRegister(NodeRegistration(node: node, time: fixture.world.loop.now)))
+            var call = RegisterJob()
+            call.job = ServerFixture.job("web")
+            call.job.nodePool = "burst"
+            call.job.taskGroups[0].tasks[0].resources?.memoryMaxMB = 1024
+            call.placement = .immediate
+            let reply = try await fixture.call(call)
+            let warning = "memory_max of task \"group.main\" is ignored"
+            #expect(reply.warnings.contains(warning) == (most == 0), "\(reply.warnings)")
+            let snapshot = fixture.server.snapshot
+            let row = try #require(snapshot.allocations(ofJob: "web", namespace: "default").first)
+            let memory = snapshot.allocation(row, withJob: false).allocatedResources.tasks["main"]?.memory
+            #expect(memory?.memoryMB == 256 && memory?.memoryMaxMB == most)
         }
     }
 

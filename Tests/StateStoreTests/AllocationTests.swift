@@ -30,6 +30,29 @@ import Testing
         #expect(snapshot.jobSummary("default", "web")?.summary["web"]?.starting == 6)
     }
 
+    /// Whether `memory_max` counts is decided when an allocation is placed, and stays so.
+    @Test(arguments: [(oversubscribes: false, most: Int64(0)), (true, 256)])
+    func memoryMaxIsGivenWhereMemoryIsOversubscribed(oversubscribes: Bool, most: Int64) throws {
+        var fixture = Fixture()
+        _ = fixture.addNodes(1)
+        var job = fixture.job("web", count: 1)
+        job.taskGroups[0].tasks[0].resources?.memoryMaxMB = 256
+        fixture.register(job)
+        var plan = fixture.plan("web", count: 1)
+        plan.placements[0].oversubscribesMemory = oversubscribes
+        var bytes = StateEntry.plans([plan]).encoded
+        #expect(try StateEntry(decoding: bytes) == .plans([plan]))
+        fixture.apply(try StateEntry(decoding: bytes))
+        bytes = fixture.snapshot.encoded
+        var reader = SnapshotReader()
+        try reader.read(bytes)
+        for snapshot in [fixture.snapshot, try reader.finish().snapshot()] {
+            let memory = snapshot.allocation(plan.placements[0].ids[0])?.allocatedResources.tasks["main"]?.memory
+            #expect(memory?.memoryMB == 64 && memory?.memoryMaxMB == most)
+            #expect(snapshot.nodeUsage(0).memory == 64)
+        }
+    }
+
     @Test func snapshotsDoNotSeeTheFuture() throws {
         var fixture = Fixture()
         _ = fixture.addNodes(2)

@@ -27,7 +27,8 @@ package struct SchedulerSetConfigCommand: AsyncParsableCommand {
     @OptionGroup var plugins: SchedulerPluginOptions
 
     @Option(
-        name: .go("memory-oversubscription"), help: ArgumentHelp("Whether memory_max counts.", valueName: "true|false"))
+        name: .go("memory-oversubscription"),
+        help: ArgumentHelp("Whether tasks may use up to memory_max.", valueName: "true|false"))
     var memoryOversubscription: Bool?
 
     @Option(

@@ -47,6 +47,8 @@ public struct PlacementBatch: Sendable, Equatable {
     /// reserved ports first, then dynamic ones.
     public var ports: [UInt16] = []
     public var portLabels: [String] = []
+    /// Memory was oversubscribed for the job when they were placed: their tasks may use as much as `memory_max`.
+    public var oversubscribesMemory = false
     /// The allocation each one replaces, ``ID/none`` where it replaces none; empty when none of them does.
     public var previous: [ID] = []
     /// Attempts so far of each one, for those that replace a failed allocation, by position.

@@ -34,11 +34,15 @@ struct PlanBuilder {
         _ answer: AnswerReader, duration: Duration, generator: inout some RandomNumberGenerator
     ) throws(PlacementFault) {
         guard let problem = prepared.problem else { return }
+        let oversubscribesMemory =
+            prepared.snapshot.schedulerConfiguration(nodePool: prepared.job?.nodePool ?? "")
+            .memoryOversubscriptionEnabled
         for (index, group) in problem.groups.enumerated() {
             var batch = PlacementBatch()
             batch.taskGroup = group.name
             batch.gang = group.gang
             batch.portLabels = group.ports.labels
+            batch.oversubscribesMemory = oversubscribesMemory
             let placements = answer.groups[index].placements
             reserve(placements.count, in: &batch)
             var victims = answer.groups[index].victims

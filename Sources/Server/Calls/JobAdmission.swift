@@ -40,8 +40,21 @@ extension ServerAgent {
                 "no scheduler places jobs of type \"\(job.type)\"; \"drover plugin status\" lists the loaded ones")
         }
         guard problems.isEmpty else { throw CallError(.invalid, CallError.list(problems)) }
-        let warnings = job.ignoredFeatures + ImpossibleAsks.contradictions(job) + unknownDrivers(of: job, snapshot)
+        let warnings =
+            job.ignoredFeatures + ImpossibleAsks.contradictions(job) + ignoredMemory(of: job, configuration)
+            + unknownDrivers(of: job, snapshot)
         return (job, CallError.warnings(warnings))
+    }
+
+    /// A warning for each task whose `memory_max` counts for nothing, as memory is not oversubscribed for the job's pool.
+    private func ignoredMemory(of job: Job, _ configuration: SchedulerConfiguration) -> [String] {
+        guard !configuration.memoryOversubscriptionEnabled else { return [] }
+        return job.taskGroups.flatMap { group in
+            group.tasks.filter { $0.resources?.memoryMaxMB ?? 0 > 0 }.map { task in
+                "memory_max of task \"\(group.name).\(task.name)\" is ignored, as memory oversubscription is off for node pool "
+                    + "\"\(job.nodePool)\"; \"drover operator scheduler set-config -memory-oversubscription=true\" turns it on"
+            }
+        }
     }
 
     /// A warning for each driver that no ready node has.

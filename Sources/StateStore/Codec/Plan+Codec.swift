@@ -48,6 +48,7 @@ extension ByteWriter {
         }
         hardware(batch.hardware)
         data(batch.metricJSON)
+        flag(batch.oversubscribesMemory)
     }
 
     mutating func hardware(_ hardware: [Int: AssignedHardware]) {
@@ -118,6 +119,8 @@ extension ByteReader {
         }
         batch.hardware = try hardware()
         batch.metricJSON = Array(try data())
+        // Written without before memory could be oversubscribed.
+        if !isAtEnd { batch.oversubscribesMemory = try flag() }
         let count = batch.ids.count
         guard batch.nodes.count == count, batch.nameIndexes.count == count,
             batch.ports.count == count * batch.portLabels.count, [0, count].contains(batch.previous.count),

@@ -208,7 +208,8 @@ extension ByteWriter {
         let positions = rows.map { Int($0 - batch.start) }
         id(batch.evalID)
         number(batch.version)
-        number(batch.group)
+        // Flags stand above the group's 16 bits, where older versions wrote nothing.
+        number(UInt32(batch.group) | (batch.oversubscribesMemory ? 1 << 16 : 0))
         number(batch.createIndex)
         time(batch.createTime)
         number(batch.portLabels.count)

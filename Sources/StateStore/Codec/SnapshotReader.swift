@@ -175,10 +175,12 @@ extension ByteReader {
     fileprivate mutating func batch(_ state: inout State) throws(CodecError) {
         let evaluation = try id()
         let version = try number(as: UInt32.self)
-        let group = try number(as: UInt16.self)
+        let groupAndFlags = try number(as: UInt32.self)
+        let group = UInt16(truncatingIfNeeded: groupAndFlags)
         let createIndex = try number()
         let createTime = try time()
         var placements = PlacementBatch()
+        placements.oversubscribesMemory = groupAndFlags >> 16 != 0
         for _ in 0..<(try count(elementSize: 1)) { placements.portLabels.append(try text()) }
         placements.metricJSON = Array(try data())
         placements.ids = try column(of: ID.self)

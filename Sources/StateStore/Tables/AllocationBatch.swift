@@ -14,6 +14,8 @@ final class AllocationBatch: Sendable {
     let createIndex: UInt64
     let createTime: Timestamp
     let portLabels: [String]
+    /// Tasks may use as much as `memory_max`; it counts for nothing where this is false.
+    let oversubscribesMemory: Bool
     /// `portLabels.count` ports a row.
     let ports: [UInt16]
     let scores: [Float]
@@ -37,6 +39,7 @@ final class AllocationBatch: Sendable {
         metricJSON = placements.metricJSON
         count = UInt32(placements.ids.count)
         portLabels = placements.portLabels
+        oversubscribesMemory = placements.oversubscribesMemory
         ports = placements.ports
         scores = placements.scores
         previous = placements.previous
