@@ -65,10 +65,13 @@ import Testing
         job.constraints = [Constraint("${node.class}", "=", "a"), Constraint("${node.class}", "=", "b")]
         let evaluation = try harness.register(job)
         try harness.process(evaluation)
+        let contradictions = ImpossibleAsks.contradictions(job, job.taskGroups[0])
+        #expect(contradictions == [.contradiction("${node.class} = a", "${node.class} = b")])
         #expect(
-            ImpossibleAsks.contradictions(job) == [
-                "group \"g\": constraints \"${node.class} = a\" and \"${node.class} = b\" exclude each other"
+            contradictions.map { $0.sentence(of: "g") } == [
+                "group \"g\" has constraints \"${node.class} = a\" and \"${node.class} = b\", which exclude each other"
             ])
+        #expect(try harness.explain(evaluation.id, nodes: []).groups[0].impossible == contradictions.map(\.description))
         job.constraints = []
         job.version = 1
         let next = try harness.register(job)

@@ -31,7 +31,9 @@ package struct PlacementInquiry: Sendable {
             let best = Array(scores.ranked(index).prefix(Self.bestShown))
             var told = history(group, outcome, now: metric(group, best, view))
             told.taskGroup = group.name
-            told.impossible = ImpossibleAsks.oversized(group, view) + contradictions(group)
+            let impossible =
+                ImpossibleAsks.oversized(group, view) + ImpossibleAsks.contradictions(job, group.definition)
+            told.impossible = impossible.map(\.description)
             let inspector = NodeInspector(
                 job: job, problem: group, view: view, snapshot: snapshot, neighbours: neighbours)
             let chosen = chosenNodes(group, outcome)
@@ -42,10 +44,6 @@ package struct PlacementInquiry: Sendable {
             return told
         }
         return explanation
-    }
-
-    private func contradictions(_ group: ProblemGroup) -> [String] {
-        ImpossibleAsks.contradictions(job).filter { $0.hasPrefix("group \"\(group.name)\"") }
     }
 
     // MARK: - What was decided

@@ -128,7 +128,7 @@ package final class EvaluationProcessor: @unchecked Sendable {
             outcome.block(on: short, prepared.quotaCut, newID: ID(random: &generator))
         }
         for group in short {
-            for reason in ImpossibleAsks.oversized(group, view) { outcome.note("group \"\(group.name)\" \(reason)") }
+            for ask in ImpossibleAsks.oversized(group, view) { outcome.note(ask.sentence(of: group.name)) }
         }
         return outcome
     }

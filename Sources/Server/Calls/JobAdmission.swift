@@ -40,8 +40,11 @@ extension ServerAgent {
                 "no scheduler places jobs of type \"\(job.type)\"; \"drover plugin status\" lists the loaded ones")
         }
         guard problems.isEmpty else { throw CallError(.invalid, CallError.list(problems)) }
+        let contradictions = job.taskGroups.flatMap { group in
+            ImpossibleAsks.contradictions(job, group).map { $0.sentence(of: group.name) }
+        }
         let warnings =
-            job.ignoredFeatures + ImpossibleAsks.contradictions(job) + ignoredMemory(of: job, configuration)
+            job.ignoredFeatures + contradictions + ignoredMemory(of: job, configuration)
             + unknownDrivers(of: job, snapshot)
         return (job, CallError.warnings(warnings))
     }
