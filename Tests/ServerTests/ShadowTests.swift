@@ -68,6 +68,27 @@ import Testing
         }
     }
 
+    /// Allocations to evict are offered to the shadow where they were offered to the scheduler it shadows.
+    @Test(arguments: [(preempts: false, asked: 1), (true, 2)])
+    func theShadowMayEvictWhereTheSchedulerMight(preempts: Bool, asked: Int) throws {
+        try ServerFixture.run { fixture in
+            _ = try await fixture.place(ServerFixture.job("low", priority: 10))
+            fixture.schedulers.tell("service", .answer([]))
+            fixture.schedulers.tell("bold", .answer([]))
+            try await fixture.configure {
+                $0.shadow.plugin = "bold"
+                $0.preemptionConfig.serviceSchedulerEnabled = preempts
+            }
+            let before = fixture.schedulers.calls(of: "service")
+            _ = try await fixture.place(ServerFixture.job("high", priority: 70))
+            try await fixture.sleep(.seconds(1))
+            #expect(fixture.schedulers.calls(of: "service") - before == asked)
+            #expect(fixture.schedulers.calls(of: "bold") == asked)
+            let shadow = try await fixture.status().shadow
+            #expect(shadow.compared == 1 && shadow.faults == 0)
+        }
+    }
+
     @Test func whileItIsBusyOneWaitsAndTheRestIsDropped() throws {
         try ServerFixture.run { fixture in
             try await fixture.configure { $0.shadow.plugin = "bold" }

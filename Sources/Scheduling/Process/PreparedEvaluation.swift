@@ -11,6 +11,8 @@ package struct PreparedEvaluation: Sendable {
     package let reconciliation: Reconciliation
     /// Nil when nothing is to be placed: no scheduler has to be asked.
     package internal(set) var problem: PlacementProblem?
+    /// Allocations may be evicted to place what is asked for.
+    package var offersCandidates: Bool { problem?.candidates.isEmpty == false }
     /// What the namespace's quota has no room for; already taken out of ``reconciliation``.
     package let quotaCut: QuotaCut?
     let createTime: Timestamp

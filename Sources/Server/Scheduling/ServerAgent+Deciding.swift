@@ -13,6 +13,8 @@ struct Decision: Sendable {
     var scheduler: String?
     /// How long that took.
     var duration = Duration.zero
+    /// It was asked once more, with allocations to evict offered, as instances had found no node.
+    var isPreempting = false
     let snapshot: Snapshot
     /// Prepares the same problem from the snapshot again.
     let seed: UInt64
@@ -39,15 +41,16 @@ extension ServerAgent {
                 prepared, answer: UnsafeRawBufferPointer(start: nil, count: 0), generator: &generator)
             return Decision(outcome: outcome, snapshot: snapshot, seed: seed, time: time)
         }
-        let (outcome, scheduler, duration) = try place(prepared, with: processor)
+        let (choice, scheduler) = try place(prepared, with: processor)
         return Decision(
-            outcome: outcome, scheduler: scheduler, duration: duration, snapshot: snapshot, seed: seed, time: time)
+            outcome: choice.outcome, scheduler: scheduler, duration: choice.duration, isPreempting: choice.isPreempting,
+            snapshot: snapshot, seed: seed, time: time)
     }
 
     /// Asks one scheduler after the other for the prepared problem, until one answers with what can be used.
     private func place(
         _ problem: PreparedEvaluation, with processor: EvaluationProcessor
-    ) throws -> (outcome: EvaluationOutcome, scheduler: String, duration: Duration) {
+    ) throws -> (choice: Choice, scheduler: String) {
         var prepared = problem
         let type = prepared.evaluation.type
         let pool = prepared.job?.nodePool ?? ""
@@ -62,13 +65,10 @@ extension ServerAgent {
             }
             do {
                 let deadline = isStock ? ServerAgent.stockDeadline : configuration.schedulerDeadline
-                var (outcome, duration) = try ask(name, prepared, processor, deadline: deadline)
-                if processor.mayPreempt(prepared, outcome), processor.offerCandidates(&prepared) {
-                    (outcome, duration) = try ask(name, prepared, processor, deadline: deadline)
-                }
+                var choice = try choose(name, &prepared, processor, deadline: deadline, mayPreempt: true)
                 journal.answered(name)
-                if !notes.isEmpty { outcome.note("placed by \(name): \(notes.joined(separator: "; "))") }
-                return (outcome, name, duration)
+                if !notes.isEmpty { choice.outcome.note("placed by \(name): \(notes.joined(separator: "; "))") }
+                return (choice, name)
             } catch {
                 let fault = journal.failed(name, error, prepared.evaluation)
                 report(fault)
@@ -79,8 +79,31 @@ extension ServerAgent {
         throw failure
     }
 
+    /// What one scheduler chose.
+    struct Choice {
+        var outcome: EvaluationOutcome
+        /// How long its last answer took.
+        var duration: Duration
+        /// Allocations to evict were offered to it.
+        var isPreempting: Bool
+    }
+
+    /// Has the prepared problem placed by one scheduler; when instances find no node, once more with the allocations that may
+    /// be evicted, if `mayPreempt` and the cluster's configuration allow it. `prepared` keeps the problem last asked.
+    func choose(
+        _ name: String, _ prepared: inout PreparedEvaluation, _ processor: EvaluationProcessor, deadline: Duration,
+        mayPreempt: Bool
+    ) throws -> Choice {
+        let (outcome, duration) = try ask(name, prepared, processor, deadline: deadline)
+        guard mayPreempt, processor.mayPreempt(prepared, outcome), processor.offerCandidates(&prepared) else {
+            return Choice(outcome: outcome, duration: duration, isPreempting: prepared.offersCandidates)
+        }
+        let (second, secondDuration) = try ask(name, prepared, processor, deadline: deadline)
+        return Choice(outcome: second, duration: secondDuration, isPreempting: true)
+    }
+
     /// Has the prepared problem placed by one scheduler and checks its answer.
-    func ask(
+    private func ask(
         _ name: String, _ prepared: PreparedEvaluation, _ processor: EvaluationProcessor, deadline: Duration
     ) throws -> (outcome: EvaluationOutcome, duration: Duration) {
         guard let scheduler = placers.scheduler(named: name) else {

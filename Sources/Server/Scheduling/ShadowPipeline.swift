@@ -9,7 +9,8 @@ internal import Synchronization
 /// forgotten.
 ///
 /// Nothing waits for it: it works on a lane of its own, and while one evaluation waits for it further ones are dropped. It
-/// prepares each from the same snapshot and seed as the worker did, so its blocks say the same without having been copied.
+/// prepares each from the same snapshot and seed as the worker did, so its blocks say the same without having been copied. Where
+/// the worker offered allocations to evict, the shadow may evict too what its own first answer leaves without a node.
 final class ShadowPipeline: Sendable {
     private struct Case: Sendable {
         let evaluation: Evaluation
@@ -57,14 +58,16 @@ final class ShadowPipeline: Sendable {
         let decision = work.decision
         let configuration = decision.snapshot.schedulerConfiguration
         var generator = SeededGenerator(seed: decision.seed)
-        let prepared = processor.prepare(
+        var prepared = processor.prepare(
             work.evaluation, snapshot: decision.snapshot, now: decision.time, generator: &generator)
         do {
-            let (outcome, duration) = try server.ask(
-                configuration.shadow.plugin, prepared, processor, deadline: configuration.schedulerDeadline)
+            let choice = try server.choose(
+                configuration.shadow.plugin, &prepared, processor, deadline: configuration.schedulerDeadline,
+                mayPreempt: decision.isPreempting)
             let isEachNode = work.evaluation.type.isEachNode
             let active = ShadowRecord.Answer(decision.outcome, isEachNode: isEachNode, duration: decision.duration)
-            let shadow = ShadowRecord.Answer(outcome, isEachNode: isEachNode, duration: duration)
+            let shadow = ShadowRecord.Answer(
+                choice.outcome, isEachNode: isEachNode, duration: choice.duration)
             record.withLock { $0.compare(active, shadow, for: configuration.shadow) }
         } catch {
             record.withLock { $0.failed(error, for: configuration.shadow, now: time.uptime) }
