@@ -167,6 +167,98 @@ import Testing
         #expect(harness.live(shared).isEmpty && outcome.failed["g"]?.dimensionExhausted == ["cpu": 1])
     }
 
+    /// Four cores on each of two NUMA nodes.
+    private func twoNUMANodes(_ node: inout Node) {
+        node.nodeResources.cpu.cpuShares = 8_000
+        node.nodeResources.cpu.totalCpuCores = 8
+        node.nodeResources.cpu.reservableCpuCores = Array(0..<8)
+        node.attributes["numa.node.count"] = "2"
+        node.attributes["numa.node0.cores"] = "0-3"
+        node.attributes["numa.node1.cores"] = "4-7"
+    }
+
+    private func pinned(_ id: String, cores: Int, count: Int = 1, affinity: String = "require") -> Job {
+        var job = Job.sample(id, count: count)
+        job.taskGroups[0].tasks[0].resources?.cpu = nil
+        job.taskGroups[0].tasks[0].resources?.cores = cores
+        job.taskGroups[0].tasks[0].resources?.numa = .object([("Affinity", .string(affinity))])
+        return job
+    }
+
+    private let together = "cores on one NUMA node"
+
+    @Test func coresThatAreNotTogetherAreAShortage() throws {
+        var harness = Harness(seed: 11)
+        let node = harness.addNode(twoNUMANodes)
+        let job = pinned("pinned", cores: 3, count: 4)
+        let evaluation = try harness.register(job)
+        let (outcome, _) = try harness.process(evaluation)
+        // Two cores are left, one on each NUMA node, with the compute of two.
+        #expect(harness.live(job).count == 2 && outcome.unplaced == ["g": 2] && outcome.blocked != nil)
+        #expect(outcome.failed["g"]?.dimensionExhausted == ["cpu": 1])
+        let two = pinned("two", cores: 2)
+        let second = try harness.register(two)
+        let (short, _) = try harness.process(second)
+        #expect(harness.live(two).isEmpty && short.blocked != nil)
+        #expect(short.failed["g"]?.dimensionExhausted == [together: 1])
+        let told = try #require(try harness.explain(second.id, nodes: [node]).groups[0].nodes.first)
+        #expect(told.verdict == "exhausted" && told.reason == "\(together) exhausted: 1 are free together at most")
+        let loose = pinned("loose", cores: 2, affinity: "prefer")
+        try harness.process(try harness.register(loose))
+        #expect(harness.live(loose).count == 1)
+        harness.report(job, .complete)
+        try harness.process(try #require(short.blocked))
+        #expect(harness.live(two).count == 1)
+    }
+
+    /// A scheduler sees the number of a node's cores only, and is told how many instances find theirs together.
+    @Test func instancesGoWhereCoresAreTogether() throws {
+        var harness = Harness(seed: 12)
+        for _ in 0..<3 { _ = harness.addNode(twoNUMANodes) }
+        let job = pinned("pinned", cores: 3, count: 6)
+        let (outcome, result) = try harness.process(try harness.register(job))
+        #expect(outcome.unplaced.isEmpty && !result.isPartial)
+        #expect(Dictionary(grouping: harness.live(job), by: \.node).values.map(\.count) == [2, 2, 2])
+    }
+
+    /// Two groups of one job compete for cores of which each alone would find enough together.
+    @Test func whatAnotherGroupOfTheJobTookIsAShortageToo() throws {
+        var harness = Harness(seed: 13)
+        _ = harness.addNode(twoNUMANodes)
+        var job = pinned("pinned", cores: 3, count: 2)
+        var second = pinned("pinned", cores: 2).taskGroups[0]
+        second.name = "h"
+        job.taskGroups.append(second)
+        let (outcome, _) = try harness.process(try harness.register(job))
+        #expect(harness.live(job).map(\.taskGroup) == ["g", "g"] && outcome.unplaced == ["h": 1])
+        #expect(outcome.failed["h"]?.dimensionExhausted == [together: 1])
+        var empty = Harness(seed: 14)
+        _ = empty.addNode(twoNUMANodes)
+        for group in 0..<2 { job.taskGroups[group].gang = .named("pair") }
+        let (broken, _) = try empty.process(try empty.register(job))
+        #expect(empty.live(job).isEmpty && broken.unplaced == ["g": 2, "h": 1])
+        #expect(broken.failed["h"]?.constraintFiltered == ["gang: not all of it finds a place": 1])
+    }
+
+    /// The room that an eviction would have made is no room when it does not make cores free together.
+    @Test func nobodyIsEvictedForCoresThatAreNotTogether() throws {
+        var harness = Harness(seed: 15)
+        _ = harness.addNode(twoNUMANodes)
+        var configuration = SchedulerConfiguration()
+        configuration.preemptionConfig.serviceSchedulerEnabled = true
+        harness.apply(.schedulerConfiguration(SchedulerConfigurationChange(configuration: configuration)))
+        let keeper = pinned("keeper", cores: 3, count: 2)
+        try harness.process(try harness.register(keeper))
+        var low = pinned("low", cores: 2, affinity: "none")
+        low.priority = 20
+        try harness.process(try harness.register(low))
+        #expect(harness.live(low).count == 1)
+        let wish = pinned("wish", cores: 2)
+        let (outcome, _) = try harness.process(try harness.register(wish))
+        #expect(harness.live(wish).isEmpty && harness.live(low).count == 1 && outcome.plan.stops.isEmpty)
+        #expect(outcome.failed["g"]?.nodesExhausted == 1 && outcome.blocked != nil)
+    }
+
     @Test func hardwareSurvivesASnapshot() throws {
         var harness = Harness(seed: 10)
         let node = harness.addNode { $0.nodeResources.devices = [self.gpus(1)] }

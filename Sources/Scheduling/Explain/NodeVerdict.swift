@@ -143,7 +143,7 @@ struct NodeInspector {
                 "\(short.label) exhausted: asks for \(ask[short]) \(short.unit), \(free) of \(capacity[short]) are free",
                 remedy)
         }
-        return ports(row) ?? devices(row) ?? siblings(row)
+        return ports(row) ?? devices(row) ?? coresTogether(row) ?? siblings(row)
     }
 
     private func ports(_ row: NodeRow) -> NodeVerdict? {
@@ -169,6 +169,15 @@ struct NodeInspector {
                 "free devices on the node, or ask for fewer or smaller shares")
         }
         return nil
+    }
+
+    private func coresTogether(_ row: NodeRow) -> NodeVerdict? {
+        guard group.requiresCoresTogether else { return nil }
+        let hardware = HardwareAssigner(snapshot: snapshot, view: view, freed: [:])
+        guard hardware.instancesTogether(group, on: row, limit: 1) == 0 else { return nil }
+        return exhausted(
+            "\(HardwareShortage.coresTogetherLabel) exhausted: \(hardware.coresTogetherMax(on: row)) are free together at most",
+            "free cores of one NUMA node, ask for fewer, or set numa { affinity = \"prefer\" }")
     }
 
     private func siblings(_ row: NodeRow) -> NodeVerdict? {

@@ -50,8 +50,10 @@ package struct PlacementInquiry: Sendable {
 
     /// The group's metric as it would be now.
     private func metric(_ group: ProblemGroup, _ scores: [drover_score], _ view: ClusterView) -> AllocationMetric {
-        PlacementExplainer(group: group, view: view, usage: PlanUsage(view: view, freed: [:]), openNodes: nil)
-            .metric(scores: scores, failed: 0, duration: .zero)
+        PlacementExplainer(
+            group: group, view: view, usage: PlanUsage(view: view, freed: [:]),
+            hardware: HardwareAssigner(snapshot: snapshot, view: view, freed: [:]), openNodes: nil
+        ).metric(scores: scores, failed: 0, duration: .zero)
     }
 
     /// Counts and metric as the evaluation left them, or as the plan would; `now` stands in where nothing was to be placed.

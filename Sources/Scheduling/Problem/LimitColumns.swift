@@ -17,7 +17,10 @@ struct LimitColumns {
     }
 
     /// Adds the limits of the group at `position` to its ask. Limits of the job itself have one id for all its groups.
-    mutating func add(_ group: TaskGroup, at position: Int, to ask: inout drover_group_ask, block: ProblemBlock) {
+    /// `roomByNode` is how many instances each node has room for, where that is not told by resources alone.
+    mutating func add(
+        _ group: TaskGroup, at position: Int, roomByNode: [UInt32]?, to ask: inout drover_group_ask, block: ProblemBlock
+    ) {
         var limits: [drover_limit] = []
         let own = group.constraints + group.tasks.flatMap(\.constraints)
         if own.contains(where: Self.isDistinctHosts) { ask.max_per_node = 1 }
@@ -34,6 +37,7 @@ struct LimitColumns {
             limits.append(property(constraint, id: id, group: group.name, block))
             id += 1
         }
+        if let roomByNode { limits.append(room(roomByNode, id: 1 << 31 | UInt32(position), block)) }
         guard !limits.isEmpty else { return }
         ask.limits = block.append(limits)
         ask.limit_count = UInt32(limits.count)
@@ -51,6 +55,13 @@ struct LimitColumns {
     private func hosts(_ block: ProblemBlock) -> drover_limit {
         let rows = (0..<UInt32(view.nodeLimit)).map { $0 }
         return limit(rows, valueCount: rows.count, max: 1, id: 0, siblings: live, block)
+    }
+
+    /// So many more instances a node. A limit has one bound for all nodes, so those with less room begin with some of it used.
+    private func room(_ roomByNode: [UInt32], id: UInt32, _ block: ProblemBlock) -> drover_limit {
+        let most = max(1, roomByNode.max() ?? 1)
+        let rows = (0..<UInt32(roomByNode.count)).map { $0 }
+        return limit(rows, counts: roomByNode.map { most - $0 }, max: most, id: id, block)
     }
 
     private mutating func property(
@@ -71,10 +82,16 @@ struct LimitColumns {
             let value = rows[Int(row.node)]
             if value != PropertyColumn.none { counts[Int(value)] += 1 }
         }
+        return limit(rows, counts: counts, max: max, id: id, block)
+    }
+
+    private func limit(
+        _ rows: [UInt32], counts: [UInt32], max: UInt32, id: UInt32, _ block: ProblemBlock
+    ) -> drover_limit {
         var limit = drover_limit()
         limit.size = UInt32(MemoryLayout<drover_limit>.size)
         limit.max = max
-        limit.value_count = UInt32(valueCount)
+        limit.value_count = UInt32(counts.count)
         limit.id = id
         limit.node_value = block.append(rows)
         limit.current = block.append(counts)

@@ -65,7 +65,7 @@ struct ProblemBuilder {
         var groups: [ProblemGroup] = []
         for (index, request) in requests.enumerated() {
             let group = problemGroup(request, feasibility(request.group), candidates)
-            block.setGroup(index, ask(group))
+            block.setGroup(index, ask(group, candidates))
             groups.append(group)
         }
         block.setDeltas(deltas())
@@ -169,7 +169,7 @@ struct ProblemBuilder {
         return collisions
     }
 
-    private mutating func ask(_ problem: ProblemGroup) -> drover_group_ask {
+    private mutating func ask(_ problem: ProblemGroup, _ candidates: PreemptionCandidates) -> drover_group_ask {
         let group = job.taskGroups[problem.request.group]
         var ask = drover_group_ask()
         ask.size = UInt32(MemoryLayout<drover_group_ask>.size)
@@ -192,8 +192,24 @@ struct ProblemBuilder {
         addAffinity(group, to: &ask)
         addSpreads(group, problem, to: &ask)
         addHistory(group, problem, to: &ask)
-        limits.add(group, at: problem.request.group, to: &ask, block: block)
+        limits.add(
+            group, at: problem.request.group, roomByNode: roomByNode(problem, candidates), to: &ask, block: block)
         return ask
+    }
+
+    /// How many instances find their cores on one NUMA node each, by node, candidates for eviction not counted; nil when the
+    /// group does not require that. Schedulers know the number of a node's cores only.
+    private func roomByNode(_ problem: ProblemGroup, _ candidates: PreemptionCandidates) -> [UInt32]? {
+        let group = problem.definition
+        guard group.requiresCoresTogether else { return nil }
+        var hardware = HardwareAssigner(snapshot: snapshot, view: view, freed: freed)
+        for row in candidates.rows {
+            if let held = snapshot.hardware(of: row) { hardware.release(held, on: row.node) }
+        }
+        let most = problem.request.nodes == nil ? problem.request.count : 1
+        return (0..<NodeRow(view.nodeLimit)).map { row in
+            problem.allowed.contains(row) ? UInt32(hardware.instancesTogether(group, on: row, limit: most)) : 0
+        }
     }
 
     private func addPorts(_ ports: GroupPorts, to ask: inout drover_group_ask) {

@@ -27,11 +27,18 @@ struct HardwareAssigner {
         loads[row] = load
     }
 
-    /// The hardware of one instance; nil when the node has not enough left. `chosen` are the scheduler's assignments: places
-    /// in the view's list of devices, in the order of the asks; empty leaves the choice to the host.
+    /// Takes back room that was made and is not needed after all.
+    mutating func hold(_ hardware: AssignedHardware, on row: NodeRow) {
+        var load = loads[row] ?? snapshot.hardwareLoad(row) ?? HardwareLoad()
+        load.add(hardware, sign: 1)
+        loads[row] = load
+    }
+
+    /// The hardware of one instance. `chosen` are the scheduler's assignments: places in the view's list of devices, in the
+    /// order of the asks; empty leaves the choice to the host. Throws, and changes nothing, when the node has not enough left.
     mutating func assign(
         _ group: TaskGroup, _ devices: GroupDevices, chosen: [AnswerReader.Assignment], on row: NodeRow
-    ) -> AssignedHardware? {
+    ) throws(HardwareShortage) -> AssignedHardware {
         var load = loads[row] ?? snapshot.hardwareLoad(row) ?? HardwareLoad()
         var assigned = AssignedHardware()
         var chosen = chosen[...]
@@ -39,23 +46,30 @@ struct HardwareAssigner {
             let own = chosen.isEmpty ? nil : chosen.prefix(ask.count)
             chosen = chosen.dropFirst(ask.count)
             let instances = own.map { given(Array($0), ask, load, row) } ?? find(ask, load, row)
-            guard let instances else { return nil }
+            guard let instances else { throw .devices }
             let device = resource(instances, ask)
             assigned.tasks[ask.task, default: AssignedTaskHardware()].devices.append(device)
             load.add(single(device, ask.task), sign: 1)
         }
-        for task in group.tasks {
-            guard let count = task.resources?.cores, count > 0 else { continue }
-            let affinity = NUMAAffinity(task.resources)
-            guard let cores = cores(count, affinity, load, row) else { return nil }
-            assigned.tasks[task.name, default: AssignedTaskHardware()].cores = cores
-            var taken = AssignedHardware()
-            taken.tasks[task.name] = AssignedTaskHardware()
-            taken.tasks[task.name]?.cores = cores
-            load.add(taken, sign: 1)
-        }
+        let coresByTask = try cores(of: group, &load, row)
+        for (task, cores) in coresByTask { assigned.tasks[task, default: AssignedTaskHardware()].cores = cores }
         loads[row] = load
         return assigned
+    }
+
+    /// How many instances of the group, up to `limit`, get the cores they require of one NUMA node each on the node as it is.
+    func instancesTogether(_ group: TaskGroup, on row: NodeRow, limit: Int) -> Int {
+        var load = loads[row] ?? snapshot.hardwareLoad(row) ?? HardwareLoad()
+        var count = 0
+        while count < limit, (try? cores(of: group, &load, row)) != nil { count += 1 }
+        return count
+    }
+
+    /// The most cores of one NUMA node that are free together.
+    func coresTogetherMax(on row: NodeRow) -> Int {
+        guard let node = view.record(row)?.node else { return 0 }
+        let free = freeCores(loads[row] ?? snapshot.hardwareLoad(row) ?? HardwareLoad(), node)
+        return Self.byNUMANode(free, node).map(\.count).max() ?? 0
     }
 
     // MARK: - Devices
@@ -120,24 +134,68 @@ struct HardwareAssigner {
 
     // MARK: - Cores
 
+    /// The cores of one instance by task, added to `load`.
     private func cores(
-        _ count: Int, _ affinity: NUMAAffinity, _ load: HardwareLoad, _ row: NodeRow
-    ) -> [UInt16]? {
-        guard let node = view.record(row)?.node else { return nil }
-        let reserved = Set(node.reservedResources.cpu.reservedCpuCores)
-        let free = node.nodeResources.cpu.reservableCpuCores.filter {
-            !reserved.contains($0) && !load.cores.contains($0)
+        of group: TaskGroup, _ load: inout HardwareLoad, _ row: NodeRow
+    ) throws(HardwareShortage) -> [String: [UInt16]] {
+        var given: [String: [UInt16]] = [:]
+        for task in group.tasks {
+            guard let count = task.resources?.cores, count > 0 else { continue }
+            let cores = try self.cores(count, NUMAAffinity(task.resources), load, row)
+            given[task.name] = cores
+            var taken = AssignedTaskHardware()
+            taken.cores = cores
+            var hardware = AssignedHardware()
+            hardware.tasks[task.name] = taken
+            load.add(hardware, sign: 1)
         }
-        if affinity != .none, let together = Self.onOneNode(count, free.sorted(), node.numaCores) { return together }
-        guard affinity != .require, free.count >= count else { return nil }
-        return Array(free.sorted().prefix(count))
+        return given
     }
 
-    /// So many of the free cores on the NUMA node that has least of them to spare.
-    private static func onOneNode(_ count: Int, _ free: [UInt16], _ nodes: [Set<UInt16>]) -> [UInt16]? {
-        let candidates = (nodes.isEmpty ? [Set(free)] : nodes).map { node in free.filter(node.contains) }
-        let fitting = candidates.filter { $0.count >= count }
-        return fitting.min { $0.count < $1.count }.map { Array($0.prefix(count)) }
+    private func cores(
+        _ count: Int, _ affinity: NUMAAffinity, _ load: HardwareLoad, _ row: NodeRow
+    ) throws(HardwareShortage) -> [UInt16] {
+        guard let node = view.record(row)?.node else { throw .cores }
+        let free = freeCores(load, node)
+        guard free.count >= count else { throw .cores }
+        guard affinity != .none else { return Array(free.prefix(count)) }
+        // Of the NUMA nodes with enough of them, the one that has least to spare.
+        let fitting = Self.byNUMANode(free, node).filter { $0.count >= count }
+        if let together = fitting.min(by: { $0.count < $1.count }) { return Array(together.prefix(count)) }
+        guard affinity != .require else { throw .coresTogether }
+        return Array(free.prefix(count))
+    }
+
+    /// In order of their numbers.
+    private func freeCores(_ load: HardwareLoad, _ node: Node) -> [UInt16] {
+        let reserved = Set(node.reservedResources.cpu.reservedCpuCores)
+        return node.nodeResources.cpu.reservableCpuCores.filter {
+            !reserved.contains($0) && !load.cores.contains($0)
+        }.sorted()
+    }
+
+    /// The free cores by NUMA node; of one that does not say, all together.
+    private static func byNUMANode(_ free: [UInt16], _ node: Node) -> [[UInt16]] {
+        let nodes = node.numaCores
+        return nodes.isEmpty ? [free] : nodes.map { cores in free.filter(cores.contains) }
+    }
+}
+
+/// What a node has too little of for one more instance.
+enum HardwareShortage: Error {
+    case devices
+    case cores
+    /// Enough cores are free, but not on one NUMA node, as a task requires.
+    case coresTogether
+
+    /// The name of ``coresTogether`` in `DimensionExhausted`.
+    static let coresTogetherLabel = "cores on one NUMA node"
+}
+
+extension TaskGroup {
+    /// One of its tasks requires its cores to be of one NUMA node.
+    var requiresCoresTogether: Bool {
+        tasks.contains { $0.resources?.cores ?? 0 > 0 && NUMAAffinity($0.resources) == .require }
     }
 }
 

@@ -9,6 +9,8 @@ struct PlacementExplainer {
     let view: ClusterView
     /// The cluster after the plan's placements.
     let usage: PlanUsage
+    /// Its devices and cores, likewise.
+    let hardware: HardwareAssigner
     /// For system jobs: the wanted nodes that got nothing.
     let openNodes: Set<NodeRow>?
 
@@ -62,6 +64,10 @@ struct PlacementExplainer {
         if let dimension = usage.exhausted(group.ask, row) { return dimension.label }
         if view.freePortColumn[Int(row)] < UInt32(group.ports.dynamic.count) {
             return "network: dynamic port selection failed"
+        }
+        if group.definition.requiresCoresTogether, hardware.instancesTogether(group.definition, on: row, limit: 1) == 0
+        {
+            return HardwareShortage.coresTogetherLabel
         }
         return group.ports.exclusive.isEmpty ? nil : "network: reserved port collision"
     }

@@ -11,6 +11,8 @@ struct PlanBuilder {
     private var ports: PortAssigner
     private var hardware: HardwareAssigner
     private(set) var plan: Plan
+    /// The answer's placements that became part of the plan, by the group's position in the problem.
+    private var placed: [[AnswerReader.Placement]] = []
     /// Instances of each group that found no node, by the group's position in the problem.
     private(set) var unplaced: [[Int]] = []
     private(set) var metrics: [AllocationMetric] = []
@@ -37,42 +39,86 @@ struct PlanBuilder {
         let oversubscribesMemory =
             prepared.snapshot.schedulerConfiguration(nodePool: prepared.job?.nodePool ?? "")
             .memoryOversubscriptionEnabled
+        var batches: [PlacementBatch] = []
         for (index, group) in problem.groups.enumerated() {
             var batch = PlacementBatch()
             batch.taskGroup = group.name
             batch.gang = group.gang
             batch.portLabels = group.ports.labels
             batch.oversubscribesMemory = oversubscribesMemory
-            let placements = answer.groups[index].placements
-            reserve(placements.count, in: &batch)
-            var victims = answer.groups[index].victims
-            for placement in placements {
-                let evicted = victims.removeValue(forKey: placement.ordinal) ?? []
-                try evict(evicted, for: placement, of: group)
-                let devices = answer.groups[index].devices[placement.ordinal] ?? []
-                try add(placement, of: group, devices, to: &batch, generator: &generator)
-                if let id = batch.ids.last { stop(evicted, for: id) }
-            }
-            guard victims.isEmpty else {
-                throw PlacementFault("allocations are evicted for instances of group \(group.name) that are not placed")
-            }
-            unplaced.append(Self.missing(group, placements))
+            placed.append([])
+            try add(answer.groups[index], of: group, at: index, to: &batch, generator: &generator)
+            batches.append(batch)
+        }
+        try checkGangs(problem, answer)
+        dropBrokenGangs(problem, &batches)
+        for (index, group) in problem.groups.enumerated() {
+            unplaced.append(Self.missing(group, placed[index]))
             let open = group.request.nodes.map { nodes in Set(unplaced[index].map { nodes[$0] }) }
-            let explainer = PlacementExplainer(group: group, view: view, usage: usage, openNodes: open)
+            let explainer = PlacementExplainer(
+                group: group, view: view, usage: usage, hardware: hardware, openNodes: open)
             let metric = explainer.metric(
                 scores: answer.groups[index].scores, failed: unplaced[index].count, duration: duration)
-            batch.metric = metric
+            batches[index].metric = metric
             metrics.append(metric)
-            if !batch.ids.isEmpty { plan.placements.append(batch) }
+            if !batches[index].ids.isEmpty { plan.placements.append(batches[index]) }
         }
-        try checkGangs(problem)
         keepWhatIsNotReplaced(problem)
     }
 
-    private func checkGangs(_ problem: PlacementProblem) throws(PlacementFault) {
-        let broken = Set(zip(problem.groups, unplaced).filter { !$1.isEmpty }.map(\.0.gang))
-        guard let batch = plan.placements.first(where: { $0.gang != 0 && broken.contains($0.gang) }) else { return }
-        throw PlacementFault("the answer places only some of the gang of group \(batch.taskGroup)")
+    /// Takes the answer's placements of one group into its batch.
+    private mutating func add(
+        _ answer: AnswerReader.Group, of group: ProblemGroup, at index: Int, to batch: inout PlacementBatch,
+        generator: inout some RandomNumberGenerator
+    ) throws(PlacementFault) {
+        reserve(answer.placements.count, in: &batch)
+        var victims = answer.victims
+        for placement in answer.placements {
+            let evicted = victims.removeValue(forKey: placement.ordinal) ?? []
+            try evict(evicted, for: placement, of: group)
+            let devices = answer.devices[placement.ordinal] ?? []
+            if try add(placement, of: group, devices, to: &batch, generator: &generator) {
+                placed[index].append(placement)
+                if let id = batch.ids.last { stop(evicted, for: id) }
+            } else {
+                spare(evicted)
+            }
+        }
+        guard victims.isEmpty else {
+            throw PlacementFault("allocations are evicted for instances of group \(group.name) that are not placed")
+        }
+    }
+
+    // MARK: - Gangs
+
+    private func checkGangs(_ problem: PlacementProblem, _ answer: AnswerReader) throws(PlacementFault) {
+        let missing = zip(problem.groups, answer.groups).map { Self.missing($0, $1.placements) }
+        let broken = Set(zip(problem.groups, missing).filter { !$1.isEmpty }.map(\.0.gang))
+        let partial = zip(problem.groups, answer.groups).first { group, given in
+            group.gang != 0 && !given.placements.isEmpty && broken.contains(group.gang)
+        }
+        guard let (group, _) = partial else { return }
+        throw PlacementFault("the answer places only some of the gang of group \(group.name)")
+    }
+
+    /// Leaves out gangs of which an instance was left out, with what was to be evicted for them.
+    private mutating func dropBrokenGangs(_ problem: PlacementProblem, _ batches: inout [PlacementBatch]) {
+        let missing = zip(problem.groups, placed).map { Self.missing($0, $1) }
+        let broken = Set(zip(problem.groups, missing).filter { $0.gang != 0 && !$1.isEmpty }.map(\.0.gang))
+        for (index, group) in problem.groups.enumerated() where broken.contains(group.gang) {
+            let batch = batches[index]
+            for (position, row) in batch.nodes.enumerated() {
+                if let amounts = view.record(row)?.counted(group.ask) { usage.release(amounts, on: row) }
+                if let held = batch.hardware[position] { hardware.release(held, on: row) }
+            }
+            let ids = Set(batch.ids)
+            let spared = Set(plan.stops.filter { ids.contains($0.preemptedBy) }.map(\.id))
+            plan.stops.removeAll { spared.contains($0.id) }
+            let candidates = problem.candidates.rows
+            spare(candidates.indices.filter { spared.contains(candidates[$0].id) })
+            batches[index] = batch.keeping([])
+            placed[index] = []
+        }
     }
 
     /// Makes the room that evicted candidates leave.
@@ -89,6 +135,15 @@ struct PlanBuilder {
             }
             usage.release(prepared.snapshot.usage(of: victim), on: victim.node)
             if let held = prepared.snapshot.hardware(of: victim) { hardware.release(held, on: victim.node) }
+        }
+    }
+
+    /// Takes back the room of candidates that are not evicted after all.
+    private mutating func spare(_ numbers: [Int]) {
+        guard let candidates = prepared.problem?.candidates else { return }
+        for victim in numbers.map({ candidates.rows[$0] }) {
+            _ = usage.keep(prepared.snapshot.usage(of: victim), on: victim.node)
+            if let held = prepared.snapshot.hardware(of: victim) { hardware.hold(held, on: victim.node) }
         }
     }
 
@@ -109,11 +164,24 @@ struct PlanBuilder {
         batch.ports.reserveCapacity(count * batch.portLabels.count)
     }
 
+    /// Adds a placement to the batch; false when the node's free cores are not of one NUMA node as the group requires: no
+    /// scheduler is told of those, so the instance is left out.
     private mutating func add(
         _ placement: AnswerReader.Placement, of group: ProblemGroup, _ devices: [AnswerReader.Assignment],
         to batch: inout PlacementBatch, generator: inout some RandomNumberGenerator
-    ) throws(PlacementFault) {
+    ) throws(PlacementFault) -> Bool {
         let node = placement.node
+        var given: AssignedHardware?
+        if group.asksForHardware {
+            do {
+                given = try hardware.assign(group.definition, group.devices, chosen: devices, on: node)
+            } catch HardwareShortage.coresTogether {
+                return false
+            } catch {
+                throw PlacementFault(
+                    "instance \(placement.ordinal) of group \(group.name) finds no devices or cores on node \(node)")
+            }
+        }
         if let short = usage.add(group.ask, to: node) {
             throw PlacementFault(
                 "instance \(placement.ordinal) of group \(group.name) does not fit node \(node): \(short.label) exhausted"
@@ -123,13 +191,7 @@ struct PlanBuilder {
             throw PlacementFault("instance \(placement.ordinal) of group \(group.name) finds no port on node \(node)")
         }
         let position = batch.ids.count
-        if group.asksForHardware {
-            guard let given = hardware.assign(group.definition, group.devices, chosen: devices, on: node) else {
-                throw PlacementFault(
-                    "instance \(placement.ordinal) of group \(group.name) finds no devices or cores on node \(node)")
-            }
-            batch.hardware[position] = given
-        }
+        batch.hardware[position] = given
         batch.ids.append(ID(random: &generator))
         batch.nodes.append(node)
         batch.scores.append(Float(placement.score) / Float(DROVER_SCORE_ONE))
@@ -137,12 +199,13 @@ struct PlanBuilder {
         guard group.request.nodes == nil else {
             batch.nameIndexes.append(0)
             setPrevious(group.request.previousByNode[node] ?? .none, at: position, in: &batch)
-            return
+            return true
         }
         let instance = group.request.instances[placement.ordinal]
         batch.nameIndexes.append(instance.nameIndex)
         setPrevious(instance.previous, at: position, in: &batch)
         if let tracker = instance.tracker { batch.rescheduleTrackers[position] = tracker }
+        return true
     }
 
     /// Fills the column of replaced allocations once one is replaced.
