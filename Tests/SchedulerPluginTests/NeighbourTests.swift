@@ -46,6 +46,21 @@ import Testing
         #expect(harness.live(job).map(\.node) == [node])
     }
 
+    /// A blocked evaluation waits for the labels because of which nodes were left out, not for all that its job names.
+    @Test(arguments: [
+        (left: "${alloc.meta.app}", right: "store", keys: Set(["app"])),
+        ("${alloc.meta.app}", "cache", ["app"] as Set<String>),
+        ("${attr.kernel.name}", "plan9", [] as Set<String>),
+    ])
+    func labelsThatKeepItBackAreKnown(left: String, right: String, keys: Set<String>) throws {
+        var (harness, _) = try cluster(seed: 6)
+        var job = Job.sample("web", count: 30)
+        job.constraints = [Constraint(left, "=", right), Constraint("${alloc.meta.tier}", "is_not_set", "")]
+        let (outcome, _) = try harness.process(try harness.register(job))
+        let blocked = try #require(outcome.blocked)
+        #expect(job.neighbourKeys(keepingBack: blocked) == keys)
+    }
+
     @Test func ownLabelsDoNotCount() throws {
         var harness = Harness(seed: 4)
         _ = harness.addNode()

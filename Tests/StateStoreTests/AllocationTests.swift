@@ -53,6 +53,27 @@ import Testing
         }
     }
 
+    /// Labels of allocations that come or go are told, once an entry, with the jobs they are of.
+    @Test func labelsThatComeAndGoAreTold() throws {
+        var fixture = Fixture()
+        _ = fixture.addNodes(2)
+        var cache = fixture.job("cache")
+        cache.meta = ["team": "ops"]
+        cache.taskGroups[0].meta = ["app": "cache"]
+        fixture.register(cache)
+        fixture.register(fixture.job("plain"))
+        let key = JobKey(namespace: "default", id: "cache")
+        let plan = fixture.plan("cache", count: 3)
+        let all: [String: Set<JobKey>] = ["team": [key], "app": [key]]
+        #expect(fixture.apply(.plans([plan, fixture.plan("plain", count: 2)])).movedLabels == all)
+        let ids = plan.placements[0].ids
+        #expect(fixture.send([fixture.report(ids[0], .running)]).movedLabels.isEmpty)
+        #expect(fixture.send([fixture.report(ids[0], .complete)]).movedLabels == all)
+        var stop = fixture.plan("cache", count: 0)
+        stop.stops = [PlannedStop(id: ids[1], description: "stop")]
+        #expect(fixture.apply(.plans([stop])).movedLabels == all)
+    }
+
     @Test func snapshotsDoNotSeeTheFuture() throws {
         var fixture = Fixture()
         _ = fixture.addNodes(2)

@@ -1,5 +1,5 @@
 import Basics
-import Model
+package import Model
 import StateStore
 
 /// Labels of other jobs' live allocations, by node: what `${alloc.meta.KEY}` in a constraint or affinity names.
@@ -50,6 +50,21 @@ extension Job {
         let affinities = self.affinities + groups.flatMap { $0.affinities + $0.tasks.flatMap(\.affinities) }
         for target in constraints.map(\.lTarget) + affinities.map(\.lTarget) {
             if case .neighbourMeta(let key) = NodeTarget(target) { keys.insert(key) }
+        }
+        return keys
+    }
+
+    /// The labels of other jobs' allocations because of which nodes were left out for groups that a blocked evaluation could
+    /// not place: when such allocations come or go, it may find a place.
+    package func neighbourKeys(keepingBack evaluation: Evaluation) -> Set<String> {
+        guard !neighbourKeys.isEmpty else { return [] }
+        var keys: Set<String> = []
+        for group in taskGroups {
+            guard let filtered = evaluation.failedTGAllocs[group.name]?.constraintFiltered else { continue }
+            for predicate in GroupConditions(job: self, group: group).predicates where filtered[predicate.label] != nil
+            {
+                if let key = predicate.neighbourKey { keys.insert(key) }
+            }
         }
         return keys
     }

@@ -31,6 +31,8 @@ package struct ApplyOutcome: Sendable {
     var loosenedQuotas: Set<String> = []
     /// What the entry took of quotas; negative where it gave more back.
     var quotaChanges: [String: ResourceVector] = [:]
+    /// Keys of the labels of allocations that began or ceased to live, with the jobs these are of.
+    package var movedLabels: [String: Set<JobKey>] = [:]
     /// Nodes whose clients have something to learn.
     package var servedNodes: [NodeRow] = []
     /// Jobs of which anything changed.

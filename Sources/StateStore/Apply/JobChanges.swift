@@ -52,6 +52,8 @@ struct JobChange {
     /// Live instances by group.
     private(set) var live: [Int]
     var allocations = 0
+    /// Groups of which allocations began or ceased to live.
+    private(set) var moved: Set<Int> = []
     /// By group and client status.
     var counts: [[6 of Int]]
     /// An allocation ended whose job wants another in its place.
@@ -64,7 +66,11 @@ struct JobChange {
     }
 
     /// Counts instances of a group that live; negative, that live no longer.
-    mutating func count(live instances: Int, group: Int) { live[group] += instances }
+    mutating func count(live instances: Int, group: Int) {
+        guard instances != 0 else { return }
+        live[group] += instances
+        if !version.labels[group].isEmpty { moved.insert(group) }
+    }
 
     /// What the live ones hold.
     var held: ResourceVector {
@@ -80,6 +86,9 @@ extension State {
             take(change.held, namespace: change.version.job.namespace, &outcome)
             for (shape, count) in zip(change.version.work, change.live) { work.add(shape, count) }
             let live = change.live.reduce(0, +)
+            for label in change.moved.flatMap({ change.version.labels[$0] }) {
+                outcome.movedLabels[label, default: []].insert(change.version.key)
+            }
             updateJob(change.version.key, &outcome) { body in
                 body.liveCount += live
                 body.allocationIndex = index

@@ -25,12 +25,15 @@ package final class JobVersion: Sendable {
     package let groups: [GroupShape]
     /// What an instance of each group asks for.
     package let work: [WorkShape]
+    /// By group: the keys of its allocations' labels, which are the meta of job and group.
+    package let labels: [[String]]
 
     init(job: Job, row: UInt32) {
         self.job = job
         self.row = row
         groups = job.taskGroups.map(GroupShape.init)
         work = zip(job.taskGroups, groups).map { WorkShape($0, resources: $1.resources) }
+        labels = job.taskGroups.map { Array(Set(job.meta.keys).union($0.meta.keys)) }
     }
 
     /// The position of the group of that name.
