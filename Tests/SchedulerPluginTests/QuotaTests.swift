@@ -25,6 +25,8 @@ import Testing
         #expect(metric.coalescedFailures == 1 && metric.nodesEvaluated == 3 && metric.nodesExhausted == 0)
         let blocked = try #require(outcome.blocked)
         #expect(blocked.quotaLimitReached == "small" && blocked.classEligibility.isEmpty)
+        let (any, all) = (blocked.quotaNeed?.any ?? [], blocked.quotaNeed?.all)
+        #expect(any.map(\.cpu) == [500] && any.map(\.memoryMB) == [256] && all?.cpu == 1_000 && all?.memoryMB == 512)
         #expect(!blocked.escapedComputedClass && outcome.evaluation.quotaLimitReached == "")
     }
 

@@ -28,6 +28,8 @@ public struct Evaluation: Document {
     /// For blocked evaluations: the quota that kept instances back. One that names a quota and says nothing of node classes
     /// waits for that quota alone.
     public var quotaLimitReached = ""
+    /// For blocked evaluations: what they lack of that quota; nil when that is not known.
+    public var quotaNeed: QuotaNeed?
     public var queuedAllocations: [String: Int] = [:]
     /// The state must be at least at this index when the evaluation is processed.
     public var snapshotIndex: UInt64 = 0
@@ -59,6 +61,7 @@ public struct Evaluation: Document {
         try visitor.field("ClassEligibility", &classEligibility)
         try visitor.field("EscapedComputedClass", &escapedComputedClass)
         try visitor.field("QuotaLimitReached", &quotaLimitReached)
+        try visitor.field("QuotaNeed", &quotaNeed)
         try visitor.field("QueuedAllocations", &queuedAllocations)
         try visitor.field("SnapshotIndex", &snapshotIndex)
         try visitor.field("CreateIndex", &createIndex)

@@ -34,6 +34,7 @@ package struct EvaluationOutcome: Sendable {
         evaluation.classEligibility = [:]
         evaluation.escapedComputedClass = false
         evaluation.quotaLimitReached = ""
+        evaluation.quotaNeed = nil
         evaluation.snapshotIndex = prepared.snapshot.index
         if let next = followUps.first { evaluation.nextEval = next.id }
         evaluation.queuedAllocations = [:]
@@ -82,6 +83,7 @@ package struct EvaluationOutcome: Sendable {
         }
         guard let cut else { return }
         waiting.quotaLimitReached = cut.quota
+        waiting.quotaNeed = cut.need
         // Without a word on classes it would wait for the quota alone.
         if !groups.isEmpty, waiting.classEligibility.isEmpty { waiting.escapedComputedClass = true }
     }
@@ -146,6 +148,7 @@ package struct EvaluationOutcome: Sendable {
             // The quota itself says when there is room.
             waiting.status = .blocked
             waiting.quotaLimitReached = result.quotaLimitReached
+            waiting.quotaNeed = nil
         }
         waiting.previousEval = evaluation.id
         waiting.createIndex = 0

@@ -18,6 +18,8 @@ package struct QuotaCut: Sendable {
     package let quota: String
     /// By group; empty when all fits.
     package private(set) var shortfalls: [String: Shortfall] = [:]
+    /// What the instances that were taken out lack.
+    private(set) var need = QuotaNeed()
 
     private let job: Job
     private let snapshot: Snapshot
@@ -79,6 +81,7 @@ package struct QuotaCut: Sendable {
         let shortages = room.shortages(change)
         guard !shortages.isEmpty else { return room.take(change) }
         let labels = shortages.map { room.label($0, asked: change) }
+        addNeed(change)
         for member in members {
             for instance in 0..<wanted.groups[member].count { note(wanted.groups[member], instance, labels) }
             wanted.groups[member].keep([])
@@ -94,10 +97,18 @@ package struct QuotaCut: Sendable {
                 room.take(change)
                 fitting.append(instance)
             } else {
+                addNeed(change)
                 note(request, instance, shortages.map { room.label($0, asked: change) })
             }
         }
         if fitting.count < request.count { request.keep(fitting) }
+    }
+
+    /// Counts what was cut at once; instances of a group mostly ask for the same.
+    private mutating func addNeed(_ change: ResourceVector) {
+        let amounts = QuotaResources(change)
+        if !need.any.contains(amounts) { need.any.append(amounts) }
+        need.all += amounts
     }
 
     /// Notes an instance that was cut, and lets run on what it was to replace.

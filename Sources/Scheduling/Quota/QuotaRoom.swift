@@ -1,8 +1,8 @@
-import Model
-import StateStore
+package import Model
+package import StateStore
 
 /// What the quota of a job's namespace still has room for, while placements are counted against it.
-struct QuotaRoom: Sendable {
+package struct QuotaRoom: Sendable {
     /// The quota's name.
     let quota: String
     /// `Int64.max` where there is no limit.
@@ -20,6 +20,18 @@ struct QuotaRoom: Sendable {
         quota = name
         limits = limit.bounds
         used = snapshot.held(quota: name)
+    }
+
+    /// What is left of a quota in a region; nil where it sets no limit.
+    package static func left(quota name: String, region: String, snapshot: Snapshot) -> ResourceVector? {
+        guard let limit = snapshot.quota(name)?.limit(region: region)?.regionLimit else { return nil }
+        var left = limit.bounds
+        let used = snapshot.held(quota: name)
+        if left.cpu != .max { left.cpu -= used.cpu }
+        if left.cores != .max { left.cores -= used.cores }
+        if left.memory != .max { left.memory -= used.memory }
+        if left.memoryMax != .max { left.memoryMax -= used.memoryMax }
+        return left
     }
 
     /// Counts amounts as used, or gives back what is negative in them.
