@@ -63,7 +63,7 @@ package final class ServerAgent: Sendable {
         _ settings: ServerOptions, seam: Seam, placers: any SchedulerRegistry, log: Logger,
         observer: @escaping @Sendable (ArraySlice<LogEntry>, [ApplyOutcome], Snapshot) -> Void = { _, _, _ in }
     ) async throws -> ServerAgent {
-        let queue = EvaluationQueue(time: seam.time)
+        let queue = EvaluationQueue(time: seam.time, region: settings.region)
         let state = ReplicatedState { entries, outcomes, snapshot in
             observer(entries, outcomes, snapshot)
             for outcome in outcomes { queue.take(outcome, snapshot: snapshot) }

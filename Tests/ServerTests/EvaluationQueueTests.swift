@@ -31,7 +31,7 @@ struct EvaluationQueueTests {
 
     @Test(arguments: [EvaluationStatus.pending, .blocked])
     func aNewLeaderTriesWhatIsOpen(status: EvaluationStatus) throws {
-        let queue = EvaluationQueue(time: world.loop)
+        let queue = EvaluationQueue(time: world.loop, region: "global")
         let (feed, _) = feed([evaluation(1, status)])
         queue.enable(from: feed)
         #expect(queue.statistics.broker.ready == 1)
@@ -40,7 +40,7 @@ struct EvaluationQueueTests {
 
     @Test(arguments: [EvaluationStatus.complete, .failed, .canceled])
     func whatIsSettledNoLongerWaitsForRoom(status: EvaluationStatus) {
-        let queue = EvaluationQueue(time: world.loop)
+        let queue = EvaluationQueue(time: world.loop, region: "global")
         let (empty, _) = feed([])
         queue.enable(from: empty)
         let (waiting, blocked) = feed([evaluation(1, .blocked)])
@@ -52,7 +52,7 @@ struct EvaluationQueueTests {
     }
 
     @Test func whatCouldNotBeMarkedIsGivenOutAgain() {
-        let queue = EvaluationQueue(time: world.loop)
+        let queue = EvaluationQueue(time: world.loop, region: "global")
         let (empty, _) = feed([])
         queue.enable(from: empty)
         queue.putBack(failed: [evaluation(1, .pending)], cancelled: [evaluation(2, .pending)])
@@ -69,7 +69,7 @@ struct EvaluationQueueTests {
         let (feed, _) = feed([evaluation(1, .pending)])
         let time = world.loop
         let (first, second, stillHeld) = try world.run {
-            let queue = EvaluationQueue(time: time)
+            let queue = EvaluationQueue(time: time, region: "global")
             queue.enable(from: feed)
             let first = await queue.next([.service])
             queue.disable()

@@ -1,6 +1,7 @@
 internal import Basics
 internal import Broker
 internal import Model
+internal import Scheduling
 internal import StateStore
 internal import Synchronization
 
@@ -28,10 +29,13 @@ final class EvaluationQueue: Sendable {
     }
 
     private let time: any TimeSource
+    /// Whose limits of quotas hold.
+    private let region: String
     private let state: Mutex<State>
 
-    init(time: any TimeSource, settings: EvalBroker.Settings = EvalBroker.Settings()) {
+    init(time: any TimeSource, region: String, settings: EvalBroker.Settings = EvalBroker.Settings()) {
         self.time = time
+        self.region = region
         state = Mutex(State(broker: EvalBroker(settings: settings)))
     }
 
@@ -75,16 +79,19 @@ final class EvaluationQueue: Sendable {
                     state.cancelled.append(moot)
                 }
             }
-            for evaluation in outcome.evaluations { state.take(evaluation, snapshot, wallClock: time.now) }
-            for (name, pool) in outcome.freedClasses.sorted(by: { $0.key < $1.key }) {
-                for evaluation in state.blocked.unblock(computedClass: name, nodePool: pool, index: outcome.index) {
-                    state.broker.enqueue(evaluation, wallClock: time.now)
+            var quotas = outcome.freedQuotas
+            for quota in quotas { state.blocked.loosen(quota: quota, index: outcome.index) }
+            for evaluation in outcome.evaluations {
+                if evaluation.status != .pending, let quota = state.blocked.settle(evaluation.id) {
+                    quotas.insert(quota)
+                }
+                state.take(evaluation, snapshot, wallClock: time.now)
+                if evaluation.status == .blocked, state.blocked.hasUnseenRoom(evaluation) {
+                    quotas.insert(evaluation.quotaLimitReached)
                 }
             }
-            for quota in outcome.freedQuotas.sorted() {
-                for evaluation in state.blocked.unblock(quota: quota, index: outcome.index) {
-                    state.broker.enqueue(evaluation, wallClock: time.now)
-                }
+            for evaluation in state.woken(by: outcome) + state.served(quotas, region: region, snapshot) {
+                state.broker.enqueue(evaluation, wallClock: time.now)
             }
         }
     }
@@ -178,12 +185,36 @@ extension EvaluationQueue.State {
         failed = []
     }
 
+    /// Takes out what waits for what an entry changed about nodes and neighbours.
+    fileprivate mutating func woken(by outcome: ApplyOutcome) -> [Evaluation] {
+        var woken: [Evaluation] = []
+        for (name, pool) in outcome.freedClasses.sorted(by: { $0.key < $1.key }) {
+            woken += blocked.unblock(computedClass: name, nodePool: pool, index: outcome.index)
+        }
+        for (label, jobs) in outcome.movedLabels.sorted(by: { $0.key < $1.key }) {
+            let names = jobs.sorted().map { JobName(namespace: $0.namespace, id: $0.id) }
+            woken += blocked.unblock(label: label, of: names, index: outcome.index)
+        }
+        return woken
+    }
+
+    /// Takes out those whose turn it is to use what is left of quotas.
+    fileprivate mutating func served(_ quotas: Set<String>, region: String, _ snapshot: Snapshot) -> [Evaluation] {
+        quotas.sorted().flatMap { quota in
+            let left = QuotaRoom.left(quota: quota, region: region, snapshot: snapshot)
+            return blocked.serve(quota: quota, room: QuotaRoomLeft(left)) {
+                snapshot.namespace($0.namespace)?.quota == quota
+            }
+        }
+    }
+
     fileprivate mutating func take(_ evaluation: Evaluation, _ snapshot: Snapshot, wallClock: Timestamp) {
         switch evaluation.status {
         case .pending: broker.enqueue(evaluation, wallClock: wallClock)
         case .blocked:
-            let pool = snapshot.jobRecord(evaluation.namespace, evaluation.jobID)?.current?.job.nodePool ?? "default"
-            switch blocked.block(evaluation, nodePool: pool.isEmpty ? "default" : pool) {
+            let job = snapshot.jobRecord(evaluation.namespace, evaluation.jobID)?.current?.job ?? Job()
+            let pool = job.nodePool.isEmpty ? "default" : job.nodePool
+            switch blocked.block(evaluation, nodePool: pool, labels: job.neighbourKeys(keepingBack: evaluation)) {
             case .waiting(let superseded): if let superseded { cancelled.append(superseded) }
             case .outdated: cancelled.append(evaluation)
             case .tryAgain(let superseded):
