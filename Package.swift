@@ -217,7 +217,7 @@ let testTargets: [Target] = [
     tests("StateStore", ["Basics", "Model", "StateStore"]),
     tests("Broker", ["Basics", "Broker", "Model"]),
     tests("Scheduling", ["Basics", "Model", "Scheduling", "StateStore"], exclude: ["Cases"]),
-    tests("RPC", ["Basics", "RPC", nioCore, nioPosix], exclude: ["Certificates"]),
+    tests("RPC", ["Basics", "Model", "RPC", nioCore, nioPosix], exclude: ["Certificates"]),
     tests("Linux", ["Basics", "Linux"]),
     tests("Shim", ["Basics", "CSpawn", "Linux", "PluginHost", "drover-shim"]),
     tests(

@@ -98,10 +98,14 @@ extension ClientAgent {
                 let reply = try await world.servers.call(call, context: context, deadline: deadline)
                 backoff.reset()
                 await apply(reply)
-                if isFirst { await removeOrphans() }
-                isFirst = false
+                if isFirst, reply.resume.isNone {
+                    await removeOrphans()
+                    isFirst = false
+                }
                 // A restored server may be behind; then everything is asked for anew.
-                call.minIndex = reply.index < call.minIndex ? 0 : reply.index
+                let isBehind = reply.index < call.minIndex
+                call.minIndex = isBehind ? 0 : reply.index
+                call.resume = isBehind ? .none : reply.resume
             } catch {
                 try ClientAgent.passOnCancellation(error)
                 if (error as? CallError)?.code != .deadline {
@@ -123,6 +127,7 @@ extension ClientAgent {
                 add(allocation)
             }
         }
+        guard reply.resume.isNone else { return }
         for runner in runners where reply.present["\(runner.id)"] == nil {
             updates.drop(runner.id)
             runner.remove()

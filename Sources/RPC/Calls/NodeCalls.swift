@@ -59,7 +59,8 @@ package struct Heartbeat: ServerCall {
 
 /// A node's allocations once something about them is newer than `minIndex`; waits at most `wait`.
 ///
-/// The reply lists every allocation of the node by id and index, and in full those that changed above `minIndex`.
+/// The reply lists every allocation of the node by id and index, and in full those that changed above `minIndex`. More than one
+/// reply holds comes in several, from the least index up: each but the last names in ``WatchAllocationsReply/resume`` where to go on.
 package struct WatchAllocations: ServerCall {
     package typealias Reply = WatchAllocationsReply
     package static let method = CallMethod.watchAllocations
@@ -67,6 +68,8 @@ package struct WatchAllocations: ServerCall {
     package var nodeID = ID.none
     package var secretID = ID.none
     package var minIndex: UInt64 = 0
+    /// Of the allocations at `minIndex` itself, those with a higher id are still wanted; ``ID/none`` for none of them.
+    package var resume = ID.none
     package var wait = Duration.seconds(60)
 
     package init() {}
@@ -75,23 +78,36 @@ package struct WatchAllocations: ServerCall {
         try visitor.field("NodeID", &nodeID)
         try visitor.field("SecretID", &secretID)
         try visitor.field("MinIndex", &minIndex)
+        try visitor.field("Resume", &resume)
         try visitor.field("Wait", &wait)
     }
 }
 
 package struct WatchAllocationsReply: Document {
+    /// Allocations of one reply at most: some 2 KiB each.
+    package static let changedMax = 4_096
+    /// Job versions of one reply at most, each of which may be hundreds of KiB.
+    package static let jobsMax = 64
+
+    /// What to ask for more with: all that changed up to here has been sent, but for what ``resume`` says.
     package var index: UInt64 = 0
-    /// Every allocation the servers know of for this node that is not collected yet: id to `AllocModifyIndex`.
+    /// Every allocation the servers know of for this node that is not collected yet: id to `AllocModifyIndex`. Empty in all
+    /// replies but the last of several.
     package var present: [String: UInt64] = [:]
     /// Those whose `AllocModifyIndex` is above the asked index, with their job.
     package var changed: [Allocation] = []
+    /// The last allocation of this reply, when more are to follow: ask again at once, from here. ``ID/none`` when it is complete.
+    package var resume = ID.none
 
     package init() {}
 
     package mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
         try visitor.field("Index", &index)
         try visitor.field("Present", &present)
-        try visitor.field("Changed", &changed)
+        var shared = SharedJobs(changed)
+        try visitor.field("Changed", &shared)
+        changed = shared.allocations
+        try visitor.field("Resume", &resume)
     }
 }
 

@@ -44,7 +44,7 @@ extension WatchAllocations: Served {
         let deadline = server.seam.time.uptime + min(wait, .seconds(300))
         let minIndex = minIndex
         let feed = server.state.feed
-        if minIndex > 0 {
+        if minIndex > 0, resume.isNone {
             _ = await feed.wait(for: [.clientOf(row), .node(nodeID)], until: deadline) {
                 feed.snapshot.nodeServerIndex(row) > minIndex
             }
@@ -56,15 +56,32 @@ extension WatchAllocations: Served {
     }
 
     private func reply(from snapshot: Snapshot, _ row: NodeRow) -> WatchAllocationsReply {
+        let all = snapshot.allocations(ofNode: row)
+        let wanted = all.filter {
+            $0.allocModifyIndex > minIndex || $0.allocModifyIndex == minIndex && !resume.isNone && $0.id > resume
+        }.sorted { ($0.allocModifyIndex, $0.id) < ($1.allocModifyIndex, $1.id) }
+        let sent = wanted.prefix(sendable(wanted, snapshot))
         var reply = WatchAllocationsReply()
-        reply.index = max(1, snapshot.nodeServerIndex(row))
-        for allocation in snapshot.allocations(ofNode: row) {
-            reply.present[allocation.id.description] = allocation.allocModifyIndex
-            if allocation.allocModifyIndex > minIndex {
-                reply.changed.append(snapshot.allocation(allocation, withJob: true, withMetrics: false))
-            }
+        reply.changed = sent.map { snapshot.allocation($0, withJob: true, withMetrics: false) }
+        if let last = sent.last, sent.count < wanted.count {
+            reply.index = last.allocModifyIndex
+            reply.resume = last.id
+        } else {
+            reply.index = max(1, snapshot.nodeServerIndex(row))
+            reply.present.reserveCapacity(all.count)
+            for allocation in all { reply.present[allocation.id.description] = allocation.allocModifyIndex }
         }
         return reply
+    }
+
+    /// How many of the allocations, from the first, go into one reply.
+    private func sendable(_ wanted: [AllocationRow], _ snapshot: Snapshot) -> Int {
+        var versions: Set<ObjectIdentifier> = []
+        for (count, row) in wanted.prefix(WatchAllocationsReply.changedMax).enumerated() {
+            versions.insert(ObjectIdentifier(snapshot.jobVersion(of: row)))
+            if versions.count > WatchAllocationsReply.jobsMax { return count }
+        }
+        return min(wanted.count, WatchAllocationsReply.changedMax)
     }
 }
 

@@ -110,15 +110,17 @@ package final class SimulatedClient: Sendable {
     private func watch() async {
         var tasks = Tasks()
         var index: UInt64 = 0
+        var resume = ID.none
         while !Task.isCancelled {
             var watch = WatchAllocations()
             watch.nodeID = node.id
             watch.secretID = node.secretID
             watch.minIndex = index
+            watch.resume = resume
             watch.wait = wait(for: tasks)
             do {
                 let reply = try await call(watch, within: watch.wait + script.patience)
-                index = reply.index
+                (index, resume) = (reply.index, reply.resume)
                 play(reply, &tasks)
                 try await report(&tasks)
             } catch {
@@ -159,6 +161,7 @@ package final class SimulatedClient: Sendable {
                 tasks.reports[id] = report(running.allocation, running.fails ? .failed : .complete)
             }
         }
+        guard reply.resume.isNone else { return }
         tasks.running = tasks.running.filter { reply.present[$0.key.description] != nil }
     }
 
