@@ -123,8 +123,8 @@ let modules: [Target] = [
     module(
         "Server",
         [
-            "Basics", "Broker", "Consensus", "Filter", "Model", "PluginHost", "RPC", "Raft", "Scheduling", "StateStore",
-            logging,
+            "Basics", "Broker", "Consensus", "Filter", "Linux", "Model", "PluginHost", "RPC", "Raft", "Scheduling",
+            "StateStore", logging,
         ]),
     module("Client", ["Basics", "Linux", "Model", "PluginHost", "RPC", grdb, logging]),
     module(
@@ -250,7 +250,7 @@ let testTargets: [Target] = [
     tests(
         "TraceSimulation",
         ["Basics", "Consensus", "Linux", "Model", "PluginHostTestSupport", "Raft", "StateStore", "TraceSimulation"]),
-    tests("Integration", ["Basics", "PluginHostTestSupport", "TestSupport", "drover", "drover-shim"]),
+    tests("Integration", ["Basics", "Linux", "PluginHostTestSupport", "TestSupport", "drover", "drover-shim"]),
 ]
 
 let package = Package(

@@ -159,9 +159,9 @@ extension ClientAgent {
             call.secretID = secretID
             call.reports = AllocationReportBatch(batch)
             do {
-                FaultPoint.reach("client.report.before")
+                FaultPoint.before(.clientReport)
                 _ = try await world.servers.call(call, context: context)
-                FaultPoint.reach("client.acknowledged")
+                FaultPoint.after(.serverAcknowledgement)
                 backoff.reset()
             } catch {
                 try ClientAgent.passOnCancellation(error)

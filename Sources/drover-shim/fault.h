@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Named moments at which a test has the shim killed; the variables are those of Sources/Linux/FaultPoint.swift, without counts.
+// Places at which a test has the shim killed: the names and variables are those of Sources/Linux/FaultPoint.swift, without
+// counts. HouseTests compares the names.
 #ifndef DROVER_SHIM_FAULT_H
 #define DROVER_SHIM_FAULT_H
 

@@ -110,6 +110,17 @@ import Testing
         #expect(breaks.isEmpty, "write paths relative to the checkout or take them from the environment")
     }
 
+    /// The shim is C and cannot use the Swift enumeration.
+    @Test func faultPointsOfTheShimAreNamedAlike() throws {
+        let here = Tree.text("Sources/Linux/FaultPoint.swift")
+        let moments = here.matches(of: #/case \w+ = "(shim\.\w+)"/#).map { String($0.1) }
+        let named = Set(moments.flatMap { ["\($0).before", "\($0).after"] })
+        let shim = Tree.files(below: "Sources/drover-shim", endings: ["c"]).map { Tree.text($0) }.joined()
+        let reached = Set(shim.matches(of: #/fault_point\("([^"]+)"\)/#).map { String($0.1) })
+        #expect(
+            !named.isEmpty && reached == named, "each moment of FaultPoint that is the shim's has both its calls there")
+    }
+
     /// Whether `word` stands in `text` not as the tail of a longer identifier.
     private func contains(_ text: Substring, word: String) -> Bool {
         guard let range = text.range(of: word) else { return false }

@@ -1,5 +1,6 @@
 import Basics
 import Foundation
+import Linux
 import TestSupport
 import Testing
 
@@ -10,40 +11,37 @@ enum Victim: String, CaseIterable {
     case shim
 }
 
-/// A moment and the process that is killed at it.
+/// A fault point and the process that is killed at it.
 struct KillPoint: CustomTestStringConvertible {
     var victim: Victim
+    /// Of the point, with the count where it is not the first time that kills.
     var name: String
-    var configuration = ""
+    var isInAgent = false
 
-    var testDescription: String { "\(victim) at \(name)\(configuration.isEmpty ? "" : " in the agent")" }
+    var testDescription: String { "\(victim) at \(name)\(isInAgent ? ", plug-ins in the agent" : "")" }
 
-    private static let inAgent = "plugin \"raw_exec\" {\n  isolation = \"agent\"\n}\n"
+    var configuration: String { isInAgent ? "plugin \"raw_exec\" {\n  isolation = \"agent\"\n}\n" : "" }
 
-    static let all: [KillPoint] =
-        [
-            "client.identity.before", "client.identity.after", "client.answer", "client.handle.before",
-            "client.handle.after",
-            "client.report.before", "client.report.before:3", "client.acknowledged", "client.acknowledged:3",
-            "client.end.before", "client.end.after",
-            "disk.sync.before:8", "disk.sync.after:9", "disk.sync.before:10", "disk.sync.after:11",
-        ].map { KillPoint(victim: .agent, name: $0) }
-        + ["executor.spawn.before", "executor.spawned", "executor.spawn.after"].map {
-            KillPoint(victim: .agent, name: $0, configuration: inAgent)
+    /// Every side of every moment: one that the process never reaches fails its test.
+    static let all = FaultPoint.Moment.allCases.flatMap { moment in
+        FaultPoint.Side.allCases.flatMap { side in
+            let name = FaultPoint.name(side, moment)
+            return switch moment {
+            case .clientIdentity, .agentAnswer, .clientHandle, .clientEnd: [KillPoint(victim: .agent, name: name)]
+            // The first report says that a task is pending, the third that one runs or has ended.
+            case .clientReport, .serverAcknowledgement:
+                [KillPoint(victim: .agent, name: name), KillPoint(victim: .agent, name: name + ":3")]
+            case .diskSync: (8...11).map { KillPoint(victim: .agent, name: "\(name):\($0)") }
+            case .executorSpawn, .executorAnswer:
+                [KillPoint(victim: .host, name: name), KillPoint(victim: .agent, name: name, isInAgent: true)]
+            case .hostAnswer: [KillPoint(victim: .host, name: name)]
+            case .shimSpawn, .shimAnswer, .shimEnd: [KillPoint(victim: .shim, name: name)]
+            }
         }
-        + [
-            "executor.spawn.before", "executor.spawned", "executor.spawn.after", "host.answer.before",
-            "host.answer.after",
-        ].map { KillPoint(victim: .host, name: $0) }
-        + [
-            "shim.spawn.before", "shim.spawn.after", "shim.answer.before", "shim.answer.after", "shim.end.before",
-            "shim.end.after",
-        ].map {
-            KillPoint(victim: .shim, name: $0)
-        }
+    }
 }
 
-/// `kill -9` at each named moment: acknowledged jobs are there, each task runs exactly once, and nothing is left at the end.
+/// `kill -9` before and after each moment: acknowledged jobs are there, each task runs exactly once, and nothing is left at the end.
 @Suite struct KillTests {
     private static let quickRestarts = JSON.object([
         ("Attempts", .integer(50)), ("Mode", .string("delay")), ("Interval", .integer(3_600_000_000_000)),

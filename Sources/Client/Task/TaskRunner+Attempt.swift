@@ -116,11 +116,10 @@ extension TaskRunner {
         do {
             emit(.setup)
             let start = try await prepare(driver, attempt: number)
-            FaultPoint.reach("client.identity.before")
+            FaultPoint.before(.clientIdentity)
             try await storeIdentity(start.spec.id)
-            FaultPoint.reach("client.identity.after")
+            FaultPoint.after(.clientIdentity)
             let handle = try await startOnce(driver, start.spec, attempt: number)
-            FaultPoint.reach("client.answer")
             try await running(handle, isNew: true)
         } catch let error as TaskSetupError {
             return .notStarted(error)
@@ -234,9 +233,9 @@ extension TaskRunner {
             if isNew || record.state.startedAt.time == .never { record.state.startedAt = TimeText(now) }
         }
         if isNew { emit(.started, urgent: true) } else { update(urgent: true) { _ in } }
-        FaultPoint.reach("client.handle.before")
+        FaultPoint.before(.clientHandle)
         await persist()
-        FaultPoint.reach("client.handle.after")
+        FaultPoint.after(.clientHandle)
     }
 
     /// Waits for the end of the running attempt, or for a request to end it.
@@ -326,9 +325,9 @@ extension TaskRunner {
         let code = exit.signal != 0 && exit.code == 0 ? 128 + exit.signal : exit.code
         emit(.terminated(code: code, signal: exit.signal, oom: exit.oomKilled, message: message), urgent: true)
         update(urgent: false) { $0.phase = .ended }
-        FaultPoint.reach("client.end.before")
+        FaultPoint.before(.clientEnd)
         await persist()
-        FaultPoint.reach("client.end.after")
+        FaultPoint.after(.clientEnd)
         do {
             try await driver.destroy(id, force: true)
         } catch {

@@ -102,9 +102,9 @@ private final class SystemFile: DiskFile, @unchecked Sendable {
     }
 
     func synchronize() throws(DiskError) {
-        FaultPoint.reach("disk.sync.before")
+        FaultPoint.before(.diskSync)
         try call("sync") { fdatasync(number) }
-        FaultPoint.reach("disk.sync.after")
+        FaultPoint.after(.diskSync)
     }
 
     func close() { descriptor = nil }

@@ -20,9 +20,7 @@ extension ShimExecutor {
         }
         let answer: ShimAnswer
         do {
-            FaultPoint.reach("executor.spawn.before")
             answer = try ShimAnswer(startShim(folder))
-            FaultPoint.reach("executor.spawn.after")
         } catch {
             abandon(folder)
             throw error
@@ -71,13 +69,17 @@ extension ShimExecutor {
         let reader = FileDescriptor(owning: ends[0])
         do {
             let writer = FileDescriptor(owning: ends[1])
+            FaultPoint.before(.executorSpawn)
             let pid = try spawnShim(folder, answer: writer.number)
-            FaultPoint.reach("executor.spawned")
+            FaultPoint.after(.executorSpawn)
             // The first half of the shim ends as soon as it has forked.
             var status: Int32 = 0
             while waitpid(pid, &status, 0) < 0 && errno == EINTR {}
         }
-        return try readLine(reader)
+        FaultPoint.before(.executorAnswer)
+        let line = try readLine(reader)
+        FaultPoint.after(.executorAnswer)
+        return line
     }
 
     private func spawnShim(_ folder: RunFolder, answer: Int32) throws(ExecutorError) -> Int32 {

@@ -1,5 +1,6 @@
 internal import Basics
 internal import CDroverABI
+internal import Linux
 internal import Synchronization
 
 /// A driver plug-in behind ``Driver``. It remembers the tasks it started, so that a new instance can take them over.
@@ -53,7 +54,10 @@ final class HostedDriver: Driver {
         tasks.withLock { $0[task.id] = KnownTask(document: document, handle: []) }
         do {
             let answer = try await call("start", [.bytes(document)], within: Limit.start)
-            return try keep(answer, task.id)
+            FaultPoint.before(.agentAnswer)
+            let handle = try keep(answer, task.id)
+            FaultPoint.after(.agentAnswer)
+            return handle
         } catch let error as PluginError where error.code == .crashed {
             return try await startedBeforeCrash(task.id, document, after: generation, error)
         } catch {

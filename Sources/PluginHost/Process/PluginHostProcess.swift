@@ -127,9 +127,9 @@ package final class PluginHostProcess: @unchecked Sendable {
             // The descriptors were lent to the plug-in until now.
             withExtendedLifetime(descriptors) {}
             let isStart = FaultPoint.isArmed && plugin.interface.index(of: "start") == plugin.operation
-            if isStart { FaultPoint.reach("host.answer.before") }
+            if isStart { FaultPoint.before(.hostAnswer) }
             finish(number, answer)
-            if isStart { FaultPoint.reach("host.answer.after") }
+            if isStart { FaultPoint.after(.hostAnswer) }
         }
         let isCancelled = open.withLock { open in
             guard case .starting(let isCancelled)? = open[number] else { return false }

@@ -1,4 +1,5 @@
 internal import Basics
+internal import Linux
 internal import Model
 internal import RPC
 internal import StateStore
@@ -101,7 +102,10 @@ extension UpdateAllocations: Served {
         let own = reports.reports.filter { snapshot.allocationRow($0.id)?.node == row }
         guard !own.isEmpty else { return IndexReply(index: snapshot.index) }
         let reports = AllocationReports(reports: own, time: server.seam.time.now)
-        return IndexReply(index: try await server.propose(.allocationUpdates(reports)).index)
+        FaultPoint.after(.clientReport)
+        let outcome = try await server.propose(.allocationUpdates(reports))
+        FaultPoint.before(.serverAcknowledgement)
+        return IndexReply(index: outcome.index)
     }
 }
 
