@@ -20,60 +20,42 @@ final class HostedFingerprinter: Fingerprinter {
         ])
         let answer = try await plugin.call(
             DROVER_FINGERPRINT_1, "probe", [.bytes(known.bytes)], within: HostedFingerprinter.timeout)
-        return HostedFingerprinter.read(try DriverAnswers.object(answer, "probe", plugin: name))
+        return try HostedFingerprinter.read(try AnswerObject(answer, "probe", plugin: name))
     }
 
-    private static func read(_ json: JSON) -> MachineFingerprint {
+    private static func read(_ answer: AnswerObject) throws(PluginError) -> MachineFingerprint {
         var result = MachineFingerprint()
-        result.attributes = DriverAnswers.texts(json["attributes"])
-        result.links = DriverAnswers.texts(json["links"])
-        result.period = .nanoseconds(max(0, json["period_ns"]?.integer ?? 0))
-        guard let resources = json["resources"] else { return result }
-        result.resources.cpuMHz = resources["cpu_mhz"]?.integer
-        result.resources.memoryBytes = resources["memory_bytes"]?.integer
-        result.resources.diskBytes = resources["disk_bytes"]?.integer
-        result.resources.cores = (resources["cores"]?.array ?? []).map { core in
-            MachineFingerprint.Core(
-                id: Int(core["id"]?.integer ?? 0), mhz: core["mhz"]?.integer ?? 0,
-                numa: Int(core["numa"]?.integer ?? 0), grade: core["grade"]?.string ?? "performance")
+        result.attributes = try answer.texts("attributes")
+        result.links = try answer.texts("links")
+        result.period = .nanoseconds(try answer.count("period_ns") ?? 0)
+        guard let resources = try answer.object("resources") else { return result }
+        result.resources.cpuMHz = try resources.count("cpu_mhz")
+        result.resources.memoryBytes = try resources.count("memory_bytes")
+        result.resources.diskBytes = try resources.count("disk_bytes")
+        for core in try resources.objects("cores") { result.resources.cores.append(try self.core(core)) }
+        for network in try resources.objects("networks") {
+            result.resources.networks.append(try self.network(network))
         }
-        result.resources.networks = (resources["networks"]?.array ?? []).map(network)
         return result
     }
 
-    private static func network(_ json: JSON) -> MachineFingerprint.Network {
+    private static func core(_ core: AnswerObject) throws(PluginError) -> MachineFingerprint.Core {
+        MachineFingerprint.Core(
+            id: Int(try core.count("id") ?? 0), mhz: try core.count("mhz") ?? 0, numa: Int(try core.count("numa") ?? 0),
+            grade: try core.text("grade") ?? "performance")
+    }
+
+    private static func network(_ answer: AnswerObject) throws(PluginError) -> MachineFingerprint.Network {
         var network = MachineFingerprint.Network()
-        network.device = json["device"]?.string ?? ""
-        network.mode = json["mode"]?.string ?? "host"
-        network.ip = json["ip"]?.string ?? ""
-        network.cidr = json["cidr"]?.string ?? ""
-        network.mbits = json["mbits"]?.integer ?? 0
-        network.addresses = (json["addresses"]?.array ?? []).map { address in
-            MachineFingerprint.Address(ip: address["ip"]?.string ?? "", family: address["family"]?.string ?? "ipv4")
+        network.device = try answer.text("device") ?? ""
+        network.mode = try answer.text("mode") ?? "host"
+        network.ip = try answer.text("ip") ?? ""
+        network.cidr = try answer.text("cidr") ?? ""
+        network.mbits = try answer.count("mbits") ?? 0
+        for address in try answer.objects("addresses") {
+            let (ip, family) = (try address.text("ip") ?? "", try address.text("family") ?? "ipv4")
+            network.addresses.append(MachineFingerprint.Address(ip: ip, family: family))
         }
         return network
-    }
-}
-
-/// A device plug-in behind ``DeviceProvider``.
-final class HostedDeviceProvider: DeviceProvider {
-    let plugin: HostedPlugin
-
-    private static let timeout: Duration = .seconds(10)
-
-    init(_ plugin: HostedPlugin) { self.plugin = plugin }
-
-    var name: String { plugin.name }
-
-    func probe() async throws -> JSON { try await ask("probe", []) }
-
-    func reserve(_ request: JSON) async throws -> JSON { try await ask("reserve", [.bytes(request.bytes)]) }
-
-    func stats() async throws -> JSON { try await ask("stats", []) }
-
-    private func ask(_ operation: String, _ arguments: [Argument]) async throws -> JSON {
-        let answer = try await plugin.call(
-            DROVER_DEVICE_1, operation, arguments, within: HostedDeviceProvider.timeout)
-        return try DriverAnswers.object(answer, operation, plugin: name)
     }
 }

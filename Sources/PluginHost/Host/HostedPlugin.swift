@@ -52,11 +52,11 @@ package final class HostedPlugin: Sendable {
     let isolation: PluginIsolation
     let time: any TimeSource
     let hangGrace: Duration
-    private let threads: ThreadPool?
+    /// For calls into a library in the agent, and for what its process asks of the agent; nil: all runs on the caller's thread.
+    let threads: ThreadPool?
     private let watch: TimerThread
     private let state: Mutex<State>
 
-    /// Without `threads` calls run on the caller's thread.
     init(
         file: PluginFile, manifest: Manifest, isolation: PluginIsolation, time: any TimeSource, hangGrace: Duration,
         threads: ThreadPool?, watch: TimerThread
@@ -291,6 +291,19 @@ package final class HostedPlugin: Sendable {
         return try result(answer, operation)
     }
 
+    /// Runs `body`, a library's code outside any instance, and blocks the calling thread until its end or the deadline.
+    /// What `body` uses is its own: when it hangs it is left behind with its thread.
+    func run(_ operation: String, deadline: Uptime, _ body: @escaping @Sendable () -> Answer) -> Answer {
+        guard let threads, !file.isStock else { return body() }
+        let call = BlockingCall()
+        guard threads.submit({ call.finish(body()) }) else {
+            return Answer(PluginError(.limit, "too many plug-in calls wait"))
+        }
+        if let answer = call.wait(for: deadline - time.uptime) { return answer }
+        overdue(call, nil, operation, deadline)
+        return Answer(PluginError(.deadline, "plug-in \(name): \(operation) did not answer by its deadline"))
+    }
+
     private func request(
         _ interface: String, _ operation: String, _ arguments: [Argument], _ deadline: Uptime?
     ) throws -> PluginRequest {
@@ -310,7 +323,7 @@ package final class HostedPlugin: Sendable {
 
     /// The caller has gone at the deadline: a process that still has the call some time later is hung.
     private func overdue(
-        _ call: any AbandonedCall, _ instance: any PluginInstance, _ operation: String, _ deadline: Uptime?
+        _ call: any AbandonedCall, _ instance: (any PluginInstance)?, _ operation: String, _ deadline: Uptime?
     ) {
         guard let deadline, time.uptime >= deadline else { return }
         let grace = hangGrace.goText

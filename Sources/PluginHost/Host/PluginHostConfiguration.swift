@@ -46,6 +46,9 @@ package struct PluginHostConfiguration: Sendable {
     /// How long after its deadline a call may be open before its process counts as hung and is killed.
     package var hangGrace: Duration = .seconds(2)
 
+    /// How long one scoring of all nodes may take in a library that is not stock: a scorer takes microseconds a row (scorer.h).
+    package var scorerTimeout: Duration = .seconds(2)
+
     package init(stockFolder: String, pluginFolder: String?, dataFolder: String, hostProgram: String) {
         self.stockFolder = stockFolder
         self.pluginFolder = pluginFolder

@@ -79,7 +79,8 @@ extension PluginManager {
         let isolation = configuration.plugin(manifest.name).isolation ?? standard
         return HostedPlugin(
             file: file, manifest: manifest, isolation: configuration.callsInline ? .agent : isolation, time: seam.time,
-            hangGrace: configuration.hangGrace, threads: configuration.callsInline ? nil : threads, watch: watch)
+            hangGrace: configuration.hangGrace,
+            threads: configuration.callsInline ? nil : ThreadPool(name: "plug-in call", threadsMax: 32), watch: watch)
     }
 
     /// Makes the first instance of `plugin` and its faces; quarantines it on failure.
@@ -136,7 +137,7 @@ extension PluginManager {
                 if plugin.isolation == .process { return try makeProcess(plugin, settings, services) }
                 if !configuration.callsInline { try probe(plugin, settings, services) }
                 let instance = try settings.makeInstance(services: services, clock: clock)
-                if plugin.manifest.kinds.contains(.scorer) { scorers.update(library: plugin.name, instance) }
+                if plugin.manifest.kinds.contains(.scorer) { offerScorers(of: instance, plugin) }
                 return instance
             }
         }
@@ -163,18 +164,44 @@ extension PluginManager {
         let instance = try remote(plugin, settings, services) { [eventWriter] end in
             eventWriter.yield(.ended(plugin, end))
         }
-        guard plugin.manifest.kinds.contains(.scorer) else { return instance }
-        let time = seam.time
+        if plugin.manifest.kinds.contains(.scorer) { offerScorers(of: instance, plugin) }
+        return instance
+    }
+
+    /// The scorers of a library in the agent.
+    private func offerScorers(of instance: LocalInstance, _ plugin: HostedPlugin) {
+        let table = Dictionary(instance.scorers.map { ($0.name, $0) }) { first, _ in first }
+        let descriptions = instance.scorers.map { $0.description(as: $0.name) }
+        let (time, timeout) = (seam.time, configuration.scorerTimeout)
+        scorers.update(library: plugin.name, descriptions: descriptions) { name, columns in
+            let columns = columns.owned
+            return plugin.run("score", deadline: time.uptime + timeout) {
+                guard let scorer = table[name] else { return Answer(PluginError(.notFound, "no scorer \(name)")) }
+                do throws(PluginError) {
+                    return Answer(code: DROVER_OK, bytes: try scorer.score(columns))
+                } catch {
+                    return Answer(error)
+                }
+            }
+        }
+    }
+
+    /// The scorers of a library in a process of its own.
+    private func offerScorers(of instance: RemoteInstance, _ plugin: HostedPlugin) {
+        let (time, timeout) = (seam.time, configuration.scorerTimeout)
         scorers.update(library: plugin.name, descriptions: instance.scorerDescriptions) { name, columns in
             do {
                 let bytes = try plugin.callBlocking(
-                    DROVER_SCORERS_1, "score", [.text(name), .block(columns)], deadline: time.uptime + .seconds(10))
+                    DROVER_SCORERS_1, "score", [.text(name), .block(columns)], deadline: time.uptime + timeout)
+                let rows = Int(columns.base.load(as: drover_score_columns.self).row_count)
+                guard bytes.count == 8 * rows else {
+                    throw PluginError(.garbage, "\(name) answered \(bytes.count) bytes for \(rows) rows")
+                }
                 return Answer(code: DROVER_OK, bytes: bytes)
             } catch {
                 return Answer(error as? PluginError ?? PluginError(.internal, "\(error)"))
             }
         }
-        return instance
     }
 
     private func remote(
@@ -183,7 +210,8 @@ extension PluginManager {
     ) throws(PluginError) -> RemoteInstance {
         try RemoteInstance(
             program: configuration.hostProgram, name: plugin.name, environment: configuration.processEnvironment,
-            settings: settings, services: services, pool: threads, timeout: configuration.loadTimeout, ended: ended)
+            settings: settings, services: services, pool: plugin.threads ?? threads, timeout: configuration.loadTimeout,
+            ended: ended)
     }
 
     /// A library that is to run in the agent is first tried in a process of its own, once for each content.

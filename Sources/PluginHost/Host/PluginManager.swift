@@ -34,7 +34,8 @@ package final class PluginManager: Sendable {
     let hub = PluginHub()
     let scorers = ScorerRegistry()
     let clock: SeamClock
-    let threads = ThreadPool(name: "plug-in call")
+    /// For loading and stopping; each plug-in is called on threads of its own, so that one that hangs takes none from others.
+    let threads = ThreadPool(name: "plug-in load")
     let watch = TimerThread()
     let state = Mutex(State())
     let events: AsyncStream<Event>

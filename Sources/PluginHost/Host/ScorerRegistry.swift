@@ -1,5 +1,4 @@
 internal import Basics
-internal import CDroverABI
 internal import Synchronization
 
 /// The typed scorers that are installed, wherever they run: what `drover.scorers/1` offers to schedulers.
@@ -12,23 +11,7 @@ final class ScorerRegistry: Sendable {
 
     private let scorers = Mutex<[String: Scorer]>([:])
 
-    /// Replaces the scorers of `library` by those that `instance` has; nil: none.
-    func update(library: String, _ instance: LocalInstance?) {
-        scorers.withLock { table in
-            table = table.filter { !$0.key.hasPrefix(library + "/") }
-            for scorer in instance?.scorers ?? [] {
-                table[scorer.name] = Scorer(description: scorer.description(as: scorer.name)) { columns in
-                    do throws(PluginError) {
-                        return Answer(code: DROVER_OK, bytes: try scorer.score(columns))
-                    } catch {
-                        return Answer(error)
-                    }
-                }
-            }
-        }
-    }
-
-    /// As ``update(library:_:)`` for a library in a process of its own, which described its scorers as `descriptions`.
+    /// Replaces the scorers of `library` by those of `descriptions`, each an item of drover.scorers/1 `list` with its full name.
     func update(library: String, descriptions: [JSON], run: @escaping @Sendable (String, Block) -> Answer) {
         scorers.withLock { table in
             table = table.filter { !$0.key.hasPrefix(library + "/") }

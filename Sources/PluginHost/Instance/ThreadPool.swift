@@ -3,8 +3,6 @@
 /// A plug-in's function may block up to its deadline or hang for ever, so each call has a thread to itself and Swift's cooperative
 /// pool never enters a plug-in.
 final class ThreadPool: Sendable {
-    /// Threads at the same time; further work waits for one.
-    static let threadsMax = 64
     /// Work waiting at the same time; ``submit(_:)`` refuses more.
     static let waitingMax = 4_096
 
@@ -29,17 +27,22 @@ final class ThreadPool: Sendable {
     }
 
     private let name: String
+    /// Threads at the same time; further work waits for one.
+    private let threadsMax: Int
     private let condition = Condition()
     private let state = State()
 
-    init(name: String) { self.name = name }
+    init(name: String, threadsMax: Int = 64) {
+        self.name = name
+        self.threadsMax = threadsMax
+    }
 
     /// Runs `work` soon on a thread of the pool; false, and nothing happens, beyond ``waitingMax``.
     func submit(_ work: @escaping @Sendable () -> Void) -> Bool {
         condition.locked {
             guard state.waiting < ThreadPool.waitingMax else { return false }
             state.work.append(work)
-            if state.idle >= state.waiting || state.threads >= ThreadPool.threadsMax {
+            if state.idle >= state.waiting || state.threads >= threadsMax {
                 condition.signal()
             } else if HostThread.start(name, { self.serve() }) {
                 state.threads += 1
