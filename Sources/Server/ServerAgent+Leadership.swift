@@ -24,10 +24,15 @@ extension ServerAgent {
         try Task.checkCancellation()
     }
 
-    /// Returns whether this server leads now: everything committed before is applied, and the queues are filled from it.
+    /// Returns whether this server leads now: everything committed before is applied, the cluster has its identity, and the queues
+    /// are filled.
     private func beginLeading() async -> Bool {
         do {
             try await consensus.barrier()
+            if snapshot.clusterIdentity == nil {
+                let identity = ClusterIdentity(id: seam.random.id(), createTime: seam.time.now)
+                _ = try await propose(.clusterIdentity(identity))
+            }
         } catch {
             log.warning("leadership was lost before it began", metadata: ["error": "\(error)"])
             return false

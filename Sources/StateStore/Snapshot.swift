@@ -141,6 +141,9 @@ extension Snapshot {
 
     package var schedulerConfiguration: SchedulerConfiguration { state.configuration }
 
+    /// Nil before the first leader has given the cluster one.
+    package var clusterIdentity: ClusterIdentity? { state.identity }
+
     package func namespace(_ name: String) -> Namespace? { state.namespaces[name] }
 
     package var namespaces: [Namespace] {

@@ -18,7 +18,7 @@ package struct StateTables: Sendable {
     /// Carries out one entry of the log. `index` must be above the last one.
     package mutating func apply(_ entry: StateEntry, index: UInt64) -> ApplyOutcome {
         precondition(index > state.index, "entry \(index) after \(state.index)")
-        var outcome = ApplyOutcome(index: index, time: entry.time)
+        var outcome = ApplyOutcome(index: index, time: entry.time, salt: state.salt)
         state.index = index
         switch entry {
         case .noop: break
@@ -39,6 +39,7 @@ package struct StateTables: Sendable {
         case .quotaDelete(let name): state.deleteQuota(name, &outcome)
         case .nodePoolUpsert(let pool): state.upsert(pool, &outcome)
         case .nodePoolDelete(let name): state.deleteNodePool(name, &outcome)
+        case .clusterIdentity(let identity): state.take(identity)
         }
         state.work.tellIfDue()
         for table in outcome.tables { state.tableIndexes[table.rawValue] = index }
@@ -59,6 +60,7 @@ extension StateEntry {
         case .plans(let plans): plans.first?.createTime ?? .never
         case .allocationUpdates(let reports): reports.time
         case .allocationTransition(let request): request.time
+        case .clusterIdentity(let identity): identity.createTime
         case .noop, .schedulerConfiguration, .namespaceUpsert, .namespaceDelete, .collect, .quotaUpsert, .quotaDelete,
             .nodePoolUpsert, .nodePoolDelete:
             .never

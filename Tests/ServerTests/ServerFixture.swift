@@ -17,9 +17,9 @@ struct ServerFixture: Sendable {
 
     /// Runs `body` with one.
     static func run<Result: Sendable>(
-        nodes: Int = 4, _ body: @escaping @Sendable (ServerFixture) async throws -> Result
+        nodes: Int = 4, seed: UInt64 = 1, _ body: @escaping @Sendable (ServerFixture) async throws -> Result
     ) throws -> Result {
-        let world = SimulatedWorld(seed: 1)
+        let world = SimulatedWorld(seed: seed)
         return try world.run {
             let schedulers = FakeSchedulers()
             let server = try await ServerAgent.open(

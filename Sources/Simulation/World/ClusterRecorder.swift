@@ -130,6 +130,7 @@ extension StateEntry {
         case .quotaDelete(let name): "quotaDelete \(name)"
         case .nodePoolUpsert(let pool): "nodePool \(pool.name)"
         case .nodePoolDelete(let name): "nodePoolDelete \(name)"
+        case .clusterIdentity(let identity): "identity \(identity.id)"
         case .collect(let garbage): "collect \(garbage.evaluations.count) \(garbage.allocations.count)"
         }
     }

@@ -5,6 +5,7 @@ internal import StateStore
 enum StateDigest {
     static func lines(_ snapshot: Snapshot) -> [String] {
         var lines = ["configuration \(text(snapshot.schedulerConfiguration))"]
+        lines.append("identity \(snapshot.clusterIdentity?.id.description ?? "none")")
         snapshot.forEachJob { record in
             for version in record.versions { lines.append("job \(record.key.id) \(text(record.present(version)))") }
             lines.append("summary \(record.key.id) \(text(record.summary))")

@@ -47,11 +47,14 @@ package struct ApplyOutcome: Sendable {
 
     /// The entry's time, for what follows from it.
     let time: Timestamp
+    private let salt: UInt64
     private var ordinal: UInt64 = 0
 
-    init(index: UInt64, time: Timestamp) {
+    /// `salt` is that of the state: ``State/salt``.
+    init(index: UInt64, time: Timestamp, salt: UInt64) {
         self.index = index
         self.time = time
+        self.salt = salt
     }
 
     /// Quotas under which more may be placed than before. What an entry replaces within a quota frees nothing of it.
@@ -64,9 +67,9 @@ package struct ApplyOutcome: Sendable {
         refusal = ApplyRefusal(kind: kind, message: message)
     }
 
-    /// An id that every replica derives alike.
+    /// An id that every replica derives alike, and no other cluster.
     mutating func nextID() -> ID {
         ordinal += 1
-        return ID(index: index, ordinal: ordinal, salt: 0x6576_616c)
+        return ID(index: index, ordinal: ordinal, salt: salt)
     }
 }

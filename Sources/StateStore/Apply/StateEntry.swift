@@ -26,6 +26,19 @@ package enum StateEntry: Sendable, Equatable {
     case quotaDelete(name: String)
     case nodePoolUpsert(NodePool)
     case nodePoolDelete(name: String)
+    /// What the first leader calls the cluster; a later one changes nothing.
+    case clusterIdentity(ClusterIdentity)
+}
+
+/// Which cluster this is, for ever; drawn by its first leader.
+package struct ClusterIdentity: Sendable, Equatable {
+    package var id: ID
+    package var createTime: Timestamp
+
+    package init(id: ID, createTime: Timestamp) {
+        self.id = id
+        self.createTime = createTime
+    }
 }
 
 /// A job to add or replace; canonical and validated by the proposer.

@@ -20,6 +20,8 @@ enum SnapshotRecord: UInt64 {
     case interned = 11
     case quota = 12
     case nodePool = 13
+    /// Absent while the cluster has no identity.
+    case identity = 14
 }
 
 /// A record of a newer version.
@@ -114,6 +116,7 @@ private struct SnapshotEncoder {
         for pool in pools { try record(.nodePool) { writer, _ in writer.document(pool) } }
         for quota in quotas { try record(.quota) { writer, _ in writer.document(quota) } }
         try record(.configuration) { writer, state in writer.document(state.configuration) }
+        if let identity = state.identity { try record(.identity) { writer, _ in writer.identity(identity) } }
     }
 
     private mutating func encodeNodes() throws {

@@ -79,6 +79,7 @@ package struct SnapshotReader: Sendable {
             let pool = try reader.document(NodePool.self)
             state.nodePools[pool.name] = pool
         case .configuration: state.configuration = try reader.document(SchedulerConfiguration.self)
+        case .identity: state.identity = try reader.identity()
         case .interned: try reader.interned(&state)
         case .node: try reader.node(&state)
         case .jobVersion:

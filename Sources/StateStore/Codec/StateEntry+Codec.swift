@@ -21,6 +21,7 @@ enum EntryKind: UInt8, CaseIterable {
     case quotaDelete = 15
     case nodePoolUpsert = 16
     case nodePoolDelete = 17
+    case clusterIdentity = 18
 }
 
 extension StateEntry {
@@ -50,6 +51,7 @@ extension StateEntry {
         case .quotaDelete: .quotaDelete
         case .nodePoolUpsert: .nodePoolUpsert
         case .nodePoolDelete: .nodePoolDelete
+        case .clusterIdentity: .clusterIdentity
         }
     }
 
@@ -88,6 +90,7 @@ extension StateEntry {
         case .quotaDelete(let name): writer.text(name)
         case .nodePoolUpsert(let pool): writer.document(pool)
         case .nodePoolDelete(let name): writer.text(name)
+        case .clusterIdentity(let identity): writer.identity(identity)
         }
         return writer.bytes
     }
@@ -126,6 +129,7 @@ extension StateEntry {
         case .quotaDelete: self = .quotaDelete(name: try reader.text())
         case .nodePoolUpsert: self = .nodePoolUpsert(try reader.document(NodePool.self))
         case .nodePoolDelete: self = .nodePoolDelete(name: try reader.text())
+        case .clusterIdentity: self = .clusterIdentity(try reader.identity())
         }
     }
 }
@@ -171,6 +175,11 @@ extension ByteWriter {
         ids(request.allocations)
         document(request.transition)
         text(request.trigger.rawValue)
+    }
+
+    mutating func identity(_ identity: ClusterIdentity) {
+        time(identity.createTime)
+        id(identity.id)
     }
 
     fileprivate mutating func garbage(_ garbage: Garbage) {
@@ -236,6 +245,11 @@ extension ByteReader {
         let transition = try document(DesiredTransition.self)
         let trigger = EvaluationTrigger(rawValue: try text())
         return TransitionRequest(allocations: allocations, transition: transition, trigger: trigger, time: time)
+    }
+
+    mutating func identity() throws(CodecError) -> ClusterIdentity {
+        let time = try time()
+        return ClusterIdentity(id: try id(), createTime: time)
     }
 
     fileprivate mutating func garbage() throws(CodecError) -> Garbage {

@@ -51,6 +51,8 @@ struct State: Sendable {
     var work = WorkLedger()
     var nodePools = SortedTable<String, NodePool>()
     var configuration = SchedulerConfiguration()
+    /// Nil until the first leader's entry, and for ever in the state of builds that knew none.
+    var identity: ClusterIdentity?
     /// Records of a newer version, kept for it.
     var unknownRecords: [UnknownRecord] = []
 
