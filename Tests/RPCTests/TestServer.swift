@@ -126,10 +126,12 @@ func serving(
     }
 }
 
+/// Serves with `settings` while `body` runs; its peer has the same ones, or `client`.
 func withServer(
-    _ settings: TransportSettings = quick, _ body: @Sendable (any Peer, TestHandler) async throws -> Void
+    _ settings: TransportSettings = quick, client clientSettings: TransportSettings? = nil,
+    _ body: @Sendable (any Peer, TestHandler) async throws -> Void
 ) async throws {
-    let client = try TCPNetwork(settings: settings)
+    let client = try TCPNetwork(settings: clientSettings ?? settings)
     let handler = TestHandler()
     try await serving(try TCPNetwork(settings: settings), handler) { try await body(client.peer(at: $0), handler) }
     client.disconnect()
