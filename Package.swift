@@ -246,7 +246,10 @@ let testTargets: [Target] = [
         ]),
     tests(
         "Simulation",
-        ["Basics", "Model", "PluginHost", "Server", "Simulation", "SimulatedSeam", "StateStore", abi]),
+        [
+            "Basics", "Model", "PluginHost", "PluginHostTestSupport", "Server", "Simulation", "SimulatedSeam",
+            "StateStore", abi,
+        ], exclude: ["Clock"]),
     tests(
         "TraceSimulation",
         ["Basics", "Consensus", "Linux", "Model", "PluginHostTestSupport", "Raft", "StateStore", "TraceSimulation"]),

@@ -1,5 +1,6 @@
 import Basics
 import Model
+import PluginHostTestSupport
 import Simulation
 import StateStore
 import Testing
@@ -19,6 +20,7 @@ import Testing
         #expect(report.placed > 0, "\(report.text())")
         #expect(report.restarts > 0, "each run ends with a restart at least")
         if TestProgram.seed != nil {
+            print("on day \(TestProgram.day)")
             print(report.text(lineCount: TestProgram.variable("SIM_LINES").flatMap { Int($0) } ?? 40))
             print(report.summary)
         }
@@ -38,6 +40,37 @@ import Testing
         guard !there.contains(here.summary) else { return }
         let trace = there.filter { $0.first?.isNumber ?? false }
         Issue.record("here: \(here.summary)\n\(difference(here.lines, trace))")
+    }
+
+    /// The run of seed 17 as it was when behaviour last changed on purpose: each run of this test is one on another day.
+    ///
+    /// To renew it after such a change: `SIM_SEED=17 swift test --filter ClusterTests/promisesHold` prints the line; see in its
+    /// trace that what differs is what you meant to change.
+    static let golden =
+        "seed 17: 248 entries, 113 placed, 5 restarts, 0 groups blocked, settled after 2s, hash 82d0965c8fc9b18e"
+
+    @Test(.enabled(if: TestProgram.isOrdinary)) func theTraceIsThatOfEarlierDays() throws {
+        let report = try TestProgram.play(17)
+        #expect(report.summary == Self.golden)
+    }
+
+    /// Neither the date nor time zone, language, home, search path or current folder is to be seen in a trace.
+    @Test(
+        .enabled(if: TestProgram.isOrdinary),
+        arguments: [
+            ["DAYS=10000", "TZ=UTC"],
+            ["DAYS=-4000", "TZ=Pacific/Kiritimati", "LANG=tr_TR.UTF-8", "LC_ALL=tr_TR.UTF-8"],
+            ["DAYS=200", "TZ=<-12>12", "LC_ALL=C", "HOME=/nonexistent", "PATH=/nonexistent", "USER=nobody"],
+        ])
+    func theTraceIsThatOfOtherDaysAndPlaces(environment: [String]) throws {
+        let clock = try PluginBuilder.library("Tests/SimulationTests/Clock/clock.c")
+        let lines = try TestProgram.playElsewhere(17, environment: environment + ["LD_PRELOAD=\(clock)"])
+            .split(separator: "\n").map(String.init)
+        let day = try #require(lines.compactMap { $0.wholeMatch(of: #/on day (-?\d+)/#)?.1 }.first.flatMap { Int($0) })
+        let days = try #require(environment.first.flatMap { Int($0.dropFirst("DAYS=".count)) })
+        #expect(abs(day - TestProgram.day - days) <= 1, "the clock is set")
+        let found = lines.filter { $0.hasPrefix("seed ") }
+        #expect(found == [Self.golden])
     }
 
     private func difference(_ left: [String], _ right: [String]) -> String {

@@ -9,6 +9,12 @@ enum TestProgram {
     /// `SIM_SEED`.
     static var seed: UInt64? { variable("SIM_SEED").flatMap { UInt64($0) } }
 
+    /// Whether the environment asks for nothing special.
+    static var isOrdinary: Bool { seed == nil && variable("SIM_EVENTS") == nil }
+
+    /// Days since 1970 by the clock of the machine.
+    static var day: Int { time(nil) / 86_400 }
+
     static func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
 
     /// Plays a seed to its end.
@@ -28,10 +34,14 @@ enum TestProgram {
         Cluster(ClusterSettings(seed: seed, pluginFolder: try folder())).run(tamper: tamper)
     }
 
-    /// Plays a seed in a process of its own; returns what it prints.
-    static func playElsewhere(_ seed: UInt64) throws -> String {
+    /// Plays a seed in a process of its own, in the root folder; returns what it prints. `environment` has variables, "NAME=value",
+    /// besides what programs need to be found, or in the place of that.
+    static func playElsewhere(_ seed: UInt64, environment own: [String] = []) throws -> String {
         let program = try #require(program, "the program has no path")
-        let arguments = [program, "--testing-library", "swift-testing", "--filter", "ClusterTests/promisesHold"]
+        let arguments = [
+            "/bin/sh", "-c", #"cd / && exec "$0" "$@""#, program, "--testing-library", "swift-testing", "--filter",
+            "ClusterTests/promisesHold",
+        ]
         var path = Array("/tmp/drover-simulation-XXXXXX".utf8CString)
         let output = mkstemp(&path)
         try #require(output >= 0)
@@ -42,12 +52,14 @@ enum TestProgram {
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_adddup2(&actions, output, 1)
         posix_spawn_file_actions_adddup2(&actions, output, 2)
+        let inherited = ["PATH", "HOME", "LD_LIBRARY_PATH"].filter { name in !own.contains { $0.hasPrefix("\(name)=") }
+        }
         let environment =
-            ["SIM_SEED=\(seed)", "SIM_LINES=1000000", "SWIFT_BACKTRACE=enable=no"]
-            + ["PATH", "HOME", "LD_LIBRARY_PATH"].compactMap { name in variable(name).map { "\(name)=\($0)" } }
+            ["SIM_SEED=\(seed)", "SIM_LINES=1000000", "SWIFT_BACKTRACE=enable=no"] + own
+            + inherited.compactMap { name in variable(name).map { "\(name)=\($0)" } }
         var pid: pid_t = 0
         let result = withCStrings(arguments) { arguments in
-            withCStrings(environment) { posix_spawn(&pid, program, &actions, nil, arguments, $0) }
+            withCStrings(environment) { posix_spawn(&pid, "/bin/sh", &actions, nil, arguments, $0) }
         }
         try #require(result == 0, "posix_spawn of \(program) failed: \(result)")
         var status: Int32 = 0
