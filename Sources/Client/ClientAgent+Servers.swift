@@ -34,7 +34,8 @@ extension ClientAgent {
         while true {
             do {
                 let node = node
-                let reply = try await world.servers.call(RegisterNode(node: node), context: context)
+                let call = RegisterNode(node: node, schemas: schemas(of: node))
+                let reply = try await world.servers.call(call, context: context)
                 backoff.reset()
                 registered.set(())
                 seen = try await heartbeat(seen, ttl: reply.heartbeatTTL)

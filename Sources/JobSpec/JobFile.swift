@@ -10,6 +10,8 @@ package struct JobFile: Sendable {
     package let warnings: [Diagnostic]
     /// Final values of all input variables.
     package let variables: [String: Value]
+    /// Where the tasks' `config` blocks are.
+    package let places: ConfigPlaces
 
     /// Parses a job file written in HCL2.
     ///
@@ -75,7 +77,8 @@ struct JobFileReader {
         try context.throwErrors()
         do throws(DocumentError) {
             let job = try Job(json: .object(object))
-            return JobFile(job: job, warnings: context.diagnostics.items, variables: values)
+            return JobFile(
+                job: job, warnings: context.diagnostics.items, variables: values, places: ConfigPlaces(body: body))
         } catch {
             throw Diagnostics([Diagnostic("Invalid job", error.description, at: jobs[0].range)])
         }

@@ -106,6 +106,10 @@ extension Snapshot {
 
     package var nodeCount: Int { state.nodeIndex.count }
 
+    /// The schemas of task configuration that ready nodes report for a driver, the most frequent first, and nil for nodes that
+    /// report none; empty when no ready node has the driver.
+    package func schemas(ofReadyDriver driver: String) -> [JSON?] { state.driverSchemas.ready(driver) }
+
     /// Shows every node by row, until `body` returns false.
     package func forEachNode(_ body: (NodeRecord) throws -> Bool) rethrows {
         for row in 0..<state.nodes.limit {

@@ -32,10 +32,10 @@ struct JobSourceTests {
 
     @Test func flagsFillVariables() throws {
         try withFile(JobSourceTests.job) { path in
-            #expect(try JobSource.parse([path]).job().taskGroups.first?.count == 1)
-            #expect(try JobSource.parse(["-var", "count=4", path]).job().taskGroups.first?.count == 4)
+            #expect(try JobSource.parse([path]).read().job.taskGroups.first?.count == 1)
+            #expect(try JobSource.parse(["-var", "count=4", path]).read().job.taskGroups.first?.count == 4)
             try withFile("count = 6") { file in
-                let job = try JobSource.parse(["-var-file", file, path]).job()
+                let job = try JobSource.parse(["-var-file", file, path]).read().job
                 #expect(job.taskGroups.first?.count == 6)
             }
         }
@@ -44,7 +44,7 @@ struct JobSourceTests {
     @Test func jsonJobs() throws {
         for text in [#"{"Job": {"ID": "j"}}"#, #"{"ID": "j"}"#] {
             try withFile(text) { path in
-                let job = try JobSource.parse(["-json", path]).job()
+                let job = try JobSource.parse(["-json", path]).read().job
                 #expect(job.id == "j")
             }
         }
@@ -53,7 +53,7 @@ struct JobSourceTests {
     @Test func filesCanBeIncluded() throws {
         try withFile("from a file") { included in
             try withFile(#"job "web" { meta { note = file("\#(included)") } }"#) { path in
-                let job = try JobSource.parse([path]).job()
+                let job = try JobSource.parse([path]).read().job
                 #expect(job.meta["note"] == "from a file")
             }
         }
@@ -70,13 +70,24 @@ struct JobSourceTests {
     ])
     func faultsAreNamed(text: String, options: [String], message: String) throws {
         try withFile(text) { path in
-            let error = #expect(throws: CommandError.self) { try JobSource.parse(options + [path]).job() }
+            let error = #expect(throws: CommandError.self) { try JobSource.parse(options + [path]).read() }
             #expect(error?.message.contains(message) == true, "\(error?.message ?? "")")
         }
     }
 
+    /// Servers know no files; the command line puts the line in front of what they say of a `config`.
+    @Test func faultsInConfigsGetTheirLine() throws {
+        try withFile(JobSourceTests.job.replacing("command = \"true\"", with: "comand = \"true\"")) { path in
+            let read = try JobSource.parse([path]).read()
+            let fault = ConfigurationFault(
+                group: "g", task: "t", driver: "raw_exec", key: "comand", reason: "unknown key; allowed: args, command")
+            let told = read.located("2 errors occurred:\n\t* \(fault)\n\t* priority too high\n")
+            #expect(told == "2 errors occurred:\n\t* \(path):7,16-22: \(fault)\n\t* priority too high\n")
+        }
+    }
+
     @Test func absentFilesAreNamed() {
-        let error = #expect(throws: CommandError.self) { try JobSource.parse(["/nonexistent/job.hcl"]).job() }
+        let error = #expect(throws: CommandError.self) { try JobSource.parse(["/nonexistent/job.hcl"]).read() }
         #expect(error?.message == "cannot open /nonexistent/job.hcl: No such file or directory")
     }
 }

@@ -254,7 +254,7 @@ struct OutputTests {
             try LocalFile.create(path, text)
             defer { unlinkFile(path) }
             let source = try JobSource.parse([path])
-            let job = try source.job().canonicalized()
+            let job = try source.read().job.canonicalized()
             #expect(job.id == "example")
             #expect(job.validate().isEmpty, "\(job.validate())")
         }

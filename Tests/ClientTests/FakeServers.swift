@@ -11,6 +11,7 @@ final class FakeServers: Caller {
         var allocations: [ID: Allocation] = [:]
         var updates: [ID: [AllocationUpdate]] = [:]
         var node: Node?
+        var schemas: [String: JSON] = [:]
         var heartbeats = 0
     }
 
@@ -52,7 +53,10 @@ final class FakeServers: Caller {
         let reply: any Sendable
         switch call {
         case let call as RegisterNode:
-            state.withLock { $0.node = call.node }
+            state.withLock {
+                $0.node = call.node
+                $0.schemas = call.schemas
+            }
             reply = registered
         case is Heartbeat:
             state.withLock { $0.heartbeats += 1 }

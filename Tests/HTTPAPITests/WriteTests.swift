@@ -161,10 +161,21 @@ struct WriteTests {
             let job: Job = try await client.put("/v1/jobs/parse", body: body).decode()
             #expect(job.id == "web" && job.priority == 50)
             #expect(job.taskGroups.first?.count == 3)
-            let good = try await client.validate(job)
-            #expect(good.validationErrors.isEmpty, "\(good.error)")
-            let bad = try await client.validate(Job())
-            #expect(!bad.validationErrors.isEmpty && bad.error.contains("occurred"))
+        }
+    }
+
+    /// The servers decide: only they know the drivers.
+    @Test func jobsAreValidatedByTheServers() async throws {
+        let servers = FakeServers { call, _ in
+            var reply = ValidateJobReply()
+            reply.validationErrors = ["job \((call as? ValidateJob)?.job.id ?? "") is odd"]
+            return reply
+        }
+        try await withAPI(servers: servers) { client in
+            var job = Job()
+            job.id = "web"
+            let answer = try await client.validate(job)
+            #expect(answer.validationErrors == ["job web is odd"])
         }
     }
 

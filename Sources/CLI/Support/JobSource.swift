@@ -24,9 +24,9 @@ struct JobSource: ParsableArguments {
     var path: String
 
     /// Reads and parses the file; throws what is wrong with it, with line and column.
-    func job() throws -> Job {
+    func read() throws -> ReadJob {
         let text = try LocalFile.read(path)
-        if json { return try fromJSON(text) }
+        if json { return ReadJob(job: try fromJSON(text)) }
         var inputs = JobInputs()
         inputs.isStrict = isStrict
         inputs.environment = LocalEnvironment.variables
@@ -43,7 +43,7 @@ struct JobSource: ParsableArguments {
             let name = path == "-" ? "<stdin>" : path
             let file = try JobFile.parse(text, file: name, inputs: inputs, functions: functions)
             for warning in file.warnings { Console.fail(warning.snippet()) }
-            return file.job
+            return ReadJob(job: file.job, places: file.places)
         } catch {
             throw CommandError("Error getting job struct: the job file has errors\n\n" + JobSource.text(of: error))
         }

@@ -140,6 +140,7 @@ extension ClientAgent {
             info.healthy = found.health == .healthy
             info.healthDescription = found.message.isEmpty && info.healthy ? "Healthy" : found.message
             info.attributes = found.attributes
+            info.configSchema = driver.reportedSchema.map { DriverSchema.name(of: $0) } ?? ""
             return .driver(name, info, found.period)
         } catch {
             info.healthDescription = "\(error)"
@@ -162,5 +163,26 @@ extension ClientAgent {
             return next != node
         }
         if changed || nodeChanged.count == 0 { nodeChanged.notify() }
+    }
+}
+
+extension Driver {
+    /// The schema as servers get it; nil when there is none, or it is too long to be sent.
+    fileprivate var reportedSchema: JSON? {
+        guard let taskSchema else { return nil }
+        let schema = Schema.withoutTexts(taskSchema)
+        return schema.bytes.count <= DriverSchema.bytesMax ? schema : nil
+    }
+}
+
+extension ClientAgent {
+    /// The schemas that the drivers of `node` name, by name.
+    func schemas(of node: Node) -> [String: JSON] {
+        var schemas: [String: JSON] = [:]
+        for (driver, info) in node.drivers.sorted(by: { $0.key < $1.key }).prefix(DriverSchema.countMax)
+        where !info.configSchema.isEmpty {
+            schemas[info.configSchema] = world.drivers.driver(named: driver)?.reportedSchema
+        }
+        return schemas
     }
 }

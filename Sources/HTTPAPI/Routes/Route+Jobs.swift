@@ -14,7 +14,9 @@ extension Route {
             try await register(request, endpoints, pathID: nil)
         },
         Route(.write, "/v1/jobs/parse", .parseJob) { request, _ in try await parse(request) },
-        Route(.write, "/v1/validate/job", .readJob) { request, _ in try await validate(request) },
+        Route(.write, "/v1/validate/job", .readJob) { request, endpoints in
+            try await validate(request, endpoints)
+        },
         Route(.get, "/v1/job/:id*", .readJob) { request, endpoints in
             try await request.answer(try request.serverQuery(.job, id: try jobID(request)), from: endpoints)
         },
@@ -138,21 +140,12 @@ extension Route {
         return .json(body["Canonicalize"]?.bool == true ? job.canonicalized() : job)
     }
 
-    private static func validate(_ request: APIRequest) async throws -> APIResponse {
+    private static func validate(_ request: APIRequest, _ endpoints: Endpoints) async throws -> APIResponse {
         let body = try await request.json()
         try requireJob(body)
-        var call = try RegisterJob(json: body)
-        _ = adopt(&call.job, body, request)
-        let job = call.job.canonicalized()
-        let errors = job.validate() + job.unsupportedFeatures()
-        let listed = JSON.array(errors.map { .string($0) })
-        let count = "\(errors.count) error\(errors.count == 1 ? "" : "s") occurred:\n"
-        let whole = errors.isEmpty ? "" : count + errors.map { "\t* \($0)\n" }.joined()
-        return .json(
-            .object([
-                ("DriverConfigValidated", .bool(true)), ("ValidationErrors", errors.isEmpty ? .null : listed),
-                ("Error", .string(whole)), ("Warnings", .string("")),
-            ]))
+        var call = try ValidateJob(json: body)
+        let context = adopt(&call.job, body, request)
+        return .json(try await endpoints.caller.call(call, context: context))
     }
 
     /// The newest of the job's deployments, or null.

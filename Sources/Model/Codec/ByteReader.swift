@@ -83,6 +83,15 @@ package struct ByteReader {
 
     package mutating func time() throws(CodecError) -> Timestamp { Timestamp(nanoseconds: try signed()) }
 
+    package mutating func json() throws(CodecError) -> JSON {
+        let bytes = try data()
+        do {
+            return try JSONParser.parse(bytes)
+        } catch {
+            throw self.error("\(error)")
+        }
+    }
+
     package mutating func document<Kind: Document>(_ kind: Kind.Type) throws(CodecError) -> Kind {
         let start = position
         let bytes = try data()

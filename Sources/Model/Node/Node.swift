@@ -112,6 +112,8 @@ public struct DriverInfo: Document {
     public var healthy = false
     public var healthDescription = ""
     public var updateTime = TimeText()
+    /// Names the schema of its tasks' configuration (``DriverSchema/name(of:)``); empty when it has none. Drover's own.
+    public var configSchema = ""
 
     public init() {}
 
@@ -121,6 +123,7 @@ public struct DriverInfo: Document {
         try visitor.field("Healthy", &healthy)
         try visitor.field("HealthDescription", &healthDescription)
         try visitor.field("UpdateTime", &updateTime)
+        try visitor.field("ConfigSchema", &configSchema)
     }
 }
 

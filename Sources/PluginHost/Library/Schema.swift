@@ -9,107 +9,95 @@ package enum Schema {
     /// Blocks within blocks at most.
     static let depthMax = 16
 
+    /// What is wrong with a configuration, and where in it.
+    package struct Fault: Error, Equatable {
+        package enum Reason: Equatable, Sendable {
+            case unknownKey(String, allowed: [String])
+            case missingKey(String, allowed: [String])
+            case value(String)
+        }
+
+        /// From the outermost block inwards; blocks of a list as `mount[1]`.
+        package private(set) var path: [String] = []
+        package let reason: Reason
+
+        init(reason: Reason) { self.reason = reason }
+
+        /// The faulty key with all it lies in, such as `exec_command.run_for`; empty for the configuration itself.
+        package var key: String {
+            switch reason {
+            case .unknownKey(let key, _), .missingKey(let key, _): (path + [key]).joined(separator: ".")
+            case .value: path.joined(separator: ".")
+            }
+        }
+
+        /// What is wrong, for readers who know ``key``.
+        package var text: String {
+            switch reason {
+            case .unknownKey(_, let allowed): "unknown key; allowed: \(Fault.list(allowed))"
+            case .missingKey(_, let allowed): "required, but absent; allowed: \(Fault.list(allowed))"
+            case .value(let text): text
+            }
+        }
+
+        fileprivate static func list(_ keys: [String]) -> String {
+            keys.isEmpty ? "none" : keys.sorted().joined(separator: ", ")
+        }
+
+        fileprivate func error(in what: String) -> PluginError {
+            let text =
+                switch reason {
+                case .unknownKey(let key, let allowed): "unknown key \"\(key)\"; allowed: \(Fault.list(allowed))"
+                case .missingKey(let key, _): "\"\(key)\" is required"
+                case .value(let text): text
+                }
+            return PluginError(.invalid, ([what] + path + [text]).joined(separator: ": "))
+        }
+
+        /// The same fault one block further out; the position in a list is part of the list's step.
+        func inside(_ step: String) -> Fault {
+            var outer = self
+            if outer.path.first?.hasPrefix("[") == true {
+                outer.path[0] = step + outer.path[0]
+            } else {
+                outer.path.insert(step, at: 0)
+            }
+            return outer
+        }
+    }
+
     /// The configuration as the plug-in gets it: defaults filled in, durations as nanoseconds, single blocks as objects.
     ///
     /// `what` names the configuration in messages, such as `plugin "raw_exec"`. Throws ``PluginError/Code/invalid`` naming the
     /// key, and the allowed keys or the type.
     package static func apply(_ schema: JSON?, to config: JSON, what: String) throws(PluginError) -> JSON {
-        guard let schema, let keys = schema.object else { return config }
-        return try block(config, keys, path: what)
-    }
-
-    private static func block(_ value: JSON, _ schema: JSONObject, path: String) throws(PluginError) -> JSON {
-        guard let given = value.object else { throw wrong(path, "expected an object, got \(value.kindName)") }
-        if let unknown = given.keys.first(where: { schema[$0] == nil }) {
-            let allowed = schema.keys.sorted().joined(separator: ", ")
-            throw wrong(path, "unknown key \"\(unknown)\"; allowed: \(allowed.isEmpty ? "none" : allowed)")
+        guard let keys = schema?.object else { return config }
+        do throws(Fault) {
+            return try Check(isInterpolated: true).block(config, keys)
+        } catch {
+            throw error.error(in: what)
         }
-        var result = JSONObject()
-        for (key, rule) in schema.members {
-            let inner = "\(path): \(key)"
-            if let value = given[key], !value.isNull {
-                result.append(key, try check(value, rule, path: inner))
-            } else if let standard = rule["default"], !standard.isNull {
-                result.append(key, try check(standard, rule, path: inner))
-            } else if rule["required"]?.bool == true {
-                throw wrong(path, "\"\(key)\" is required")
-            }
+    }
+
+    /// What is wrong with a task's configuration that is still to be interpolated: text with `${` in it may become anything.
+    package static func fault(in config: JSON, by schema: JSON) -> Fault? {
+        guard let keys = schema.object else { return nil }
+        do throws(Fault) {
+            _ = try Check(isInterpolated: false).block(config, keys)
+            return nil
+        } catch {
+            return error
         }
-        return .object(result)
     }
 
-    private static func check(_ value: JSON, _ rule: JSON, path: String) throws(PluginError) -> JSON {
-        switch rule["type"]?.string ?? "any" {
-        case "string":
-            guard value.string != nil else { throw expected("a string", value, path) }
-        case "bool":
-            if let text = value.string, text == "true" || text == "false" { return .bool(text == "true") }
-            guard value.bool != nil else { throw expected("true or false", value, path) }
-        case "int":
-            let number = value.integer ?? value.string.flatMap { Int64($0) }
-            guard let number else { throw expected("a whole number", value, path) }
-            return try inRange(.integer(number), rule, path: path)
-        case "float":
-            guard value.double != nil else { throw expected("a number", value, path) }
-            return try inRange(value, rule, path: path)
-        case "duration":
-            return try inRange(duration(value, path: path), rule, path: path)
-        case "list(string)":
-            guard let items = value.array, items.allSatisfy({ $0.string != nil }) else {
-                throw expected("a list of strings", value, path)
-            }
-        case "map(string)":
-            return try map(value, path: path)
-        case "block":
-            return try block(single(value, path: path), rule["keys"]?.object ?? JSONObject(), path: path)
-        case "list(block)":
-            return try blocks(value, rule["keys"]?.object ?? JSONObject(), path: path)
-        default: break
-        }
-        if let allowed = rule["values"]?.array, !allowed.contains(value) {
-            throw wrong(path, "\(value.text) is not allowed; use one of \(allowed.map(\.text).joined(separator: ", "))")
-        }
-        return value
-    }
-
-    private static func inRange(_ value: JSON, _ rule: JSON, path: String) throws(PluginError) -> JSON {
-        let number = value.double ?? 0
-        if let low = rule["min"]?.double, number < low { throw wrong(path, "\(value.text) is below \(low)") }
-        if let high = rule["max"]?.double, number > high { throw wrong(path, "\(value.text) is above \(high)") }
-        return value
-    }
-
-    private static func duration(_ value: JSON, path: String) throws(PluginError) -> JSON {
-        if let text = value.string, let duration = Duration(goText: text) { return .integer(duration.nanosecondCount) }
-        guard let number = value.integer else { throw expected("a duration such as \"30s\"", value, path) }
-        return .integer(number)
-    }
-
-    /// HCL writes a map attribute as one object, or as a list of blocks, which are merged.
-    private static func map(_ value: JSON, path: String) throws(PluginError) -> JSON {
-        var merged = JSONObject()
-        for part in value.array ?? [value] {
-            guard let object = part.object, object.members.allSatisfy({ $0.value.string != nil }) else {
-                throw expected("a map of strings", value, path)
-            }
-            for member in object.members { merged[member.key] = member.value }
-        }
-        return .object(merged)
-    }
-
-    /// A block may arrive as a list with one element, as HCL's JSON form writes it.
-    private static func single(_ value: JSON, path: String) throws(PluginError) -> JSON {
-        guard let items = value.array else { return value }
-        guard items.count == 1 else { throw wrong(path, "at most one block is allowed, got \(items.count)") }
-        return items[0]
-    }
-
-    private static func blocks(_ value: JSON, _ keys: JSONObject, path: String) throws(PluginError) -> JSON {
-        var result: [JSON] = []
-        for (index, item) in (value.array ?? [value]).enumerated() {
-            result.append(try block(item, keys, path: "\(path)[\(index)]"))
-        }
-        return .array(result)
+    /// The schema without its texts for people: all that a check needs.
+    package static func withoutTexts(_ schema: JSON) -> JSON {
+        guard let keys = schema.object else { return schema }
+        return .object(
+            keys.members.map { key, rule in
+                let members = (rule.object?.members ?? []).filter { $0.key != "doc" }
+                return (key, .object(members.map { ($0.key, $0.key == "keys" ? withoutTexts($0.value) : $0.value) }))
+            })
     }
 
     /// Checks that `schema` itself is well formed.
@@ -124,10 +112,6 @@ package enum Schema {
                 try checkForm(rule["keys"] ?? .object([]), path: "\(path).\(key).keys", depth: depth + 1)
             }
         }
-    }
-
-    private static func expected(_ what: String, _ value: JSON, _ path: String) -> PluginError {
-        wrong(path, "expected \(what), got \(value.kindName)")
     }
 
     private static func wrong(_ path: String, _ reason: String) -> PluginError {

@@ -76,6 +76,7 @@ package enum CallMethod: UInt16, Sendable, CaseIterable {
     case deleteQuota = 14
     case upsertNodePool = 15
     case deleteNodePool = 16
+    case validateJob = 17
     case registerNode = 20
     case heartbeat = 21
     case watchAllocations = 22
@@ -85,7 +86,7 @@ package enum CallMethod: UInt16, Sendable, CaseIterable {
         switch self {
         case .query: .none  // each query kind declares its own
         case .registerJob, .deregisterJob, .planJob, .evaluateJob: .submitJob
-        case .explainPlacement: .readJob
+        case .explainPlacement, .validateJob: .readJob
         case .stopAllocation: .allocationLifecycle
         case .setSchedulerConfiguration: .operatorWrite
         case .collectGarbage, .upsertNamespace, .deleteNamespace: .management

@@ -84,6 +84,39 @@ package struct JobReply: Document {
     }
 }
 
+/// Whether a registration would be accepted.
+package struct ValidateJob: ServerCall {
+    package typealias Reply = ValidateJobReply
+    package static let method = CallMethod.validateJob
+
+    package var job = Job()
+
+    package init() {}
+
+    package mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+        try visitor.field("Job", &job)
+    }
+}
+
+/// The HTTP API's JobValidateResponse.
+package struct ValidateJobReply: Document {
+    /// Ready nodes have told the schema of every task's driver, so that each `config` has been checked.
+    package var driverConfigValidated = false
+    package var validationErrors: [String] = []
+    /// The errors as one text.
+    package var error = ""
+    package var warnings = ""
+
+    package init() {}
+
+    package mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+        try visitor.field("DriverConfigValidated", &driverConfigValidated)
+        try visitor.field("ValidationErrors", &validationErrors)
+        try visitor.field("Error", &error)
+        try visitor.field("Warnings", &warnings)
+    }
+}
+
 /// What a registration would do, without doing it.
 package struct PlanJob: ServerCall {
     package typealias Reply = PlanJobReply

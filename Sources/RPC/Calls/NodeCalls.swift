@@ -7,13 +7,19 @@ package struct RegisterNode: ServerCall {
     package static let method = CallMethod.registerNode
 
     package var node = Node()
+    /// The schemas that the node's drivers name, by name.
+    package var schemas: [String: JSON] = [:]
 
     package init() {}
 
-    package init(node: Node) { self.node = node }
+    package init(node: Node, schemas: [String: JSON] = [:]) {
+        self.node = node
+        self.schemas = schemas
+    }
 
     package mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
         try visitor.field("Node", &node)
+        try visitor.field("Schemas", &schemas)
     }
 }
 

@@ -5,12 +5,30 @@ internal import RPC
 internal import Scheduling
 internal import StateStore
 
+/// A user's job, looked at.
+struct ExaminedJob {
+    /// In its canonical form.
+    var job: Job
+    /// Why it is refused; each names what is wrong and where.
+    var problems: [String]
+    var warnings: [String]
+    /// Every task's `config` could be checked.
+    var isConfigurationChecked: Bool
+}
+
 extension ServerAgent {
     /// Brings a user's job to its canonical form and checks all that can be known before it is scheduled.
     ///
     /// - Returns: the job as it is logged, and warnings for the user.
     /// - Throws: ``CallError/Code/invalid`` with every problem found.
     func admit(_ submitted: Job, _ context: CallContext, _ snapshot: Snapshot) throws -> (job: Job, warnings: String) {
+        let examined = examine(submitted, context, snapshot)
+        guard examined.problems.isEmpty else { throw CallError(.invalid, CallError.list(examined.problems)) }
+        return (examined.job, CallError.warnings(examined.warnings))
+    }
+
+    /// What ``admit(_:_:_:)`` goes by.
+    func examine(_ submitted: Job, _ context: CallContext, _ snapshot: Snapshot) -> ExaminedJob {
         var job = submitted
         if job.namespace.isEmpty { job.namespace = context.namespace }
         if job.region.isEmpty { job.region = settings.region }
@@ -33,20 +51,25 @@ extension ServerAgent {
         if snapshot.nodePool(job.nodePool) == nil {
             problems.append("job \"\(job.id)\" is in nonexistent node pool \"\(job.nodePool)\"")
         }
-        let configuration = snapshot.schedulerConfiguration(nodePool: job.nodePool)
-        let names = schedulerNames(for: job.type, nodePool: job.nodePool, configuration)
+        let scheduling = snapshot.schedulerConfiguration(nodePool: job.nodePool)
+        let names = schedulerNames(for: job.type, nodePool: job.nodePool, scheduling)
         if !names.contains(where: { placers.scheduler(named: $0) != nil }) {
             problems.append(
                 "no scheduler places jobs of type \"\(job.type)\"; \"drover plugin status\" lists the loaded ones")
         }
-        guard problems.isEmpty else { throw CallError(.invalid, CallError.list(problems)) }
+        let check = ConfigurationCheck(job, snapshot)
+        problems += check.faults.map(\.description)
+        guard problems.isEmpty else {
+            return ExaminedJob(
+                job: job, problems: problems, warnings: job.ignoredFeatures, isConfigurationChecked: check.isComplete)
+        }
         let contradictions = job.taskGroups.flatMap { group in
             ImpossibleAsks.contradictions(job, group).map { $0.sentence(of: group.name) }
         }
         let warnings =
             job.ignoredFeatures + contradictions + ignoredMemory(of: job, configuration)
             + unknownDrivers(of: job, snapshot)
-        return (job, CallError.warnings(warnings))
+        return ExaminedJob(job: job, problems: [], warnings: warnings, isConfigurationChecked: check.isComplete)
     }
 
     /// A warning for each task whose `memory_max` counts for nothing, as memory is not oversubscribed for the job's pool.

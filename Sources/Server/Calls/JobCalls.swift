@@ -22,6 +22,18 @@ extension RegisterJob: Served {
     }
 }
 
+extension ValidateJob: Served {
+    func serve(on server: ServerAgent, context: CallContext) async throws -> ValidateJobReply {
+        let examined = server.examine(job, context, server.snapshot)
+        var reply = ValidateJobReply()
+        reply.driverConfigValidated = examined.isConfigurationChecked
+        reply.validationErrors = examined.problems
+        reply.error = examined.problems.isEmpty ? "" : CallError.list(examined.problems)
+        reply.warnings = CallError.warnings(examined.warnings)
+        return reply
+    }
+}
+
 extension DeregisterJob: Served {
     func serve(on server: ServerAgent, context: CallContext) async throws -> JobReply {
         let key = JobKey(namespace: context.namespace, id: jobID)

@@ -7,7 +7,7 @@ internal import StateStore
 extension RegisterNode: Served {
     func serve(on server: ServerAgent, context: CallContext) async throws -> RegisterNodeReply {
         try check(against: server.snapshot)
-        let registration = NodeRegistration(node: node, time: server.seam.time.now)
+        let registration = NodeRegistration(node: node, schemas: schemas, time: server.seam.time.now)
         let outcome = try await server.propose(.nodeRegister(registration))
         return server.reply(beating: node.id, index: outcome.index)
     }
@@ -17,6 +17,14 @@ extension RegisterNode: Served {
         guard !node.secretID.isNone else { throw CallError(.invalid, "missing node secret ID for client registration") }
         guard !node.datacenter.isEmpty else { throw CallError(.invalid, "missing datacenter for client registration") }
         guard !node.name.isEmpty else { throw CallError(.invalid, "missing node name for client registration") }
+        guard schemas.count <= DriverSchema.countMax,
+            schemas.allSatisfy({ $0.value.bytes.count <= DriverSchema.bytesMax })
+        else {
+            throw CallError(
+                .tooLarge,
+                "node \(node.id) reports more than \(DriverSchema.countMax) schemas of drivers, or one beyond \(DriverSchema.bytesMax) bytes"
+            )
+        }
         if let known = snapshot.node(node.id), known.secretID != node.secretID {
             throw CallError(
                 .permission,

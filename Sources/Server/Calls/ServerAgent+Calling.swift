@@ -49,6 +49,7 @@ extension ServerAgent: CallHandler {
         .registerJob: RegisterJob.self,
         .deregisterJob: DeregisterJob.self,
         .planJob: PlanJob.self,
+        .validateJob: ValidateJob.self,
         .explainPlacement: ExplainPlacement.self,
         .evaluateJob: EvaluateJob.self,
         .stopAllocation: StopAllocation.self,

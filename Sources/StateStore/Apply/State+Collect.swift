@@ -94,6 +94,7 @@ extension State {
         else { return }
         let table = nodes
         nodeIndex.remove(id) { table[Int($0)]?.node.id ?? .none }
+        driverSchemas.count(from: node, to: nil)
         nodes[Int(row)] = nil
         nodeBuffers[Int(row)] = nil
         nodePorts[Int(row)] = nil

@@ -28,6 +28,7 @@ extension State {
         if existing?.status == .down { node.note("Node re-registered", &outcome) }
         let target = row ?? addNode(node.id)
         store(node, row: target, &outcome)
+        driverSchemas.learn(registration.schemas, of: node)
         follow(from: existing, to: node, row: target, &outcome)
     }
 
@@ -46,6 +47,7 @@ extension State {
     private mutating func store(_ node: Node, row: UInt32, _ outcome: inout ApplyOutcome) {
         var node = node
         node.modifyIndex = outcome.index
+        driverSchemas.count(from: nodes[Int(row)]?.node, to: node)
         nodes[Int(row)] = NodeRecord(node: node, row: row)
         touched.append(row, index: outcome.index)
         outcome.nodes.append(node.id)

@@ -75,10 +75,13 @@ package struct JobDeregistration: Sendable, Equatable {
 
 package struct NodeRegistration: Sendable, Equatable {
     package var node: Node
+    /// The schemas that the node's drivers name, by name.
+    package var schemas: [String: JSON]
     package var time: Timestamp
 
-    package init(node: Node, time: Timestamp) {
+    package init(node: Node, schemas: [String: JSON] = [:], time: Timestamp) {
         self.node = node
+        self.schemas = schemas
         self.time = time
     }
 }

@@ -22,6 +22,8 @@ enum SnapshotRecord: UInt64 {
     case nodePool = 13
     /// Absent while the cluster has no identity.
     case identity = 14
+    /// A schema that drivers of the nodes before it name.
+    case driverSchema = 15
 }
 
 /// A record of a newer version.
@@ -127,6 +129,13 @@ private struct SnapshotEncoder {
                 writer.number(state.nodeLoads[row].serverIndex)
                 writer.number(state.nodeLoads[row].allocationIndex)
                 writer.document(node.node)
+            }
+        }
+        for schema in state.driverSchemas.told {
+            try record(.driverSchema) { writer, _ in
+                writer.text(schema.driver)
+                writer.text(schema.name)
+                writer.data(schema.schema.bytes)
             }
         }
     }

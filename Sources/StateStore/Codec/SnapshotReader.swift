@@ -82,6 +82,10 @@ package struct SnapshotReader: Sendable {
         case .identity: state.identity = try reader.identity()
         case .interned: try reader.interned(&state)
         case .node: try reader.node(&state)
+        case .driverSchema:
+            let driver = try reader.text()
+            let name = try reader.text()
+            state.driverSchemas.restore(driver: driver, name: name, schema: try reader.json())
         case .jobVersion:
             let row = try reader.number(as: UInt32.self)
             guard Int(row) < state.jobVersions.limit else { throw reader.error("job version row \(row)") }
@@ -126,6 +130,7 @@ extension ByteReader {
             $0.allocationIndex = changed
         }
         state.nodes[Int(row)] = NodeRecord(node: node, row: row)
+        state.driverSchemas.count(from: nil, to: node)
         // A snapshot of a version without pools names them in its nodes only.
         state.addNodePool(node.nodePool, index: node.createIndex)
         let table = state.nodes

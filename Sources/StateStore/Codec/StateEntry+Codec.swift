@@ -66,6 +66,7 @@ extension StateEntry {
         case .nodeRegister(let registration):
             writer.time(registration.time)
             writer.document(registration.node)
+            writer.schemas(registration.schemas)
         case .nodeStatus(let change): writer.statusChange(change)
         case .nodeEligibility(let change):
             writer.time(change.time)
@@ -108,7 +109,8 @@ extension StateEntry {
         case .jobDeregister: self = .jobDeregister(try reader.deregistration())
         case .nodeRegister:
             let time = try reader.time()
-            self = .nodeRegister(NodeRegistration(node: try reader.document(Node.self), time: time))
+            let node = try reader.document(Node.self)
+            self = .nodeRegister(NodeRegistration(node: node, schemas: try reader.schemas(), time: time))
         case .nodeStatus: self = .nodeStatus(try reader.statusChange())
         case .nodeEligibility: self = .nodeEligibility(try reader.eligibilityChange())
         case .evaluationsUpdate:
@@ -161,6 +163,14 @@ extension ByteWriter {
         flag(request.purge)
         flag(request.noShutdownDelay)
         number(request.evaluationPriority)
+    }
+
+    fileprivate mutating func schemas(_ schemas: [String: JSON]) {
+        number(schemas.count)
+        for (name, schema) in schemas.sorted(by: { $0.key < $1.key }) {
+            text(name)
+            data(schema.bytes)
+        }
     }
 
     fileprivate mutating func statusChange(_ change: NodeStatusChange) {
@@ -223,6 +233,17 @@ extension ByteReader {
         request.noShutdownDelay = try flag()
         request.evaluationPriority = try number(as: Int.self)
         return request
+    }
+
+    /// Entries written before nodes reported schemas end here.
+    fileprivate mutating func schemas() throws(CodecError) -> [String: JSON] {
+        guard left > 0 else { return [:] }
+        var schemas: [String: JSON] = [:]
+        for _ in 0..<(try count(elementSize: 2)) {
+            let name = try text()
+            schemas[name] = try json()
+        }
+        return schemas
     }
 
     fileprivate mutating func statusChange() throws(CodecError) -> NodeStatusChange {

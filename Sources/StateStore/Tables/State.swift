@@ -35,6 +35,7 @@ struct State: Sendable {
     var nodeHardware = SparseTable<HardwareLoad>()
     var freeNodeRows: [UInt32] = []
     var touched = TouchedLog()
+    var driverSchemas = DriverSchemas()
 
     var allocations = AllocationTable()
     var shapes = Interner(countMax: 4096)

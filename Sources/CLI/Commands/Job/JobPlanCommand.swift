@@ -26,8 +26,9 @@ package struct JobPlanCommand: AsyncParsableCommand {
 
     package func run() async throws {
         do {
-            let job = try source.job()
-            let response = try await options.client(for: job).plan(job, diff: diff, nodes: nodes)
+            let read = try source.read()
+            let client = try options.client(for: read.job)
+            let response = try await read.asking { try await client.plan(read.job, diff: diff, nodes: nodes) }
             let output = PlanOutput(paint: options.paint, verbose: verbose, showsPlacement: verbose || !nodes.isEmpty)
             Console.write(output.text(response, path: source.path, showsDiff: diff))
             if PlanOutput.changesAllocations(response) { throw ExitCode(1) }

@@ -45,13 +45,16 @@ package struct JobRunCommand: AsyncParsableCommand {
     package init() {}
 
     package func run() async throws {
-        let job = try source.job()
+        let read = try source.read()
+        let job = read.job
         if output { return Console.write(JSON.object([("Job", job.json)]).prettyText) }
         let client = try options.client(for: job)
         let shown = Shown(now: LocalEnvironment.now, verbose: verbose, paint: options.paint)
-        let response = try await client.register(
-            job, checkIndex: checkIndex, preserveCounts: preserveCounts, evalPriority: evalPriority,
-            placement: immediate ? .immediate : .queued)
+        let response = try await read.asking {
+            try await client.register(
+                job, checkIndex: checkIndex, preserveCounts: preserveCounts, evalPriority: evalPriority,
+                placement: immediate ? .immediate : .queued)
+        }
         if !response.warnings.isEmpty { Console.write("Job Warnings:\n\(response.warnings)\n") }
         // Periodic and parameterized jobs run later, so there is no evaluation to follow.
         guard !response.evalID.isNone else { return Console.write("Job registration successful") }
@@ -90,10 +93,10 @@ package struct JobValidateCommand: AsyncParsableCommand {
     package init() {}
 
     package func run() async throws {
-        let job = try source.job()
-        let response = try await options.client(for: job).validate(job)
+        let read = try source.read()
+        let response = try await options.client(for: read.job).validate(read.job)
         guard response.validationErrors.isEmpty, response.error.isEmpty else {
-            throw CommandError("Job validation errors:\n\(response.error)")
+            throw CommandError("Job validation errors:\n\(read.located(response.error))")
         }
         if !response.warnings.isEmpty { Console.write("Job Warnings:\n\(response.warnings)\n") }
         Console.write("Job validation successful")
