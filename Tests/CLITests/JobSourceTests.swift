@@ -42,7 +42,11 @@ struct JobSourceTests {
     }
 
     @Test func jsonJobs() throws {
-        for text in [#"{"Job": {"ID": "j"}}"#, #"{"ID": "j"}"#] {
+        let texts = [
+            #"{"Job": {"ID": "j"}}"#, #"{"ID": "j"}"#, #"{"job": {"id": "j", "NomadTokenID": ""}, "Submission": {}}"#,
+            #"{"ID": "j", "TaskGroups": [{"Tasks": [{"Config": {"any": {"thing": 1}}, "Env": {"A": "b"}}]}]}"#,
+        ]
+        for text in texts {
             try withFile(text) { path in
                 let job = try JobSource.parse(["-json", path]).read().job
                 #expect(job.id == "j")
@@ -65,6 +69,13 @@ struct JobSourceTests {
         ("job \"a\" {}", ["-var", "x"], "must have the form name=value"),
         ("job \"a\" {}", ["-var", "x=1"], "does not declare"),
         ("{", ["-json"], "invalid JSON at line 1"),
+        ("{\"ID\": \"j\",\n \"Prioriti\": 5}", ["-json"], ".hcl:2,2-12: unknown key Prioriti"),
+        (
+            "{\"job\": {\"id\": \"j\", \"TaskGroups\": [\n{\"Name\": \"g\"},\n{\"Tasks\": [{\n\"Drivr\": 1}]}]}}",
+            ["-json"],
+            ".hcl:4,1-8: unknown key job.TaskGroups[1].Tasks[0].Drivr"
+        ),
+        ("{\"Job\": {\"ID\": \"j\"}, \"Jobs\": 1}", ["-json"], ".hcl:1,22-28: unknown key Jobs"),
         ("job \"a\" { meta { x = file(\"/nonexistent/x\") } }", [], "cannot open /nonexistent/x"),
         ("job \"a\u{0}\" {}", [], "NUL"),
     ])

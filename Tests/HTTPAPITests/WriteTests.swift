@@ -164,6 +164,26 @@ struct WriteTests {
         }
     }
 
+    /// Newer clients send what this version does not know: accepted, and told.
+    @Test(arguments: ["/v1/jobs", "/v1/validate/job", "/v1/job/web/plan"])
+    func unknownKeysBecomeWarnings(path: String) async throws {
+        let servers = FakeServers { call, _ in
+            switch call {
+            case is RegisterJob: JobReply()
+            case is ValidateJob: ValidateJobReply()
+            default: PlanJobReply()
+            }
+        }
+        try await withAPI(servers: servers) { client in
+            let text = #"{"Job": {"ID": "web", "taskgroups": [{"Cuont": 1}]}, "Submission": {}, "Hurry": true}"#
+            _ = try await client.put(path, body: try JSONParser.parse(text))
+        }
+        let notes =
+            servers.received(RegisterJob.self).map(\.notes) + servers.received(ValidateJob.self).map(\.notes)
+            + servers.received(PlanJob.self).map(\.notes)
+        #expect(notes == [["unknown key Hurry is ignored", "unknown key Job.taskgroups[0].Cuont is ignored"]])
+    }
+
     /// The servers decide: only they know the drivers.
     @Test func jobsAreValidatedByTheServers() async throws {
         let servers = FakeServers { call, _ in

@@ -48,6 +48,7 @@ import Testing
             ]
             var validation = ValidateJob()
             validation.job = ServerFixture.job("web")
+            validation.notes = ["unknown key Job.Foo is ignored"]
             return (answers, try await fixture.call(validation))
         }
         let place = #"group "group", task "main", driver "mock_driver": config"#
@@ -56,6 +57,7 @@ import Testing
         #expect(answers[2] == "accepted")
         #expect(reply.validationErrors == ["\(place).speed: required, but absent; allowed: run_for, speed"])
         #expect(reply.driverConfigValidated)
+        #expect(reply.warnings == "1 warning:\n\n* unknown key Job.Foo is ignored")
     }
 
     /// While a driver is being upgraded node by node, jobs for either version are good.

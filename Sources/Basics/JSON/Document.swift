@@ -16,6 +16,9 @@ public protocol Document: JSONForm, Equatable {
     /// Shows every field to `visitor`, in the order in which they are written.
     mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError)
 
+    /// Names the API has that mean nothing here: read over, and no ``UnknownKeys``.
+    static var ignoredFieldNames: [String] { get }
+
     /// ``visitFields(_:)`` for the two visitors that run for every request and log entry. Requirements of their own, so that
     /// each type brings a version made for its fields; nobody writes them by hand. What calls them must not be inlinable: it
     /// would call the general version of types of other modules.

@@ -4,6 +4,9 @@ public protocol JSONForm: Sendable {
 
     /// Reads the form; never called with null, which leaves a field at its default.
     static func read(_ json: JSON) throws(DocumentError) -> Self
+
+    /// Adds the keys in `json` that ``read(_:)`` ignores; none unless the type has fields, or elements that have.
+    static func findUnknownKeys(in json: JSON, _ found: inout UnknownKeys)
 }
 
 extension Bool: JSONForm {
@@ -123,6 +126,10 @@ extension Optional: JSONForm where Wrapped: JSONForm {
 
     @inlinable
     public static func read(_ json: JSON) throws(DocumentError) -> Wrapped? { try Wrapped.read(json) }
+
+    public static func findUnknownKeys(in json: JSON, _ found: inout UnknownKeys) {
+        Wrapped.findUnknownKeys(in: json, &found)
+    }
 }
 
 /// Empty arrays are written as null, as Go writes an unset slice.
@@ -148,6 +155,12 @@ extension Array: JSONForm where Element: JSONForm {
             }
         }
         return elements
+    }
+
+    public static func findUnknownKeys(in json: JSON, _ found: inout UnknownKeys) {
+        for (position, item) in (json.array ?? []).enumerated() {
+            found.inside(.index(position), item, readAs: Element.self)
+        }
     }
 }
 
@@ -176,6 +189,10 @@ extension Dictionary: JSONForm where Key == String, Value: JSONForm {
             }
         }
         return values
+    }
+
+    public static func findUnknownKeys(in json: JSON, _ found: inout UnknownKeys) {
+        for (key, member) in json.object?.members ?? [] { found.inside(.key(key), member, readAs: Value.self) }
     }
 }
 

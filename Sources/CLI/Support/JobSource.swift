@@ -6,7 +6,9 @@ internal import Model
 
 /// The job file a command is given, and what fills its variables.
 struct JobSource: ParsableArguments {
-    @Flag(name: .go("json"), help: "The file is JSON: a job, or an object with it under \"Job\".")
+    @Flag(
+        name: .go("json"),
+        help: "The file is JSON: a job, or an object with it under \"Job\". Unknown keys are refused.")
     var json = false
 
     @Option(name: .go("var"), help: ArgumentHelp("Sets an input variable; may be repeated.", valueName: "name=value"))
@@ -22,6 +24,9 @@ struct JobSource: ParsableArguments {
 
     @Argument(help: ArgumentHelp("The job file; - is standard input.", valueName: "path"))
     var path: String
+
+    /// The file's name in messages.
+    private var name: String { path == "-" ? "<stdin>" : path }
 
     /// Reads and parses the file; throws what is wrong with it, with line and column.
     func read() throws -> ReadJob {
@@ -40,7 +45,6 @@ struct JobSource: ParsableArguments {
         for file in variableFiles { inputs.files.append(.init(name: file, text: try LocalFile.read(file))) }
         let functions = FunctionTable.standard.merging(LocalFunctions.table) { _, local in local }
         do {
-            let name = path == "-" ? "<stdin>" : path
             let file = try JobFile.parse(text, file: name, inputs: inputs, functions: functions)
             for warning in file.warnings { Console.fail(warning.snippet()) }
             return ReadJob(job: file.job, places: file.places)
@@ -49,13 +53,39 @@ struct JobSource: ParsableArguments {
         }
     }
 
+    /// A job in the API's form, alone or under "Job". Other than the API it refuses unknown keys, as for HCL.
     private func fromJSON(_ text: [UInt8]) throws -> Job {
+        let value: JSON
+        let job: Job
         do {
-            let value = try JSONParser.parse(text)
-            return try Job(json: value["Job"] ?? value)
+            value = try JSONParser.parse(text)
+            job = try Job(json: value.object?.member(foldingCase: "Job") ?? value)
         } catch {
             throw CommandError("Error getting job struct: \(path): \(error)")
         }
+        let unknown = JobRequestKeys.unknown(in: value)
+        guard unknown.count == 0 else {
+            throw CommandError("Error getting job struct: " + JobSource.list(unknown, text, file: name))
+        }
+        return job
+    }
+
+    /// A line for each unknown key: file, line and column, and the path.
+    private static func list(_ unknown: UnknownKeys, _ text: [UInt8], file: String) -> String {
+        let body = try? Parser.parseJSON(SourceFile(name: file, bytes: text))
+        let lines = unknown.paths.map { path in
+            let steps = path.steps.map { step -> Body.JSONStep in
+                switch step {
+                case .key(let key): .key(key)
+                case .index(let index): .index(index)
+                }
+            }
+            let place = body?.jsonPlace(of: steps).map(\.description) ?? file
+            return "\n  \(place): unknown key \(path)"
+        }
+        let more = unknown.count - unknown.paths.count
+        let rest = more > 0 ? "\n  and \(more) more" : ""
+        return "keys that no job has; remove them, or mend their names:" + lines.joined() + rest
     }
 
     private static func text(of diagnostics: Diagnostics) -> String {

@@ -60,6 +60,7 @@ extension Route {
         let body = try await request.json()
         try requireJob(body)
         var call = try RegisterJob(json: body)
+        call.notes = JobRequestKeys.warnings(of: JobRequestKeys.unknown(in: body))
         guard !call.job.id.isEmpty else { throw CallError(.invalid, "Job ID hasn't been provided") }
         if let pathID, pathID != call.job.id { throw CallError(.invalid, "Job ID does not match name") }
         let context = adopt(&call.job, body, request)
@@ -102,6 +103,7 @@ extension Route {
         let body = try await request.json()
         try requireJob(body)
         var call = try PlanJob(json: body)
+        call.notes = JobRequestKeys.warnings(of: JobRequestKeys.unknown(in: body))
         guard !call.job.id.isEmpty else { throw CallError(.invalid, "Job must have a valid ID") }
         guard call.job.id == request.parameter("id") else { throw CallError(.invalid, "Job ID does not match") }
         let context = adopt(&call.job, body, request)
@@ -144,6 +146,7 @@ extension Route {
         let body = try await request.json()
         try requireJob(body)
         var call = try ValidateJob(json: body)
+        call.notes = JobRequestKeys.warnings(of: JobRequestKeys.unknown(in: body))
         let context = adopt(&call.job, body, request)
         return .json(try await endpoints.caller.call(call, context: context))
     }

@@ -48,6 +48,9 @@ public struct Job: Document {
 
     public init() {}
 
+    /// Tokens that clients of the API leave with a job; there is nobody here to whom they would be shown.
+    public static var ignoredFieldNames: [String] { ["ConsulToken", "VaultToken", "NomadTokenID"] }
+
     public mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
         try visitor.field("Region", &region)
         try visitor.field("Namespace", &namespace)

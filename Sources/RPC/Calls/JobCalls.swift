@@ -13,6 +13,8 @@ package struct RegisterJob: ServerCall {
     package var preserveCounts = false
     package var evalPriority = 0
     package var placement = PlacementMode.queued
+    /// Warnings of the agent that took the request, to be answered with the servers'.
+    package var notes: [String] = []
 
     package init() {}
 
@@ -23,6 +25,7 @@ package struct RegisterJob: ServerCall {
         try visitor.field("PreserveCounts", &preserveCounts)
         try visitor.field("EvalPriority", &evalPriority)
         try visitor.field("Placement", &placement)
+        try visitor.field("Notes", &notes)
     }
 }
 
@@ -90,11 +93,14 @@ package struct ValidateJob: ServerCall {
     package static let method = CallMethod.validateJob
 
     package var job = Job()
+    /// Warnings of the agent that took the request, to be answered with the servers'.
+    package var notes: [String] = []
 
     package init() {}
 
     package mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
         try visitor.field("Job", &job)
+        try visitor.field("Notes", &notes)
     }
 }
 
@@ -126,6 +132,8 @@ package struct PlanJob: ServerCall {
     package var diff = false
     /// Nodes to be explained, by ID, beginning of an ID, or name. Drover's own.
     package var nodes: [String] = []
+    /// Warnings of the agent that took the request, to be answered with the servers'.
+    package var notes: [String] = []
 
     package init() {}
 
@@ -133,6 +141,7 @@ package struct PlanJob: ServerCall {
         try visitor.field("Job", &job)
         try visitor.field("Diff", &diff)
         try visitor.field("Nodes", &nodes)
+        try visitor.field("Notes", &notes)
     }
 }
 

@@ -19,15 +19,18 @@ struct ExaminedJob {
 extension ServerAgent {
     /// Brings a user's job to its canonical form and checks all that can be known before it is scheduled.
     ///
+    /// - Parameter notes: warnings to go with those found here.
     /// - Returns: the job as it is logged, and warnings for the user.
     /// - Throws: ``CallError/Code/invalid`` with every problem found.
-    func admit(_ submitted: Job, _ context: CallContext, _ snapshot: Snapshot) throws -> (job: Job, warnings: String) {
+    func admit(
+        _ submitted: Job, _ context: CallContext, _ snapshot: Snapshot, notes: [String] = []
+    ) throws -> (job: Job, warnings: String) {
         let examined = examine(submitted, context, snapshot)
         guard examined.problems.isEmpty else { throw CallError(.invalid, CallError.list(examined.problems)) }
-        return (examined.job, CallError.warnings(examined.warnings))
+        return (examined.job, CallError.warnings(notes + examined.warnings))
     }
 
-    /// What ``admit(_:_:_:)`` goes by.
+    /// What ``admit(_:_:_:notes:)`` goes by.
     func examine(_ submitted: Job, _ context: CallContext, _ snapshot: Snapshot) -> ExaminedJob {
         var job = submitted
         if job.namespace.isEmpty { job.namespace = context.namespace }

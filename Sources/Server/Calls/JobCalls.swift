@@ -9,7 +9,7 @@ extension RegisterJob: Served {
         guard !snapshot.schedulerConfiguration.rejectJobRegistration || server.accessControl.isManager(context) else {
             throw CallError(.permission, "job registration is disabled by the operator (RejectJobRegistration)")
         }
-        let (job, warnings) = try server.admit(job, context, snapshot)
+        let (job, warnings) = try server.admit(job, context, snapshot, notes: notes)
         var registration = JobRegistration(job: job, time: server.seam.time.now)
         registration.expectedIndex = enforceIndex ? jobModifyIndex : nil
         registration.preserveCounts = preserveCounts
@@ -29,7 +29,7 @@ extension ValidateJob: Served {
         reply.driverConfigValidated = examined.isConfigurationChecked
         reply.validationErrors = examined.problems
         reply.error = examined.problems.isEmpty ? "" : CallError.list(examined.problems)
-        reply.warnings = CallError.warnings(examined.warnings)
+        reply.warnings = CallError.warnings(notes + examined.warnings)
         return reply
     }
 }

@@ -8,7 +8,7 @@ extension PlanJob: Served {
     /// Runs the whole of an evaluation but its commit: what `job run` would do on the state as it is now.
     func serve(on server: ServerAgent, context: CallContext) async throws -> PlanJobReply {
         let snapshot = server.snapshot
-        var (job, warnings) = try server.admit(job, context, snapshot)
+        var (job, warnings) = try server.admit(job, context, snapshot, notes: notes)
         let present = snapshot.job(job.namespace, job.id)
         job.version = (present?.version ?? 0) + (present == nil ? 0 : 1)
         job.createIndex = present?.createIndex ?? snapshot.index
