@@ -69,6 +69,7 @@ struct JobSourceTests {
         ("job \"a\" {}", ["-var", "x"], "must have the form name=value"),
         ("job \"a\" {}", ["-var", "x=1"], "does not declare"),
         ("{", ["-json"], "invalid JSON at line 1"),
+        ("\n {\"ID\": \"j\"}", [], "is JSON, but without -json a job file is HCL: repeat the command with -json"),
         ("{\"ID\": \"j\",\n \"Prioriti\": 5}", ["-json"], ".hcl:2,2-12: unknown key Prioriti"),
         (
             "{\"job\": {\"id\": \"j\", \"TaskGroups\": [\n{\"Name\": \"g\"},\n{\"Tasks\": [{\n\"Drivr\": 1}]}]}}",

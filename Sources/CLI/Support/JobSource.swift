@@ -32,6 +32,12 @@ struct JobSource: ParsableArguments {
     func read() throws -> ReadJob {
         let text = try LocalFile.read(path)
         if json { return ReadJob(job: try fromJSON(text)) }
+        // Nomad reads HCL's own JSON form here, which nobody has specified; what people have is the API's.
+        if text.first(where: { !" \t\r\n".utf8.contains($0) }) == UInt8(ascii: "{") {
+            throw CommandError(
+                "Error getting job struct: \(name) is JSON, but without -json a job file is HCL: repeat the command with -json \(path)"
+            )
+        }
         var inputs = JobInputs()
         inputs.isStrict = isStrict
         inputs.environment = LocalEnvironment.variables
