@@ -11,8 +11,8 @@ package protocol StateMachine: Sendable {
     /// has entries of its own.
     ///
     /// The same entries give the same state on every server and after every restart.
-    /// - Parameter commands: one for each entry: what its proposer handed in along with the bytes, when that was this
-    ///   server; it says the same as the bytes, which then need not be decoded.
+    /// `commands` has one for each entry: what its proposer handed in along with the bytes, when that was this server. It
+    /// says the same as the bytes, which then need not be decoded.
     /// - Returns: one output for each entry, in order.
     /// - Throws: when an entry cannot be understood, such as a kind of a newer release. The server then stops with that
     /// error.

@@ -17,9 +17,9 @@ struct ExaminedJob {
 }
 
 extension ServerAgent {
-    /// Brings a user's job to its canonical form and checks all that can be known before it is scheduled.
+    /// Brings a user's job to its canonical form and checks all that can be known before it is scheduled; `notes` are warnings
+    /// to go with those found here.
     ///
-    /// - Parameter notes: warnings to go with those found here.
     /// - Returns: the job as it is logged, and warnings for the user.
     /// - Throws: ``CallError/Code/invalid`` with every problem found.
     func admit(
@@ -70,7 +70,7 @@ extension ServerAgent {
             ImpossibleAsks.contradictions(job, group).map { $0.sentence(of: group.name) }
         }
         let warnings =
-            job.ignoredFeatures + contradictions + ignoredMemory(of: job, configuration)
+            job.ignoredFeatures + contradictions + ignoredMemory(of: job, scheduling)
             + unknownDrivers(of: job, snapshot)
         return ExaminedJob(job: job, problems: [], warnings: warnings, isConfigurationChecked: check.isComplete)
     }
