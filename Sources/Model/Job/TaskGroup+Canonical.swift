@@ -83,6 +83,7 @@ extension CheckRestart {
 
 extension JobTask {
     mutating func canonicalize(in group: TaskGroup, of job: Job) {
+        if config.isNull { config = .object(JSONObject()) }
         for index in constraints.indices { constraints[index].canonicalize() }
         for index in affinities.indices { affinities[index].canonicalize() }
         for index in services.indices { services[index].canonicalize(named: "\(job.name)-\(group.name)-\(name)") }
