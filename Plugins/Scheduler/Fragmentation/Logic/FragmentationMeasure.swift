@@ -8,46 +8,69 @@ import CDroverABI
 /// free share. Many tasks will come, so losing the last shapes that could use an instance costs much and losing one of
 /// many little, where 1 - p counts both alike. In integers, so that every machine finds the same.
 struct FragmentationMeasure {
-    private let shapeCount: Int
     /// Dimensions that some shape asks for.
     private let dimensions: [Int]
     /// By shape, what it asks for of `dimensions`.
     private let amounts: [Int64]
-    /// By device group and shape.
-    private let shares: [Int64]
-    /// Instances wanted, by shape.
-    private let counts: [Int]
     private let weights: [Int64]
-    /// Numbers of the shapes that the node could run if only the devices were right.
-    private var runnable: [Int] = []
+    /// By shape, the number of its device ask: many shapes differ in amounts only.
+    private let asks: [Int]
+    private let askCount: Int
+    /// By device group and ask.
+    private let shares: [Int64]
+    /// Instances wanted, by ask.
+    private let counts: [Int]
+    /// By ask, weight of the shapes that the node could run if only the devices were right.
+    private var runnable: [Int64]
     /// Weight of the shapes that can use each instance.
     private var usable: [Int64] = []
+
+    /// What a shape asks for of devices.
+    private struct Ask: Hashable {
+        let shares: [UInt32]
+        let count: Int
+    }
 
     /// How steeply the loss falls as more of the work can use an instance. (With 5 or 20, 0.1 percent of all GPU more or less is left.)
     private static let steepness: Int64 = 10
 
     init(_ workload: Workload, dimensions: Int) {
         let shapes = workload.shapes
-        shapeCount = shapes.count
         let asked = (0..<dimensions).filter { dimension in shapes.contains { $0.amounts[dimension] != 0 } }
         self.dimensions = asked
         amounts = shapes.flatMap { shape in asked.map { shape.amounts[$0] } }
-        shares = (0..<workload.groupCount).flatMap { group in shapes.map { Int64($0.shares[group]) } }
-        counts = shapes.map(\.count)
         weights = shapes.map(\.weight)
+        var distinct: [Ask] = []
+        var numbers: [Ask: Int] = [:]
+        asks = shapes.map { shape in
+            let ask = Ask(shares: shape.shares, count: shape.count)
+            if let known = numbers[ask] { return known }
+            distinct.append(ask)
+            numbers[ask] = distinct.count - 1
+            return distinct.count - 1
+        }
+        askCount = distinct.count
+        shares = (0..<workload.groupCount).flatMap { group in distinct.map { Int64($0.shares[group]) } }
+        counts = distinct.map(\.count)
+        runnable = [Int64](repeating: 0, count: distinct.count)
     }
 
     /// Looks at a node that has the amounts `free` left, by dimension.
     mutating func begin(free: UnsafePointer<Int64>) {
-        runnable.removeAll(keepingCapacity: true)
-        amounts.withUnsafeBufferPointer { amounts in
-            for number in 0..<shapeCount {
-                var fits = true
-                for (position, dimension) in dimensions.enumerated() {
-                    let amount = amounts[number * dimensions.count + position]
-                    fits = fits && (amount <= free[dimension] || amount == 0)
+        let stride = dimensions.count
+        runnable.withUnsafeMutableBufferPointer { runnable in
+            runnable.update(repeating: 0)
+            dimensions.withUnsafeBufferPointer { dimensions in
+                amounts.withUnsafeBufferPointer { amounts in
+                    for shape in weights.indices {
+                        var fits = true
+                        for position in 0..<stride {
+                            let amount = amounts[shape * stride + position]
+                            fits = fits && (amount <= free[dimensions[position]] || amount == 0)
+                        }
+                        if fits { runnable[asks[shape]] += weights[shape] }
+                    }
                 }
-                if fits { runnable.append(number) }
             }
         }
     }
@@ -71,13 +94,13 @@ struct FragmentationMeasure {
         usable.removeAll(keepingCapacity: true)
         usable.append(contentsOf: repeatElement(0, count: instances.count))
         usable.withUnsafeMutableBufferPointer { usable in
-            for number in runnable {
-                let share = shares[first.group * shapeCount + number]
+            for ask in 0..<askCount where runnable[ask] > 0 {
+                let share = shares[first.group * askCount + ask]
                 guard share > 0 else { continue }
                 var enough = 0
                 for instance in instances where instance.free >= share { enough += 1 }
-                guard enough >= counts[number] else { continue }
-                let weight = weights[number]
+                guard enough >= counts[ask] else { continue }
+                let weight = runnable[ask]
                 for position in 0..<instances.count where instances[position].free >= share {
                     usable[position] += weight
                 }

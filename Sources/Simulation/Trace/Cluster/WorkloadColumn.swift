@@ -4,30 +4,33 @@ internal import CDroverABI
 struct WorkloadColumn {
     /// Live instances by shape.
     private var counts: [Int]
+    private var liveCount = 0
+    /// Since the column was written.
     private var changes = 0
-    private var nextWrite = 1
 
-    /// Changes after which the column is written anew; before that, whenever they have doubled.
-    private static let interval = 200
+    /// It is written anew when one part of so many of what lives has come or gone, as on a server (`WorkLedger`).
+    private static let writtenPart = 8
 
     init(shapeCount: Int) { counts = [Int](repeating: 0, count: shapeCount) }
 
     /// Whether enough has changed to tell schedulers, for whom each new workload makes all scores stale.
-    var isDue: Bool { changes >= nextWrite }
+    var isDue: Bool { changes > 0 && changes >= liveCount / Self.writtenPart }
 
     mutating func add(_ shape: Int) {
         counts[shape] += 1
+        liveCount += 1
         changes += 1
     }
 
     mutating func remove(_ shape: Int) {
         counts[shape] -= 1
+        liveCount -= 1
         changes += 1
     }
 
     /// Writes the commonest shapes; returns how many.
     mutating func write(_ cluster: TraceCluster) -> UInt32 {
-        nextWrite = min(changes * 2, changes + Self.interval)
+        changes = 0
         let live = counts.indices.filter { counts[$0] > 0 }.sorted { (-counts[$0], $0) < (-counts[$1], $1) }
         let layout = cluster.layout
         for (position, shape) in live.prefix(ClusterLayout.workloadMax).enumerated() {
