@@ -42,6 +42,14 @@ package enum ConsensusReport: Sendable, Equatable {
     case snapshotFailed(ConsensusError)
 }
 
+/// How far logs go, as one server knows it.
+package struct ReplicationProgress: Sendable {
+    /// The last index of its own log.
+    package let lastIndex: UInt64
+    /// If it leads, the highest index that each other member is known to have on disk.
+    package let matches: [ServerID: UInt64]
+}
+
 /// Carries messages between servers. Losing some is allowed; blocking is not.
 package protocol RaftTransport: Sendable {
     /// Sends what it can, in order per receiver; drops what it cannot queue. `membership` has the addresses.

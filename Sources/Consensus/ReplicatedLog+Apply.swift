@@ -7,7 +7,7 @@ extension ReplicatedLog {
     enum ApplyJob: Sendable {
         /// Committed entries, and who waits for some of them; both ascending by index.
         case entries([LogEntry], [Waiter])
-        /// Restore from the newest snapshot, which came from the leader.
+        /// Restore from this snapshot, which came from the leader and is on disk.
         case install(SnapshotMetadata)
         /// Tell once this index is applied.
         case barrier(UInt64, IndexCompletion)
@@ -146,10 +146,9 @@ extension ReplicatedLog {
 
     private func install(_ metadata: SnapshotMetadata, _ state: inout ApplierState) async throws {
         let store = snapshots
-        guard let newest = try await seam.blocking.run({ try store.newest() }), newest.metadata == metadata else {
-            throw ConsensusError.stopped("the snapshot at \(metadata.index) from the leader is gone from disk")
-        }
-        try await machine.restore(from: newest.chunks.reading(on: seam.blocking))
+        let chunks = try await seam.blocking.run { try store.open(metadata) }
+        try await machine.restore(from: chunks.reading(on: seam.blocking))
+        try await seam.blocking.run { try store.removeOlder(than: metadata) }
         (state.index, state.term, state.membership) = (metadata.index, metadata.term, metadata.membership)
         state.lastSnapshotIndex = metadata.index
         state.bytesSinceSnapshot = 0

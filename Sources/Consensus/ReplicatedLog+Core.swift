@@ -69,7 +69,10 @@ extension ReplicatedLog {
                 if case .tick = event { shell.board.tickTaken() }
                 try step(event)
             case .proposal: break
-            case .changeMembership(let membership, let completion): try changeMembership(membership, completion)
+            case .membership(let event, let completion): try changeMembership(event, completion)
+            case .progress(let completion):
+                let matches = Dictionary(node.peerMatches.map { ($0.id, $0.match) }) { first, _ in first }
+                completion(.success(ReplicationProgress(lastIndex: node.lastIndex, matches: matches)))
             case .barrier(let completion):
                 barrierCount += 1
                 barriers[barrierCount] = completion
@@ -108,9 +111,9 @@ extension ReplicatedLog {
         }
 
         private mutating func changeMembership(
-            _ membership: Membership, _ completion: @escaping IndexCompletion
+            _ event: Event, _ completion: @escaping IndexCompletion
         ) throws(ConsensusError) {
-            let ready = node.step(.changeMembership(membership))
+            let ready = node.step(event)
             switch ready.proposal {
             case .appended(let index, let term):
                 waiters.append(Waiter(index: index, term: term, bytes: 0, outcome: .membership(completion)))
@@ -130,7 +133,6 @@ extension ReplicatedLog {
             if !ready.early.isEmpty { shell.transport.send(ready.early, membership: node.membership) }
             let job = WriteJob(ready, membership: node.membership)
             if !job.isEmpty { shell.writes.push(job) }
-            if let install = ready.install { shell.applies.push(.install(install)) }
             if let last = ready.committed.last {
                 let count = waiters.partitioningIndex { $0.index > last.index }
                 shell.applies.push(.entries(ready.committed, Array(waiters[..<count])))
@@ -164,8 +166,9 @@ extension ReplicatedLog {
         private func error(of refusal: ProposalRefusal) -> ConsensusError {
             switch refusal {
             case .notLeader(let leader): .notLeader(leader: node.membership.members.first { $0.id == leader })
-            case .transferring, .overloaded: .overloaded
-            case .membershipChangePending, .invalidMembership: .membership(refusal)
+            case .transferring(let target): .notLeader(leader: node.membership.members.first { $0.id == target })
+            case .overloaded: .overloaded
+            case .membershipChangePending, .invalidMembership, .notEmpty: .membership(refusal)
             case .reservedKind: .stopped("entry kinds below \(EntryKind.firstApplication.rawValue) are Raft's own")
             }
         }

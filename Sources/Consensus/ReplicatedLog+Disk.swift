@@ -3,6 +3,8 @@ internal import Raft
 
 /// Work for the log, done in order.
 struct WriteJob: Sendable {
+    /// A received snapshot to take the place of the others, before the records.
+    var install: SnapshotMetadata?
     var records: [LogRecord] = []
     /// To be sent once the records are durable.
     var messages: [Message] = []
@@ -14,7 +16,8 @@ struct WriteJob: Sendable {
 
     init(_ ready: Ready, membership: Membership) {
         self.membership = membership
-        if let install = ready.install { records.append(.reset(index: install.index, term: install.term)) }
+        install = ready.install
+        if let install { records.append(.reset(index: install.index, term: install.term)) }
         if let hardState = ready.hardState { records.append(.hardState(hardState)) }
         records.reserveCapacity(records.count + ready.entries.count)
         for entry in ready.entries { records.append(.entry(entry)) }
@@ -45,8 +48,14 @@ extension ReplicatedLog {
         for await _ in writes.wakes {
             let jobs = writes.drain()
             let records = jobs.count == 1 ? jobs[0].records : jobs.flatMap(\.records)
-            let log = log
-            if !records.isEmpty { try await seam.blocking.run(lane: lane) { try log.append(records) } }
+            let (log, store, installs) = (log, snapshots, jobs.compactMap(\.install))
+            if !records.isEmpty {
+                try await seam.blocking.run(lane: lane) {
+                    for metadata in installs { try store.adoptReceived(metadata) }
+                    try log.append(records)
+                }
+            }
+            for metadata in installs { applies.push(.install(metadata)) }
             for job in jobs where !job.messages.isEmpty { transport.send(job.messages, membership: job.membership) }
             if let mark = jobs.last(where: { $0.mark != nil })?.mark { inbox.push(.event(.persisted(mark))) }
             for job in jobs {

@@ -54,8 +54,10 @@ package final class ReplicatedLog<Machine: StateMachine>: Sendable {
     enum Input: Sendable {
         case event(Event)
         case proposal(Proposal, Machine.Command?, Completion)
-        case changeMembership(Membership, IndexCompletion)
+        /// ``Event/changeMembership(_:)`` or ``Event/bootstrap(_:)``.
+        case membership(Event, IndexCompletion)
         case barrier(IndexCompletion)
+        case progress(@Sendable (Result<ReplicationProgress, ConsensusError>) -> Void)
         case applied(index: UInt64, bytes: Int)
     }
 
@@ -147,7 +149,20 @@ package final class ReplicatedLog<Machine: StateMachine>: Sendable {
 
     /// Proposes a new membership, at most one voter different; returns once it is committed.
     package func changeMembership(to membership: Membership) async throws -> UInt64 {
-        try await indexed { .changeMembership(membership, $0) }
+        try await indexed { .membership(.changeMembership(membership), $0) }
+    }
+
+    /// Begins a new group with this membership, on a server that knows nothing yet; returns once the entry is applied.
+    package func bootstrap(_ membership: Membership) async throws -> UInt64 {
+        try await indexed { .membership(.bootstrap(membership), $0) }
+    }
+
+    /// How far this server's log goes and, if it leads, how much of it the others have.
+    package func progress() async throws -> ReplicationProgress {
+        try await withCheckedThrowingContinuation { continuation in
+            let isTaken = inbox.push(.progress { continuation.resume(with: $0) })
+            if !isTaken { continuation.resume(throwing: stopReason) }
+        }
     }
 
     private func indexed(_ input: (@escaping IndexCompletion) -> Input) async throws -> UInt64 {
@@ -162,6 +177,13 @@ package final class ReplicatedLog<Machine: StateMachine>: Sendable {
 
     /// A message of another server.
     package func receive(_ message: Message) { inbox.push(.event(.receive(message))) }
+
+    /// Begins to receive a snapshot. Once it is finished, pass its install message to ``receive(_:)``.
+    package func receiveSnapshot(_ metadata: SnapshotMetadata) async throws -> IncomingSnapshot {
+        let store = snapshots
+        let writer = try await seam.blocking.run { try store.receive(metadata) }
+        return IncomingSnapshot(metadata, writer: writer, store: store, blocking: seam.blocking)
+    }
 
     /// Saves a snapshot now and returns what it covers.
     package func saveSnapshot() async throws -> SnapshotMetadata {
@@ -232,7 +254,8 @@ package final class ReplicatedLog<Machine: StateMachine>: Sendable {
     private func fail(_ input: Input, _ reason: ConsensusError) {
         switch input {
         case .proposal(_, _, let completion): completion(.failure(reason))
-        case .changeMembership(_, let completion), .barrier(let completion): completion(.failure(reason))
+        case .membership(_, let completion), .barrier(let completion): completion(.failure(reason))
+        case .progress(let completion): completion(.failure(reason))
         case .event, .applied: break
         }
     }

@@ -2,6 +2,9 @@
 package enum Event: Sendable {
     /// Sent once, first. A server that is the only voter becomes leader in this step.
     case start
+    /// Begin a new group with this membership, on a server that knows nothing yet and is a voter in it;
+    /// ``Ready/proposal`` tells whether it did.
+    case bootstrap(Membership)
     /// One unit of time has passed; the shell chooses how long that is.
     case tick
     /// A message arrived from another member.

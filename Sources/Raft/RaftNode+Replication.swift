@@ -27,6 +27,16 @@ extension RaftNode {
         appendAsLeader([Proposal(kind: .membership, data: new.bytes)])
     }
 
+    /// A new group begins with its membership, as if a leader of term 1 had written it.
+    mutating func bootstrap(_ membership: Membership) {
+        guard hardState == HardState(), log.lastIndex == 0 else { return refuse(.notEmpty) }
+        guard membership.isEncodable, membership.isVoter(id) else { return refuse(.invalidMembership) }
+        setHardState(term: 1, vote: nil)
+        ready.proposal = .appended(first: 1, term: 1)
+        appendToLog([LogEntry(index: 1, term: 1, kind: .membership, data: membership.bytes)])
+        start()
+    }
+
     private mutating func mayAppend() -> Bool {
         guard isLeader else {
             refuse(.notLeader(leader: leader))

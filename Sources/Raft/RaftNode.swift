@@ -88,6 +88,7 @@ package struct RaftNode: Sendable {
         guard fault == nil else { return Ready() }
         switch event {
         case .start: start()
+        case .bootstrap(let membership): bootstrap(membership)
         case .tick: tick()
         case .receive(let message): receive(message)
         case .propose(let proposals): propose(proposals)

@@ -23,7 +23,7 @@ package struct Ready: Sendable {
     package var fetches: [LogFetch] = []
     /// Reads that may be served once `index` is applied, or must be refused.
     package var reads: [ReadOutcome] = []
-    /// The answer to ``Event/propose(_:)`` and ``Event/changeMembership(_:)``.
+    /// The answer to ``Event/propose(_:)``, ``Event/changeMembership(_:)`` and ``Event/bootstrap(_:)``.
     package var proposal: ProposalOutcome?
     /// Set when role, leader, term or membership changed.
     package var status: RaftStatus?
@@ -71,6 +71,8 @@ package enum ProposalRefusal: Error, Sendable, Hashable {
     case overloaded
     /// Another change is not committed yet, or this term has no committed entry yet; ask again soon.
     case membershipChangePending
+    /// This server has a term, a vote or a log already, so it cannot begin a new group.
+    case notEmpty
     /// More than one voter differs, no voter is left, or an id or address is too long.
     case invalidMembership
     /// A kind below ``EntryKind/firstApplication``.

@@ -204,6 +204,45 @@ struct ShellTests {
         }
     }
 
+    @Test func aServerThatKnowsNothingBeginsAGroup() async throws {
+        let world = TestWorld(isBootstrapped: false)
+        let alone = Membership(members: [.init(id: ServerID("s1"), address: "s1")])
+        try await world.run { consensus, _ in
+            #expect(try await consensus.bootstrap(alone) == 1)
+            _ = try await consensus.propose(.firstApplication, Array("x".utf8))
+            let progress = try await consensus.progress()
+            #expect(progress.lastIndex == 3 && progress.matches.isEmpty, "membership, the leader's empty entry, x")
+            await #expect(throws: ConsensusError.membership(.notEmpty)) { try await consensus.bootstrap(alone) }
+        }
+        try await world.run { consensus, machine in
+            while !consensus.isLeader { try await Task.sleep(for: .milliseconds(1)) }
+            try await consensus.barrier()
+            #expect(machine.applied == ["x"])
+        }
+    }
+
+    /// What it missed is on no disk any more but in the snapshot.
+    @Test func aFollowerThatLagsIsSentTheSnapshot() async throws {
+        let group = TestGroup(["a", "b", "c"], snapshotAfterBytes: 1_000, cacheBytesMax: 100)
+        try await group.run {
+            let leader = await group.leader()
+            let name = try #require(["a", "b", "c"].first { group.server($0) !== leader })
+            group.cut(ServerID(name))
+            // More than one segment of the log, so that the snapshot lets some go.
+            let lines = (0..<300).map { "\($0) " + String(repeating: "x", count: 1_000) }
+            for line in lines { _ = try await leader.propose(.firstApplication, Array(line.utf8)) }
+            _ = try await leader.saveSnapshot()
+            group.heal()
+            let late = try #require(group.server(name))
+            let machine = group.machine(of: late)
+            while machine.applied.count < 300 { try await Task.sleep(for: .milliseconds(2)) }
+            #expect(machine.applied == lines)
+            #expect(machine.restores == 1)
+            _ = try await leader.propose(.firstApplication, Array("after".utf8))
+            while machine.applied.last != "after" { try await Task.sleep(for: .milliseconds(2)) }
+        }
+    }
+
     /// Three servers over an in-memory transport: elect, write, lose the leader, go on with all that was answered.
     @Test func threeServersSurviveTheirLeader() async throws {
         let group = TestGroup(["a", "b", "c"])

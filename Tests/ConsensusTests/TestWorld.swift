@@ -131,7 +131,8 @@ struct TestWorld: Sendable {
 
     init(
         snapshotAfterBytes: UInt64 = 1 << 30, waitingCountMax: Int = 1_000_000, isBootstrapped: Bool = true,
-        id: String = "s1", members: [String] = ["s1"], beforeSync: (@Sendable () -> Void)? = nil
+        id: String = "s1", members: [String] = ["s1"], cacheBytesMax: Int = 64 << 20,
+        beforeSync: (@Sendable () -> Void)? = nil
     ) {
         disk = MemoryDisk(beforeSync: beforeSync)
         let members = members.map { Membership.Member(id: ServerID($0), address: $0) }
@@ -141,6 +142,7 @@ struct TestWorld: Sendable {
         configuration.log.zeroedAheadBytes = 1_024
         configuration.snapshotAfterBytes = snapshotAfterBytes
         configuration.waitingCountMax = waitingCountMax
+        configuration.cacheBytesMax = cacheBytesMax
         configuration.tick = .milliseconds(4)
         self.configuration = configuration
     }
@@ -173,16 +175,24 @@ struct TestWorld: Sendable {
 /// Servers joined by a transport in memory.
 final class TestGroup: RaftTransport {
     private let names: [String]
+    private let snapshotAfterBytes: UInt64
+    private let cacheBytesMax: Int
     private let servers = Mutex<[ServerID: TestWorld.Server]>([:])
     private let machines = Mutex<[ServerID: TestMachine]>([:])
     private let isCut = Mutex<Set<ServerID>>([])
 
-    init(_ names: [String]) { self.names = names }
+    init(_ names: [String], snapshotAfterBytes: UInt64 = 1 << 30, cacheBytesMax: Int = 64 << 20) {
+        self.names = names
+        self.snapshotAfterBytes = snapshotAfterBytes
+        self.cacheBytesMax = cacheBytesMax
+    }
 
     func run(_ body: @Sendable () async throws -> Void) async throws {
         for name in names {
             let machine = TestMachine()
-            let server = try await TestWorld(id: name, members: names).open(machine, transport: self)
+            let world = TestWorld(
+                snapshotAfterBytes: snapshotAfterBytes, id: name, members: names, cacheBytesMax: cacheBytesMax)
+            let server = try await world.open(machine, transport: self)
             servers.withLock { $0[ServerID(name)] = server }
             machines.withLock { $0[ServerID(name)] = machine }
         }
@@ -206,7 +216,27 @@ final class TestGroup: RaftTransport {
 
     func sendSnapshot(
         _ metadata: SnapshotMetadata, _ chunks: SnapshotChunks, to peer: Membership.Member, term: UInt64
-    ) async -> Bool { false }
+    ) async -> Bool {
+        guard let server = servers.withLock({ $0[peer.id] }) else { return false }
+        do {
+            let incoming = try await server.receiveSnapshot(metadata)
+            while let chunk = try await chunks.next() { try await incoming.append(chunk) }
+            try await incoming.finish()
+        } catch {
+            return false
+        }
+        server.receive(Message(from: leaderID(term: term), to: peer.id, term: term, body: .installSnapshot(metadata)))
+        return true
+    }
+
+    private func leaderID(term: UInt64) -> ServerID {
+        servers.withLock { servers in servers.first { $0.value.isLeader && $0.value.status.term == term }?.key }
+            ?? ServerID("")
+    }
+
+    func server(_ name: String) -> TestWorld.Server? { servers.withLock { $0[ServerID(name)] } }
+
+    func heal() { isCut.withLock { $0 = [] } }
 
     func cut(_ id: ServerID?) { if let id { _ = isCut.withLock { $0.insert(id) } } }
 

@@ -119,6 +119,19 @@ struct RaftNodeTests {
         }
     }
 
+    @Test func aGroupBeginsOnAnEmptyServerOnly() {
+        let alone = Membership(members: [.init(id: ServerID("1"), address: "")])
+        var node = RaftNode(id: ServerID("1"), restored: .init(), seed: 1)
+        let stranger = Membership(members: [.init(id: ServerID("2"), address: "")])
+        #expect(node.step(.bootstrap(stranger)).proposal == .refused(.invalidMembership))
+        let ready = node.step(.bootstrap(alone))
+        #expect(ready.proposal == .appended(first: 1, term: 1))
+        #expect(ready.entries.first == LogEntry(index: 1, term: 1, kind: .membership, data: alone.bytes))
+        if let mark = ready.mark { _ = node.step(.persisted(mark)) }
+        #expect(node.isLeader && node.membership == alone)
+        #expect(node.step(.bootstrap(alone)).proposal == .refused(.notEmpty))
+    }
+
     @Test func membershipBytesAreGolden() {
         let membership = Membership(members: [
             .init(id: ServerID("s1"), address: "h:1"), .init(id: ServerID("s2"), address: "", isVoter: false),

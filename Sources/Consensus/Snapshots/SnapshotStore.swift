@@ -17,7 +17,9 @@ package struct SnapshotStore: Sendable {
         self.folder = folder
         do {
             try disk.makeDirectory(folder)
-            for name in try disk.list(folder) where name.hasSuffix(".tmp") { try disk.remove("\(folder)/\(name)") }
+            for name in try disk.list(folder) where name.hasSuffix(".tmp") || name.hasSuffix(".received") {
+                try disk.remove("\(folder)/\(name)")
+            }
         } catch {
             throw .storage(error)
         }
@@ -26,6 +28,15 @@ package struct SnapshotStore: Sendable {
     /// The newest snapshot, its header checked; nil if there is none.
     package func newest() throws(ConsensusError) -> (metadata: SnapshotMetadata, chunks: SnapshotChunks)? {
         guard let name = try names().last else { return nil }
+        return try open(name: name)
+    }
+
+    /// The content of the snapshot with these facts, its header checked.
+    func open(_ metadata: SnapshotMetadata) throws(ConsensusError) -> SnapshotChunks {
+        try open(name: SnapshotStore.name(metadata)).chunks
+    }
+
+    private func open(name: String) throws(ConsensusError) -> (metadata: SnapshotMetadata, chunks: SnapshotChunks) {
         let path = "\(folder)/\(name)"
         let found = try SnapshotStore.open(path, disk: disk)
         guard SnapshotStore.name(found.metadata) == name else {
@@ -74,7 +85,44 @@ package struct SnapshotStore: Sendable {
         }
     }
 
-    private func removeOlder(than metadata: SnapshotMetadata) throws {
+    /// Begins the file of a snapshot that comes from elsewhere, in place of an unfinished one.
+    func receive(_ metadata: SnapshotMetadata) throws(ConsensusError) -> SnapshotWriter {
+        do {
+            let temporary = received(metadata) + ".tmp"
+            try disk.remove(temporary)
+            return try SnapshotWriter(
+                file: try disk.open(temporary, create: true, exclusive: true), metadata: metadata)
+        } catch {
+            throw .storage(error)
+        }
+    }
+
+    /// Keeps a received snapshot that is synced, until it is adopted or the server ends.
+    func keepReceived(_ metadata: SnapshotMetadata) throws(DiskError) {
+        try disk.rename(received(metadata) + ".tmp", to: received(metadata))
+        try disk.synchronizeDirectory(folder)
+    }
+
+    func discardReceived(_ metadata: SnapshotMetadata) throws(DiskError) {
+        try disk.remove(received(metadata) + ".tmp")
+    }
+
+    /// Makes a received snapshot one of the store's; older ones stay until they are removed.
+    func adoptReceived(_ metadata: SnapshotMetadata) throws(ConsensusError) {
+        do {
+            try disk.rename(received(metadata), to: "\(folder)/\(SnapshotStore.name(metadata))")
+            try disk.synchronizeDirectory(folder)
+        } catch {
+            throw .storage(error)
+        }
+    }
+
+    private func received(_ metadata: SnapshotMetadata) -> String {
+        "\(folder)/\(SnapshotStore.name(metadata)).received"
+    }
+
+    /// Removes the snapshots before this one.
+    func removeOlder(than metadata: SnapshotMetadata) throws {
         let newest = SnapshotStore.name(metadata)
         for name in try names() where name < newest { try disk.remove("\(folder)/\(name)") }
     }
