@@ -211,6 +211,7 @@ let testTargets: [Target] = [
     tests("HCL", ["Basics", "HCL"]),
     tests("JobSpec", ["Basics", "HCL", "JobSpec", "Model"], exclude: ["Files"]),
     tests("Filter", ["Basics", "Filter"]),
+    tests("Agent", ["Agent", "Basics", "RPC"]),
     tests("AgentConfiguration", ["AgentConfiguration", "Basics", "HCL"]),
     tests("Raft", ["Basics", "Raft"], exclude: ["Cases"]),
     tests("Consensus", ["Basics", "Consensus", "Raft"]),
@@ -241,8 +242,8 @@ let testTargets: [Target] = [
     tests(
         "Server",
         [
-            "Basics", "Broker", "FragmentationSchedulerPlugin", "Model", "PluginHost", "RPC", "Raft", "Scheduling",
-            "Server", "Simulation", "SimulatedSeam", "StateStore", abi, logging,
+            "Basics", "Broker", "Consensus", "FragmentationSchedulerPlugin", "Model", "PluginHost", "RPC", "Raft",
+            "Scheduling", "Server", "Simulation", "SimulatedSeam", "StateStore", abi, logging,
         ]),
     tests(
         "Simulation",

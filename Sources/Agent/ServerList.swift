@@ -3,27 +3,78 @@ package import RPC
 internal import Synchronization
 
 /// The servers an agent knows: calls go to one until it fails, then to the next.
+///
+/// It begins with those it was configured with and learns all from every answer that names them.
 package final class ServerList: Caller {
-    private let callers: [RemoteCaller]
-    private let position = Mutex(0)
+    private struct State {
+        let configured: [NetworkAddress]
+        /// What a server said last, which counts more.
+        var learned: [NetworkAddress] = []
+        var position: Int
 
-    package init(_ addresses: [NetworkAddress], network: any Network) {
-        callers = addresses.map { RemoteCaller(peer: network.peer(at: $0)) }
+        /// Those learned, then those configured that are not among them.
+        var all: [NetworkAddress] { learned + configured.filter { !learned.contains($0) } }
     }
 
+    /// Servers remembered at most; 64.
+    private static let serversMax = 64
+
+    private let network: any Network
+    private let state: Mutex<State>
+
+    /// `start` chooses which server is asked first, so that clients spread out; any number from 0.
+    package init(_ addresses: [NetworkAddress], network: any Network, start: Int = 0) {
+        self.network = network
+        state = Mutex(State(configured: addresses, position: start))
+    }
+
+    /// The servers known, in the order in which they are tried, the present one first.
+    package var servers: [NetworkAddress] {
+        state.withLock { state in
+            let all = state.all
+            guard !all.isEmpty else { return [] }
+            let first = state.position % all.count
+            return Array(all[first...] + all[..<first])
+        }
+    }
+
+    /// Asks one server after the other for as long as each says that it did nothing. Any other failure ends it, for the call
+    /// may have been carried out; the next call begins with the next server.
     package func call<Call: ServerCall>(
         _ call: Call, context: CallContext, deadline: Duration
     ) async throws -> Call.Reply {
-        guard !callers.isEmpty else {
-            throw CallError(.unavailable, "No known servers; set client.servers or give -servers HOST:PORT")
+        var failure = CallError(.unavailable, "No known servers; set client.servers or give -servers HOST:PORT")
+        for address in servers {
+            do {
+                let reply = try await RemoteCaller(peer: network.peer(at: address)).call(
+                    call, context: context, deadline: deadline)
+                if let node = reply as? RegisterNodeReply { learn(node.servers, from: address) }
+                return reply
+            } catch let error as CallError where [.undone, .unavailable, .deadline].contains(error.code) {
+                leave(address)
+                guard error.code == .undone else { throw error }
+                failure = error
+            }
         }
-        let current = position.withLock { $0 }
-        do {
-            return try await callers[current % callers.count].call(call, context: context, deadline: deadline)
-        } catch let error as CallError where error.code == .unavailable {
-            // The next call tries the next server. This one is not repeated here: it may have been carried out.
-            position.withLock { if $0 == current { $0 += 1 } }
-            throw error
+        throw failure
+    }
+
+    /// Goes on with the next server, unless another call has done so already.
+    private func leave(_ address: NetworkAddress) {
+        state.withLock { state in
+            let all = state.all
+            if !all.isEmpty, all[state.position % all.count] == address { state.position += 1 }
+        }
+    }
+
+    /// Takes what a server said are all servers, and stays with the one that answered.
+    private func learn(_ servers: [String], from address: NetworkAddress) {
+        let learned = servers.prefix(ServerList.serversMax).compactMap { NetworkAddress($0, defaultPort: 4647) }
+        state.withLock { state in
+            guard !learned.isEmpty, learned != state.learned else { return }
+            let current = state.all.isEmpty ? address : state.all[state.position % state.all.count]
+            state.learned = learned
+            state.position = state.all.firstIndex(of: current) ?? 0
         }
     }
 }

@@ -50,6 +50,7 @@ struct APIResponse: Sendable {
     /// The response for an error a handler threw.
     init(error: any Error) {
         switch error {
+        case let error as CallError where error.code == .undone: self = .failure(.serviceUnavailable, error.message)
         case let error as CallError:
             self = .failure(HTTPResponse.Status(code: Int(error.code.rawValue)), error.message)
         case let error as JSONError: self = .failure(.badRequest, "\(error)")

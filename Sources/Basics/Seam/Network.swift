@@ -101,6 +101,8 @@ public struct CallError: Error, Equatable, Sendable, CustomStringConvertible {
         case notFound = 404
         case conflict = 409
         case tooLarge = 413
+        /// Nothing was done: no server was reached, or the one reached does not lead. Asking again, or another, is safe.
+        case undone = 421
         case limited = 429
         case failed = 500
         /// The method or feature does not exist here.

@@ -68,7 +68,7 @@ final class ClientSession: ConnectionSession {
 
     private func reserveID(bodyBytes: Int) throws -> UInt32 {
         try state.withLock { state in
-            if let closed = state.closed { throw closed }
+            if let closed = state.closed { throw CallError(.undone, closed.message) }
             guard state.calls.count < settings.callsMax else {
                 throw CallError(.limited, "\(settings.callsMax) calls to \(address) are under way; wait for some")
             }
@@ -91,7 +91,7 @@ final class ClientSession: ConnectionSession {
             state.sweepAt = due
             return (nil, true)
         }
-        if let closed { return continuation.resume(throwing: closed) }
+        if let closed { return continuation.resume(throwing: CallError(.undone, closed.message)) }
         let milliseconds = UInt32(clamping: max(1, deadline.nanosecondCount / 1_000_000))
         let flags: UInt8 = deadline > settings.cancellableAfter ? Frame.isCancellable : 0
         let isSent = outbox.add {
@@ -188,11 +188,13 @@ final class ClientSession: ConnectionSession {
     }
 
     func closed(_ reason: String) {
-        let error = CallError(.unavailable, "the connection to \(address) failed: \(reason)")
-        let (calls, wasOpen) = state.withLock { state in
+        let (error, calls, wasOpen) = state.withLock { state in
+            // Calls are sent once the connection is open: before that, nothing of them has arrived.
+            let error = CallError(
+                state.wasOpen ? .unavailable : .undone, "the connection to \(address) failed: \(reason)")
             state.closed = state.closed ?? error
             defer { state.calls = [:] }
-            return (state.calls.sorted { $0.key < $1.key }.map(\.value), state.wasOpen)
+            return (error, state.calls.sorted { $0.key < $1.key }.map(\.value), state.wasOpen)
         }
         outbox.close()
         onClose(self, reason, wasOpen)

@@ -69,7 +69,7 @@ final class ServerSession: ConnectionSession {
             isStream: frame.flags & Frame.streams != 0, isCancellable: frame.flags & Frame.isCancellable != 0,
             deadline: milliseconds == 0 ? nil : .now() + .milliseconds(milliseconds))
         let refusal = state.withLock { state -> CallError? in
-            if state.isDraining { return CallError(.unavailable, "the server is shutting down; try another") }
+            if state.isDraining { return CallError(.undone, "the server is shutting down; try another") }
             let bytes = call.body.count
             guard state.live.count < settings.callsMax, state.liveBytes + bytes <= settings.callBytesMax else {
                 return CallError(.limited, "\(state.live.count) calls are under way on this connection; wait for some")

@@ -48,7 +48,7 @@ final class TCPPeer: Peer {
             guard pause <= .zero else {
                 let left = Duration.nanoseconds(pause.nanoseconds / 1_000_000 * 1_000_000)
                 throw CallError(
-                    .unavailable, "\(address) cannot be reached (\(state.lastFailure)); next attempt in \(left.goText)")
+                    .undone, "\(address) cannot be reached (\(state.lastFailure)); next attempt in \(left.goText)")
             }
             let session = ClientSession(settings: settings, address: address, loop: group.next()) { [weak self] in
                 self?.ended($0, reason: $1, wasOpen: $2)

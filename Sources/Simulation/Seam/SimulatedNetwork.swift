@@ -69,7 +69,7 @@ package final class SimulatedNetwork: Sendable {
         guard isHeard(call.machine) else { throw try await silence(call, until: end) }
         try await time.sleep(for: delay())
         guard let listener = state.withLock({ $0.listeners[call.address] }) else {
-            throw CallError(.unavailable, "nothing listens at \(call.address)")
+            throw CallError(.undone, "nothing listens at \(call.address)")
         }
         let answer = Answer()
         let accepted = listener.calls.push {
@@ -83,7 +83,7 @@ package final class SimulatedNetwork: Sendable {
                 answer.set(.failure(error as? CallError ?? lost))
             }
         }
-        guard accepted else { throw CallError(.unavailable, "nothing listens at \(call.address)") }
+        guard accepted else { throw CallError(.undone, "nothing listens at \(call.address)") }
         let result = try await wait(for: answer, call, until: end)
         guard isHeard(call.machine) else { throw try await silence(call, until: end) }
         try await time.sleep(for: delay())
