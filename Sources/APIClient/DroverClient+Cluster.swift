@@ -53,6 +53,24 @@ extension DroverClient {
     /// The leader's RPC address; empty when there is none.
     public func leader() async throws -> String { try await get("/v1/status/leader").json().string ?? "" }
 
+    /// The servers of the Raft group; `stale` lets any server answer.
+    public func raftConfiguration(stale: Bool = false) async throws -> RaftConfiguration {
+        try await get("/v1/operator/raft/configuration", query: stale ? [("stale", "true")] : []).decode()
+    }
+
+    /// Takes the server with this id, or at this address, out of the Raft group; leave the other one empty.
+    public func removeRaftPeer(id: String = "", address: String = "") async throws {
+        _ = try await delete(
+            "/v1/operator/raft/peer", query: [("id", id), ("address", address)].filter { !$0.1.isEmpty })
+    }
+
+    /// Lets the server with this id, or at this address, lead; leave both empty to let the leader choose.
+    public func transferLeadership(id: String = "", address: String = "") async throws {
+        _ = try await put(
+            "/v1/operator/raft/transfer-leadership",
+            query: [("id", id), ("address", address)].filter { !$0.1.isEmpty })
+    }
+
     public func plugins() async throws -> [PluginStatus] { try await get("/v1/agent/plugins").list() }
 
     /// Removes everything that has ended, whatever its age.

@@ -128,6 +128,41 @@ public struct AgentMember: Document {
     }
 }
 
+/// The servers of the Raft group.
+public struct RaftConfiguration: Document {
+    public var servers: [RaftServer] = []
+    public var index: UInt64 = 0
+
+    public init() {}
+
+    public mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+        try visitor.field("Servers", &servers)
+        try visitor.field("Index", &index)
+    }
+}
+
+/// A server of the Raft group.
+public struct RaftServer: Document {
+    public var id = ""
+    /// Its name in the pool.
+    public var node = ""
+    public var address = ""
+    public var leader = false
+    public var voter = false
+    public var raftProtocol = ""
+
+    public init() {}
+
+    public mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+        try visitor.field("ID", &id)
+        try visitor.field("Node", &node)
+        try visitor.field("Address", &address)
+        try visitor.field("Leader", &leader)
+        try visitor.field("Voter", &voter)
+        try visitor.field("RaftProtocol", &raftProtocol)
+    }
+}
+
 /// A plug-in of an agent, as `/v1/agent/plugins` lists it.
 public struct PluginStatus: Document {
     public var name = ""

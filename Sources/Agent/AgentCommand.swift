@@ -42,6 +42,10 @@ public struct AgentCommand: AsyncParsableCommand {
     @Option(name: .customLong("bootstrap-expect", withSingleDash: true), help: "Servers of a new cluster.")
     var bootstrapExpect: Int?
     @Option(
+        name: [.customLong("retry-join", withSingleDash: true), .customLong("join", withSingleDash: true)],
+        help: "host:port of another server; may be repeated. Tried until it answers.")
+    var retryJoin: [String] = []
+    @Option(
         name: .customLong("servers", withSingleDash: true), help: "host:port of servers, for clients; may be repeated.")
     var servers: [String] = []
     @Option(name: .customLong("state-dir", withSingleDash: true), help: "Folder for the client's state.")
@@ -101,6 +105,7 @@ public struct AgentCommand: AsyncParsableCommand {
         if let logLevel { configuration.logLevel = logLevel }
         if logJSON { configuration.logJSON = true }
         if let bootstrapExpect { configuration.server.bootstrapExpect = bootstrapExpect }
+        configuration.server.join.retryJoin += retryJoin
         if !servers.isEmpty { configuration.client.servers = servers }
         if let stateFolder { configuration.client.stateDirectory = AgentSettings.absolute(stateFolder) }
         if let allocationFolder { configuration.client.allocDirectory = AgentSettings.absolute(allocationFolder) }

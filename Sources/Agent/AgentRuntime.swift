@@ -33,7 +33,7 @@ package struct AgentRuntime {
     /// - Throws: ``AgentError`` or the failing part's error, each saying what to do.
     package func run(started: @escaping @Sendable ([String]) -> Void) async throws {
         let log = output.logger("agent")
-        let network = try TCPNetwork()
+        let network = try TCPNetwork(settings: transport)
         let seam = Seam.system(network: network)
         let lock = try await AgentFolder(settings.dataFolder, seam).prepare()
         defer { lock.release() }
@@ -42,7 +42,8 @@ package struct AgentRuntime {
         async let loading: Void = plugins.start()
         let server = try await openServer(seam, plugins)
         await loading
-        let servers: any Caller = server ?? ServerList(settings.servers, network: network)
+        let servers: any Caller =
+            server ?? ServerList(settings.servers, network: network, start: Int(seam.random.next() >> 33))
         let client = try await openClient(seam, servers, plugins)
         var services: [any ServiceLifecycle.Service] = [CancelledService { await plugins.run() }]
         if let server {
@@ -64,11 +65,22 @@ package struct AgentRuntime {
         log.info("stopped")
     }
 
+    private var transport: TransportSettings {
+        var transport = TransportSettings()
+        transport.role = settings.server == nil ? .client : .server
+        transport.name = settings.name
+        // Servers that were away are to be in touch again well before an election is due.
+        transport.retryLimit = .seconds(1)
+        return transport
+    }
+
     private func openServer(_ seam: Seam, _ plugins: PluginManager) async throws -> ServerAgent? {
         guard var wanted = settings.server else { return nil }
         wanted.id = try await ServerIdentity.load(folder: wanted.folder, seam: seam)
-        let itself = Membership.Member(id: ServerID(wanted.id), address: wanted.rpcAddress.description)
-        wanted.bootstrap = Membership(members: [itself])
+        if wanted.expect == 1 {
+            let itself = Membership.Member(id: ServerID(wanted.id), address: wanted.rpcAddress.description)
+            wanted.bootstrap = Membership(members: [itself])
+        }
         return try await ServerAgent.open(wanted, seam: seam, placers: plugins, log: output.logger("server"))
     }
 
@@ -91,7 +103,7 @@ package struct AgentRuntime {
         let settings = settings
         let info = AgentInfo(
             region: settings.region, nodeName: settings.name, version: Version.text, isServer: server != nil,
-            describe: { try await AgentRuntime.describe(settings, servers, isServer: server != nil, client) },
+            describe: { try await AgentRuntime.describe(settings, servers, server, client) },
             plugins: { .array(plugins.status.map(\.json)) })
         var configuration = APIConfiguration(addresses: settings.httpAddresses.map { .tcp($0) })
         configuration.responseHeaders = settings.responseHeaders
@@ -104,13 +116,13 @@ package struct AgentRuntime {
 
     /// The answer of `/v1/agent/self`.
     private static func describe(
-        _ settings: AgentSettings, _ servers: any Caller, isServer: Bool, _ client: ClientAgent?
+        _ settings: AgentSettings, _ servers: any Caller, _ server: ServerAgent?, _ client: ClientAgent?
     ) async throws -> JSON {
         let members = try? await servers.call(Query(.members), context: CallContext())
-        let member = members.flatMap { try? JSONParser.parse($0.body.bytes) }?["Members"]?.array?.first ?? .null
-        var stats: [(String, JSON)] = [
-            ("nomad", .object([("server", .string("\(isServer)")), ("leader", .string("\(isServer)"))]))
-        ]
+        let pool = members.flatMap { try? JSONParser.parse($0.body.bytes) }?["Members"]?.array ?? []
+        let member = pool.first { $0["Tags"]?["id"]?.string == server?.id } ?? .null
+        let facts = [("server", "\(server != nil)"), ("leader", "\(server?.isLeader ?? false)")]
+        var stats: [(String, JSON)] = [("nomad", .object(facts.map { ($0.0, .string($0.1)) }))]
         if let client {
             let facts = [("node_id", client.nodeID.description), ("num_allocations", "\(client.allocationCount)")]
             stats.append(("client", .object(facts.map { ($0.0, .string($0.1)) })))

@@ -33,7 +33,7 @@ extension AgentSettings {
         try resolveLogging(configuration)
         responseHeaders = configuration.httpAPIResponseHeaders
         connectionsPerClientMax = configuration.limits.httpConnectionsPerClientMax
-        if configuration.server.isEnabled { server = serverOptions(configuration) }
+        if configuration.server.isEnabled { server = try serverOptions(configuration) }
         if configuration.client.isEnabled { client = clientConfiguration(configuration) }
         servers = try
             (configuration.client.servers + configuration.client.join.startJoin + configuration.client.join.retryJoin)
@@ -79,7 +79,7 @@ extension AgentSettings {
 
     // MARK: - Parts
 
-    private func serverOptions(_ configuration: Configuration) -> ServerOptions {
+    private func serverOptions(_ configuration: Configuration) throws -> ServerOptions {
         let block = configuration.server
         var options = ServerOptions(
             folder: block.dataDirectory.isEmpty ? dataFolder + "/server" : AgentSettings.absolute(block.dataDirectory))
@@ -87,6 +87,10 @@ extension AgentSettings {
         options.datacenter = datacenter
         options.name = name
         options.rpcAddress = rpcAdvertised
+        options.expect = block.bootstrapExpect
+        options.join = try (block.join.startJoin + block.join.retryJoin).map {
+            try AgentSettings.address($0, port: 4647, of: "server_join.retry_join")
+        }
         options.serfPort = configuration.ports.serf
         options.workers = block.schedulerCount ?? max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
         options.heartbeatGrace = block.heartbeatGrace
@@ -171,9 +175,6 @@ extension AgentSettings {
         }
         if configuration.tls.http || configuration.tls.rpc {
             throw AgentError("tls: this release does not serve TLS yet; set tls.http and tls.rpc to false")
-        }
-        if configuration.server.isEnabled, configuration.server.bootstrapExpect > 1 {
-            throw AgentError("server.bootstrap_expect: this release runs one server; set it to 1")
         }
         guard server != nil || client != nil else {
             throw AgentError(

@@ -56,10 +56,17 @@ extension ServerAgent {
     /// The leader's clock, and everybody's timeouts.
     func runClock() async throws {
         var nextCollection = seam.time.uptime + settings.collectionInterval
+        // Where the log ended a round ago.
+        var logEnd: UInt64 = 0
         while true {
             try await seam.time.sleep(for: ServerAgent.clockInterval)
             state.feed.expire(now: seam.time.uptime)
-            guard isLeader else { continue }
+            guard isLeader else {
+                logEnd = 0
+                continue
+            }
+            let goal = logEnd
+            await attempt("make voters of learners") { logEnd = try await self.promoteLearners(goal: goal) }
             await settleEvaluations()
             await downSilentNodes()
             if seam.time.uptime >= nextCollection {

@@ -7,7 +7,7 @@ package import Raft
 package import StateStore
 internal import Synchronization
 
-/// One server: a voter of the replicated log with the state behind it, and, while it leads, the queues and clocks of
+/// One server: a member of the replicated log with the state behind it, and, while it leads, the queues and clocks of
 /// the cluster.
 ///
 /// ```
@@ -30,12 +30,35 @@ package final class ServerAgent: Sendable {
     let shadow: ShadowPipeline
     let accessControl = AccessControl()
     let heartbeats: HeartbeatMonitor
+    /// Which cluster this is, who else is in it, and what goes to and comes from them.
+    let identity: ClusterIdentity
+    let directory = ServerDirectory()
+    let peers: PeerTransport
+    let snapshotInbox = SnapshotInbox()
+    /// One change of the membership at a time.
+    let membershipChanges = Turnstile(limit: 1)
+    /// This life of the server.
+    let incarnation: ID
+    let introductions = Mutex(Introductions())
+    /// When the leader was last heard of.
+    let leaderContact: Mutex<Uptime>
     /// Set while this server leads, has applied all that was committed before, and its queues are filled.
     let isEstablished = Atomic(false)
 
+    /// What is said to other servers, and what came of it.
+    struct Introductions {
+        var ballot = ID.none
+        var version: UInt64 = 0
+        /// Addresses at which this server found itself.
+        var ownAddresses: Set<String> = []
+        /// Addresses that could not be greeted, and why; logged once.
+        var failures: [String: CallError.Code] = [:]
+    }
+
     private init(
         settings: ServerOptions, seam: Seam, placers: any SchedulerRegistry, log: Logger, state: ReplicatedState,
-        consensus: ReplicatedLog<ReplicatedState>, queue: EvaluationQueue
+        consensus: ReplicatedLog<ReplicatedState>, queue: EvaluationQueue, identity: ClusterIdentity,
+        peers: PeerTransport
     ) {
         self.settings = settings
         self.seam = seam
@@ -44,6 +67,10 @@ package final class ServerAgent: Sendable {
         self.state = state
         self.consensus = consensus
         self.queue = queue
+        self.identity = identity
+        self.peers = peers
+        incarnation = seam.random.id()
+        leaderContact = Mutex(seam.time.uptime)
         plans = PlanPipeline(seam: seam, limit: settings.plansPerEntryMax)
         largePlans = Turnstile(limit: settings.workers)
         journal = SchedulerJournal(time: seam.time)
@@ -81,11 +108,21 @@ package final class ServerAgent: Sendable {
             case .snapshotFailed(let error): log.error("snapshot failed", metadata: ["error": "\(error)"])
             }
         }
-        let consensus = try await ReplicatedLog.open(configuration, machine: state, transport: NoPeers(), seam: seam)
+        let identity = try await ClusterIdentity.load(folder: settings.folder, seam: seam)
+        let peers = PeerTransport(
+            id: configuration.id, address: settings.rpcAddress, identity: identity, seam: seam, log: log)
+        let consensus = try await ReplicatedLog.open(configuration, machine: state, transport: peers, seam: seam)
+        // A group that was begun alone, by this start or by a release that knew no others, gets its name here.
+        if identity.cluster == nil, !consensus.status.membership.members.isEmpty {
+            try await identity.join(seam.random.id())
+        }
         return ServerAgent(
-            settings: settings, seam: seam, placers: placers, log: log, state: state, consensus: consensus, queue: queue
-        )
+            settings: settings, seam: seam, placers: placers, log: log, state: state, consensus: consensus,
+            queue: queue, identity: identity, peers: peers)
     }
+
+    /// This server's id in the group.
+    package var id: String { settings.id }
 
     /// The state as this server knows it.
     package var snapshot: Snapshot { state.feed.snapshot }
@@ -100,14 +137,17 @@ package final class ServerAgent: Sendable {
     ///
     /// A server that has just started leads before its log is read back. Until then its state is that of an earlier time, in
     /// which allocations that run are missing: a client that believed it would end them.
-    /// - Throws: ``CallError``: `unavailable` when it does not lead.
-    func waitForLeadership() async throws {
-        guard !isLeader else { return }
-        guard consensus.isLeader else { throw CallError(.unavailable, "No cluster leader") }
+    /// - Parameter isConfirmed: make sure that no other server leads by now, which costs a round of messages; what is read
+    ///   from the state afterwards is linearizable (dissertation §6.4). Writes need it not: the log refuses them.
+    /// - Throws: ``CallError``: `undone` when it does not lead.
+    func waitForLeadership(isConfirmed: Bool) async throws {
+        let isAlone = consensus.status.membership.members.count == 1
+        guard !isLeader || isConfirmed && !isAlone else { return }
+        guard consensus.isLeader else { throw CallError(.undone, "No cluster leader") }
         do {
             try await consensus.barrier()
         } catch let error as ConsensusError {
-            throw CallError(.unavailable, "\(error)")
+            throw CallError(error)
         }
     }
 
@@ -115,6 +155,8 @@ package final class ServerAgent: Sendable {
     package func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.consensus.run() }
+            group.addTask { try await self.peers.run() }
+            group.addTask { try await self.runJoining() }
             group.addTask { try await self.followLeadership() }
             group.addTask { try await self.runClock() }
             group.addTask { try await self.plans.run(self) }
@@ -145,7 +187,7 @@ package final class ServerAgent: Sendable {
             if let refusal = outcome.refusal { throw CallError(refusal) }
             return outcome
         } catch let error as ConsensusError {
-            throw CallError(.unavailable, "\(error)")
+            throw CallError(error)
         }
     }
 }
@@ -159,13 +201,23 @@ extension ServerAgent {
             case .success(let applied):
                 if let refusal = applied.output.refusal { return completion(.failure(CallError(refusal))) }
                 completion(.success(applied.output))
-            case .failure(let error): completion(.failure(CallError(.unavailable, "\(error)")))
+            case .failure(let error): completion(.failure(CallError(error)))
             }
         }
     }
 }
 
 extension CallError {
+    /// `undone` where the log took nothing and another server, or this one a little later, may.
+    init(_ error: ConsensusError) {
+        switch error {
+        case .notLeader(nil): self.init(.undone, "No cluster leader")
+        case .notLeader, .membership(.membershipChangePending): self.init(.undone, "\(error)")
+        case .membership(let refusal): self.init(.conflict, "membership change refused: \(refusal)")
+        default: self.init(.unavailable, "\(error)")
+        }
+    }
+
     init(_ refusal: ApplyRefusal) {
         switch refusal.kind {
         case .notFound: self.init(.notFound, refusal.message)

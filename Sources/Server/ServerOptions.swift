@@ -15,8 +15,12 @@ package struct ServerOptions: Sendable {
     package var folder: String
     /// Where other agents reach this server's RPC.
     package var rpcAddress = NetworkAddress(host: "127.0.0.1", port: 4647)
-    /// The group's first members when this server starts a new one; empty waits to be added.
+    /// The group's first members when this server starts a new one; empty looks for others first.
     package var bootstrap: Membership?
+    /// Servers that start a cluster together; 1 starts alone, 0 joins one.
+    package var expect = 1
+    /// Where other servers may be found.
+    package var join: [NetworkAddress] = []
 
     /// Size of a segment file of the log, and bytes applied before the next snapshot is taken.
     package var logSegmentBytes: UInt64 = 64 << 20

@@ -58,9 +58,10 @@ package final class AgentProcess {
     package var http: HTTPConnection { HTTPConnection(port: httpPort) }
     package var log: String { (try? folder.read("agent.log")) ?? "" }
 
-    /// Starts (or starts again) the agent; ``waitUntilReady()`` tells when it takes work.
-    package func start(environment: [String: String] = [:]) throws {
-        pid = try Binaries.spawn("drover", arguments, output: folder.path + "/agent.log", environment: environment)
+    /// Starts (or starts again) the agent; ``waitUntilReady()`` tells when it takes work. `more` follows the arguments.
+    package func start(_ more: [String] = [], environment: [String: String] = [:]) throws {
+        pid = try Binaries.spawn(
+            "drover", arguments + more, output: folder.path + "/agent.log", environment: environment)
     }
 
     /// Waits until the agent has a leader and a ready node.

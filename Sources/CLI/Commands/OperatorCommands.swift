@@ -4,7 +4,7 @@ package import ArgumentParser
 package struct OperatorCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "operator", abstract: "Tools for those who run the cluster.",
-        subcommands: [OperatorSchedulerCommand.self, OperatorAPICommand.self])
+        subcommands: [OperatorSchedulerCommand.self, OperatorRaftCommand.self, OperatorAPICommand.self])
 
     package init() {}
 }

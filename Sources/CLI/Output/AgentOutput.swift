@@ -19,6 +19,17 @@ struct AgentOutput {
         return Table.list(heading, rows)
     }
 
+    /// The table of a Raft group's servers.
+    func raftPeers(_ servers: [RaftServer]) -> String {
+        let rows = servers.map { server in
+            [
+                server.node, server.id, server.address, server.leader ? "leader" : "follower", String(server.voter),
+                server.raftProtocol,
+            ]
+        }
+        return Table.list(["Node", "ID", "Address", "State", "Voter", "RaftProtocol"], rows)
+    }
+
     func plugins(_ plugins: [PluginStatus]) -> String {
         guard !plugins.isEmpty else { return "No plug-ins found" }
         let heading = ["Name", "Kind", "Version", "ABI", "Isolation", "State", "PID", "Restarts", "File"]

@@ -24,6 +24,20 @@ extension Route {
         },
         read("/v1/operator/scheduler/status", .schedulerStatus, .operatorRead),
         read("/v1/operator/raft/configuration", .raftConfiguration, .operatorRead),
+        Route(.delete, "/v1/operator/raft/peer", .operatorWrite) { request, endpoints in
+            var call = RemoveRaftPeer()
+            (call.id, call.address) = try request.raftServer()
+            let reply = try await endpoints.caller.call(call, context: request.context)
+            return .done(index: reply.index)
+        },
+        Route(.write, "/v1/operator/raft/transfer-leadership", .operatorWrite) { request, endpoints in
+            var call = TransferLeadership()
+            // Without either the leader chooses.
+            if request.query["id"] != nil || request.query["address"] != nil {
+                (call.id, call.address) = try request.raftServer()
+            }
+            return .json(try await endpoints.caller.call(call, context: request.context))
+        },
         Route(.write, "/v1/system/gc", .management) { request, endpoints in
             let reply = try await endpoints.caller.call(CollectGarbage(), context: request.context)
             return .done(index: reply.index)
@@ -82,5 +96,16 @@ extension Route {
             .object([("Matches", .object(matches)), ("Truncations", .object(truncations))]))
         response.headers[.nomadIndex] = String(index)
         return response
+    }
+}
+
+extension APIRequest {
+    /// The server that `id` or `address` names.
+    fileprivate func raftServer() throws -> (id: String, address: String) {
+        let (id, address) = (query.text("id", default: ""), query.text("address", default: ""))
+        guard id.isEmpty != address.isEmpty else {
+            throw CallError(.invalid, "give either id or address of the server, as raft/configuration shows them")
+        }
+        return (id, address)
     }
 }

@@ -56,6 +56,13 @@ package protocol ServerCall: Document {
     associatedtype Reply: Document
 
     static var method: CallMethod { get }
+
+    /// How long the call may take by its nature: the deadline with which a server passes it on to the leader.
+    var patience: Duration { get }
+}
+
+extension ServerCall {
+    package var patience: Duration { .seconds(30) }
 }
 
 /// The numbers calls have on the wire. A number is never used for another call.
@@ -81,6 +88,14 @@ package enum CallMethod: UInt16, Sendable, CaseIterable {
     case heartbeat = 21
     case watchAllocations = 22
     case updateAllocations = 23
+    // Between servers; the first two are no documents: see Server's `RaftBatch` and `SnapshotPart`.
+    case raftMessages = 30
+    case snapshotPart = 31
+    case introduceServer = 32
+    case promiseFounding = 33
+    case joinCluster = 34
+    case removeRaftPeer = 35
+    case transferLeadership = 36
 
     package var capability: Capability {
         switch self {
@@ -95,6 +110,8 @@ package enum CallMethod: UInt16, Sendable, CaseIterable {
         case .deleteNodePool: .nodePoolDelete
         case .setNodeEligibility: .nodeWrite
         case .registerNode, .heartbeat, .watchAllocations, .updateAllocations: .node
+        case .raftMessages, .snapshotPart, .introduceServer, .promiseFounding, .joinCluster: .server
+        case .removeRaftPeer, .transferLeadership: .operatorWrite
         }
     }
 }

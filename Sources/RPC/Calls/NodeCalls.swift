@@ -78,6 +78,8 @@ package struct WatchAllocations: ServerCall {
     package var resume = ID.none
     package var wait = Duration.seconds(60)
 
+    package var patience: Duration { wait + .seconds(15) }
+
     package init() {}
 
     package mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {

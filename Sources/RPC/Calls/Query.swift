@@ -80,6 +80,9 @@ package struct Query: ServerCall {
     /// Further options by their names in the HTTP API: `all`, `resources`, `os`, `task_states`, `meta`, `diffs`, `job`, `status` ...
     package var options: [String: String] = [:]
 
+    /// A waiting query may wait a sixteenth longer than asked.
+    package var patience: Duration { (minIndex > 0 ? wait + wait / 16 : .seconds(20)) + .seconds(10) }
+
     package init() {}
 
     package init(_ kind: QueryKind, id: String = "") {

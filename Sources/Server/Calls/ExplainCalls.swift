@@ -6,6 +6,8 @@ internal import Scheduling
 internal import StateStore
 
 extension ExplainPlacement: Served {
+    var place: AnswerPlace { .confirmedLeader }
+
     func serve(on server: ServerAgent, context: CallContext) async throws -> PlacementReply {
         let snapshot = server.snapshot
         guard let evaluation = snapshot.evaluation(evaluationID) else {

@@ -1,7 +1,9 @@
 internal import Basics
+internal import Consensus
 internal import Linux
 internal import Model
 internal import RPC
+internal import Raft
 internal import StateStore
 
 extension RegisterNode: Served {
@@ -47,6 +49,8 @@ extension Heartbeat: Served {
 }
 
 extension WatchAllocations: Served {
+    var place: AnswerPlace { .confirmedLeader }
+
     func serve(on server: ServerAgent, context: CallContext) async throws -> WatchAllocationsReply {
         _ = try server.node(nodeID, secret: secretID)
         guard let row = server.snapshot.nodeRow(nodeID) else { throw CallError(.notFound, "node not found") }
@@ -143,7 +147,7 @@ extension ServerAgent {
         var reply = RegisterNodeReply()
         reply.heartbeatTTL = heartbeats.beat(node)
         reply.index = index
-        reply.servers = [settings.rpcAddress.description]
+        reply.servers = consensus.status.membership.members.map(\.address)
         return reply
     }
 }

@@ -5,6 +5,8 @@ internal import Scheduling
 internal import StateStore
 
 extension PlanJob: Served {
+    var place: AnswerPlace { .confirmedLeader }
+
     /// Runs the whole of an evaluation but its commit: what `job run` would do on the state as it is now.
     func serve(on server: ServerAgent, context: CallContext) async throws -> PlanJobReply {
         let snapshot = server.snapshot

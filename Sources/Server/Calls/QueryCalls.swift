@@ -10,6 +10,13 @@ extension Query: Served {
     /// The longest a reader may wait for a change (SURFACE §1.1).
     private static var waitMax: Duration { .seconds(300) }
 
+    var place: AnswerPlace {
+        switch kind {
+        case .leader, .peers, .members, .regions: .anywhere
+        default: stale ? .anywhere : .confirmedLeader
+        }
+    }
+
     func serve(on server: ServerAgent, context: CallContext) async throws -> QueryReply {
         let source = try QuerySource(self, context, server)
         let feed = server.state.feed
@@ -30,6 +37,7 @@ extension Query: Served {
         var reply = QueryReply()
         reply.index = max(1, source.index(snapshot))
         reply.knownLeader = server.consensus.status.leader != nil
+        reply.lastContact = server.lastContact
         reply.nextToken = page.nextToken
         reply.body = RawJSON(page.body)
         return reply

@@ -1,10 +1,29 @@
 package import Basics
+internal import Consensus
 package import RPC
+internal import Raft
 internal import StateStore
 
 /// A call this server answers. One file a subject in `Calls/` makes the calls conform.
 protocol Served: ServerCall {
+    /// Which server answers it.
+    var place: AnswerPlace { get }
+
     func serve(on server: ServerAgent, context: CallContext) async throws -> Reply
+}
+
+extension Served {
+    var place: AnswerPlace { .leader }
+}
+
+/// Which server answers a call.
+enum AnswerPlace: Sendable {
+    /// Any, from what it knows; a server that lags answers with what was.
+    case anywhere
+    /// The leader, once it is sure that it still leads: a read. Asked again it does no harm.
+    case confirmedLeader
+    /// The leader: a write, never repeated once it may have been carried out.
+    case leader
 }
 
 extension ServerAgent: Caller {
@@ -20,10 +39,40 @@ extension ServerAgent: Caller {
 
     private func answer<Call: Served>(_ call: Call, _ context: CallContext) async throws -> any Document {
         try checkScope(context)
-        let query = call as? Query
-        try authorize(query?.kind.capability ?? Call.method.capability, context)
-        if query?.stale != true { try await waitForLeadership() }
-        return try await call.serve(on: self, context: context)
+        try authorize((call as? Query)?.kind.capability ?? Call.method.capability, context)
+        guard call.place != .anywhere else { return try await call.serve(on: self, context: context) }
+        let deadline = seam.time.uptime + ServerAgent.leaderWaitMax
+        while true {
+            do {
+                guard consensus.isLeader else { return try await forward(call, context) }
+                try await waitForLeadership(isConfirmed: call.place == .confirmedLeader)
+                return try await call.serve(on: self, context: context)
+            } catch let error as CallError {
+                // A server that was only passed the call leaves the waiting to the one that was asked first.
+                let mayAskAgain = error.code == .undone || call.place == .confirmedLeader && error.code == .unavailable
+                guard mayAskAgain, context.hops == 0, seam.time.uptime < deadline else { throw error }
+                try await seam.time.sleep(for: ServerAgent.leaderPollInterval)
+            }
+        }
+    }
+
+    /// How long a call waits for a leader; 5 s, and how often it looks.
+    private static let leaderWaitMax = Duration.seconds(5)
+    private static let leaderPollInterval = Duration.milliseconds(25)
+    /// Servers a call is passed on by; 2.
+    private static let hopsMax = 2
+
+    /// Passes a call on to the leader.
+    private func forward<Call: Served>(_ call: Call, _ context: CallContext) async throws -> Call.Reply {
+        let status = consensus.status
+        let leader = status.membership.members.first { $0.id == status.leader && $0.id.name != settings.id }
+        guard context.hops < ServerAgent.hopsMax, let leader,
+            let address = NetworkAddress(leader.address, defaultPort: 4647)
+        else { throw CallError(.undone, "No cluster leader") }
+        var context = context
+        context.hops += 1
+        return try await RemoteCaller(peer: seam.network.peer(at: address)).call(
+            call, context: context, deadline: call.patience)
     }
 
     /// A call must be for a region that exists here.
@@ -66,11 +115,22 @@ extension ServerAgent: CallHandler {
         .heartbeat: Heartbeat.self,
         .watchAllocations: WatchAllocations.self,
         .updateAllocations: UpdateAllocations.self,
+        .introduceServer: IntroduceServer.self,
+        .promiseFounding: PromiseFounding.self,
+        .joinCluster: JoinCluster.self,
+        .removeRaftPeer: RemoveRaftPeer.self,
+        .transferLeadership: TransferLeadership.self,
     ]
 
     /// Answers a call that came over the network.
     package func handle(_ method: UInt16, _ body: [UInt8], from caller: CallOrigin) async throws -> [UInt8] {
-        guard let method = CallMethod(rawValue: method), let served = ServerAgent.served[method] else {
+        let known = CallMethod(rawValue: method)
+        if known == .raftMessages || known == .snapshotPart {
+            try authorize(.server, serverContext)
+            if known == .raftMessages { try receiveMessages(body) } else { try await receiveSnapshot(body) }
+            return []
+        }
+        guard let known, let served = ServerAgent.served[known] else {
             throw CallError(.unsupported, "this server knows no call number \(method)")
         }
         return try await handle(served, body)

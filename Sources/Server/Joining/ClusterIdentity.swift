@@ -1,0 +1,105 @@
+internal import Basics
+internal import Synchronization
+
+/// Which cluster this server is a member of, or, before that, to whose founding of one it has promised itself.
+///
+/// Kept in `<folder>/cluster.json`: a server that forgot its promise could help to found two clusters.
+final class ClusterIdentity: Sendable {
+    /// What the file says.
+    struct Record: Document {
+        var cluster = ID.none
+        /// The server that may found a cluster with this one, in the poll ``ballot``, and the version of the record that it
+        /// asked with.
+        var candidate = ""
+        var ballot = ID.none
+        var version: UInt64 = 0
+
+        mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+            try visitor.field("Cluster", &cluster)
+            try visitor.field("Candidate", &candidate)
+            try visitor.field("Ballot", &ballot)
+            try visitor.field("Version", &version)
+        }
+    }
+
+    private static let fileBytesMax = 4_096
+
+    private let path: String
+    private let seam: Seam
+    private let lane = BlockingLane("cluster.identity")
+    private let record: Mutex<Record>
+
+    private init(path: String, seam: Seam, record: Record) {
+        self.path = path
+        self.seam = seam
+        self.record = Mutex(record)
+    }
+
+    /// Reads the file, if there is one.
+    static func load(folder: String, seam: Seam) async throws -> ClusterIdentity {
+        let (disk, path) = (seam.disk, folder + "/cluster.json")
+        let record = try await seam.blocking.run {
+            try disk.makeDirectory(folder)
+            guard disk.exists(path) else { return Record() }
+            do {
+                return try Record(json: try disk.read(path, limit: fileBytesMax))
+            } catch let error where !(error is DiskError) {
+                throw CallError(
+                    .failed,
+                    "\(path) cannot be read (\(error)); restore it from a backup, or remove the server's folder")
+            }
+        }
+        return ClusterIdentity(path: path, seam: seam, record: record)
+    }
+
+    /// The cluster this server is a member of.
+    var cluster: ID? { record.withLock { $0.cluster.isNone ? nil : $0.cluster } }
+
+    /// To whom this server has promised itself; empty when to nobody.
+    var candidate: String { record.withLock { $0.candidate } }
+
+    /// Promises this server to `candidate`, unless it has a cluster or is promised to another; what was said is on disk.
+    ///
+    /// - Returns: nil, or why not.
+    func promise(to candidate: String, ballot: ID, version: UInt64) async throws -> String? {
+        let refusal = record.withLock { record -> String? in
+            guard record.cluster.isNone else { return "is a member of cluster \(record.cluster)" }
+            guard record.candidate.isEmpty || record.candidate == candidate else {
+                return "has promised itself to server \(record.candidate)"
+            }
+            (record.candidate, record.ballot, record.version) = (candidate, ballot, version)
+            return nil
+        }
+        if refusal == nil { try await store() }
+        return refusal
+    }
+
+    /// Takes a promise back once its candidate has said, after it was made, that it holds that poll no more: then it has
+    /// founded nothing with it and will not.
+    func heard(from candidate: String, ballot: ID, version: UInt64) async throws {
+        let isOver = record.withLock { record in
+            guard record.candidate == candidate, record.cluster.isNone, version > record.version,
+                ballot != record.ballot
+            else { return false }
+            (record.candidate, record.ballot, record.version) = ("", .none, 0)
+            return true
+        }
+        if isOver { try await store() }
+    }
+
+    /// Notes, on disk, that this server is a member of `cluster`.
+    func join(_ cluster: ID) async throws {
+        record.withLock { record in
+            record = Record()
+            record.cluster = cluster
+        }
+        try await store()
+    }
+
+    private func store() async throws {
+        try await seam.blocking.run(lane: lane) { [seam, path] in
+            // Whatever it says by now: a later write says the same again.
+            try seam.disk.replace(path, with: self.record.withLock { $0 }.jsonBytes)
+        }
+    }
+}

@@ -1,0 +1,103 @@
+internal import Basics
+internal import Consensus
+internal import Logging
+internal import RPC
+internal import Raft
+internal import StateStore
+internal import Synchronization
+
+extension IntroduceServer: Served {
+    var place: AnswerPlace { .anywhere }
+
+    func serve(on server: ServerAgent, context: CallContext) async throws -> IntroduceReply {
+        var reply = IntroduceReply()
+        reply.server = server.introduction()
+        // A server that greets itself learns so from the answer.
+        guard self.server.incarnation != server.incarnation else { return reply }
+        try server.refuseConflict(with: self.server)
+        try await server.learn(self.server, alsoKnown: known)
+        let now = server.seam.time.uptime
+        reply.known = server.directory.all.filter { $0.isAlive(now) && $0.record.id != self.server.id }.map(\.record)
+        return reply
+    }
+}
+
+extension PromiseFounding: Served {
+    var place: AnswerPlace { .anywhere }
+
+    func serve(on server: ServerAgent, context: CallContext) async throws -> PromiseReply {
+        try server.refuseConflict(with: candidate)
+        var reply = PromiseReply()
+        let refusal = try await server.identity.promise(
+            to: candidate.id, ballot: candidate.ballot, version: candidate.version)
+        reply.isGranted = refusal == nil
+        reply.reason = refusal ?? ""
+        return reply
+    }
+}
+
+extension JoinCluster: Served {
+    func serve(on server: ServerAgent, context: CallContext) async throws -> JoinReply {
+        try server.refuseConflict(with: self.server)
+        guard let cluster = server.identity.cluster else { throw CallError(.undone, "No cluster leader") }
+        try await server.learn(self.server)
+        let id = ServerID(self.server.id)
+        let address = self.server.address
+        try await server.changeMembership { membership in
+            let known = membership.members.first { $0.id == id }
+            guard known?.address != address else { return nil }
+            let member = Membership.Member(id: id, address: address, isVoter: known?.isVoter ?? false)
+            return Membership(members: membership.members.filter { $0.id != id } + [member])
+        }
+        var reply = JoinReply()
+        reply.cluster = cluster
+        return reply
+    }
+}
+
+extension ServerAgent {
+    /// Throws, and tells this server's operator too, when a server cannot be in the pool.
+    func refuseConflict(with other: ServerRecord) throws {
+        guard let conflict = conflict(with: other) else { return }
+        let isNews = introductions.withLock { $0.failures.updateValue(.conflict, forKey: other.address) != .conflict }
+        if isNews { log.error("refused a server", metadata: ["address": "\(other.address)", "error": "\(conflict)"]) }
+        throw CallError(.conflict, conflict)
+    }
+
+    /// Changes the membership, one change after the other; `change` returns nil when there is nothing to do.
+    ///
+    /// - Returns: the index of the change.
+    /// - Throws: ``CallError``: `undone` when it cannot be made now, and what `change` throws.
+    @discardableResult
+    func changeMembership(_ change: @Sendable (Membership) throws -> Membership?) async throws -> UInt64 {
+        await membershipChanges.enter()
+        defer { membershipChanges.leave() }
+        guard let wanted = try change(consensus.status.membership) else { return snapshot.index }
+        do {
+            return try await consensus.changeMembership(to: wanted)
+        } catch let error as ConsensusError {
+            throw CallError(error)
+        }
+    }
+
+    /// Makes voters of the learners that are alive and keep up, as they have the log up to `goal`, its end a while ago; one
+    /// after the other. Returns the end of the log now. Throws ``CallError`` when the membership cannot be changed now.
+    func promoteLearners(goal: UInt64) async throws -> UInt64 {
+        guard consensus.status.membership.members.contains(where: { !$0.isVoter }) else { return 0 }
+        let progress = try await consensus.progress()
+        guard goal > 0 else { return progress.lastIndex }
+        let now = seam.time.uptime
+        for member in consensus.status.membership.members
+        where !member.isVoter && progress.matches[member.id] ?? 0 >= goal && directory.isAlive(member.id.name, now: now)
+        {
+            try await changeMembership { membership in
+                guard membership.contains(member.id), !membership.isVoter(member.id) else { return nil }
+                let voter = Membership.Member(id: member.id, address: member.address)
+                return Membership(members: membership.members.filter { $0.id != member.id } + [voter])
+            }
+            log.info(
+                "a server became a voter", metadata: ["server.id": "\(member.id)", "address": "\(member.address)"])
+        }
+        return progress.lastIndex
+    }
+}

@@ -1,0 +1,70 @@
+internal import Basics
+internal import Consensus
+internal import Logging
+internal import RPC
+internal import Raft
+internal import StateStore
+internal import Synchronization
+
+extension RemoveRaftPeer: Served {
+    func serve(on server: ServerAgent, context: CallContext) async throws -> IndexReply {
+        let index = try await server.changeMembership { membership in
+            let member = try membership.member(id: id, address: address)
+            guard membership.voters != [member.id] else {
+                throw CallError(.invalid, "server \(member.id) is the only voter; a cluster cannot be without one")
+            }
+            return Membership(members: membership.members.filter { $0.id != member.id })
+        }
+        server.log.info(
+            "removed a server from the raft group", metadata: ["server.id": "\(id)", "address": "\(address)"])
+        return IndexReply(index: index)
+    }
+}
+
+extension TransferLeadership: Served {
+    /// How long the new leader may take to win its election.
+    private static var electionMax: Duration { .seconds(5) }
+
+    func serve(on server: ServerAgent, context: CallContext) async throws -> TransferReply {
+        let membership = server.consensus.status.membership
+        let target = try await target(in: membership, server)
+        guard membership.isVoter(target) else {
+            throw CallError(.invalid, "server \(target) has no vote, so it cannot lead")
+        }
+        var reply = TransferReply()
+        reply.from = server.settings.id
+        reply.to = target.name
+        let deadline = server.seam.time.uptime + TransferLeadership.electionMax
+        server.consensus.transferLeadership(to: target)
+        while server.consensus.status.leader != target {
+            guard server.seam.time.uptime < deadline else {
+                throw CallError(
+                    .unavailable, "server \(target) did not take over; see whether it is alive and keeps up")
+            }
+            try await server.seam.time.sleep(for: .milliseconds(20))
+        }
+        return reply
+    }
+
+    private func target(in membership: Membership, _ server: ServerAgent) async throws -> ServerID {
+        guard id.isEmpty, address.isEmpty else { return try membership.member(id: id, address: address).id }
+        let others = Set(membership.voters).subtracting([ServerID(server.settings.id)])
+        let matches = try await server.consensus.progress().matches.filter { others.contains($0.key) }
+        guard let best = matches.max(by: { ($0.value, $1.key) < ($1.value, $0.key) }) else {
+            throw CallError(.invalid, "there is no other voter to hand leadership to")
+        }
+        return best.key
+    }
+}
+
+extension Membership {
+    /// The member with this id, or, when it is empty, at this address.
+    fileprivate func member(id: String, address: String) throws -> Member {
+        guard !id.isEmpty || !address.isEmpty else { throw CallError(.invalid, "must specify id or address") }
+        guard let found = members.first(where: { id.isEmpty ? $0.address == address : $0.id.name == id }) else {
+            let what = id.isEmpty ? "address \"\(address)\"" : "id \"\(id)\""
+            throw CallError(.notFound, "\(what) was not found in the Raft configuration")
+        }
+        return found
+    }
+}

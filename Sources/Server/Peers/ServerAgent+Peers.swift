@@ -1,0 +1,69 @@
+internal import Basics
+internal import Consensus
+internal import Logging
+internal import Model
+internal import Raft
+internal import StateStore
+internal import Synchronization
+
+/// What other servers' transports send.
+extension ServerAgent {
+    /// Hands a batch of messages to Raft.
+    func receiveMessages(_ body: [UInt8]) throws {
+        let batch: RaftBatch
+        do {
+            batch = try RaftBatch(decoding: body)
+        } catch {
+            throw CallError(.invalid, "raft messages cannot be read: \(error.message)")
+        }
+        try check(cluster: batch.cluster, from: batch.from, to: batch.to)
+        peers.learn(batch.from, at: batch.address)
+        for message in batch.messages { consensus.receive(message) }
+        noteContact(of: batch.from)
+    }
+
+    /// Stores a part of a snapshot; after the last one tells Raft that it is here.
+    func receiveSnapshot(_ body: [UInt8]) async throws {
+        let part: SnapshotPart
+        do {
+            part = try SnapshotPart(decoding: body)
+        } catch {
+            throw CallError(.invalid, "a part of a snapshot cannot be read: \(error.message)")
+        }
+        try check(cluster: part.cluster, from: part.from, to: part.to)
+        guard part.term >= consensus.status.term else {
+            throw CallError(.conflict, "term \(part.term) is over; it is term \(consensus.status.term)")
+        }
+        peers.learn(part.from, at: part.address)
+        noteContact(of: part.from)
+        guard try await snapshotInbox.take(part, into: consensus) else { return }
+        log.info(
+            "received a snapshot", metadata: ["raft.index": "\(part.metadata.index)", "server.id": "\(part.from)"])
+        consensus.receive(Message(from: part.from, to: part.to, term: part.term, body: .installSnapshot(part.metadata)))
+    }
+
+    private func check(cluster: ID, from: ServerID, to: ServerID) throws {
+        guard to.name == settings.id, from != to else {
+            throw CallError(.conflict, "server \(to) was called, but this is server \(settings.id)")
+        }
+        guard let own = identity.cluster else {
+            throw CallError(.conflict, "server \(settings.id) is not a member of a cluster yet")
+        }
+        guard own == cluster else {
+            throw CallError(
+                .conflict, "server \(settings.id) is a member of cluster \(own), the caller of cluster \(cluster)")
+        }
+    }
+
+    /// Another server was heard; if it is the leader, this one's state is fresh as of now.
+    func noteContact(of server: ServerID) {
+        let now = seam.time.uptime
+        directory.heard(server.name, now: now)
+        if consensus.status.leader == server { leaderContact.withLock { $0 = now } }
+    }
+
+    /// How long ago the leader was heard of last; zero on the leader, and the time since the start when it never was.
+    var lastContact: Duration {
+        consensus.isLeader ? .zero : seam.time.uptime - leaderContact.withLock { $0 }
+    }
+}

@@ -1,0 +1,286 @@
+import Basics
+import Consensus
+import Logging
+import Model
+import RPC
+import Raft
+import SimulatedSeam
+import StateStore
+import Synchronization
+import Testing
+
+@testable import Server
+
+/// Servers on simulated time, disks and network that find each other.
+final class ServerGroup: Sendable {
+    /// Of one of them.
+    struct Settings: Sendable {
+        var number: Int
+        var expect = 3
+        var region = "global"
+        var join = [1, 2, 3]
+        var id: String?
+        var name: String?
+    }
+
+    let world: SimulatedWorld
+    private let disks = Mutex<[Int: SimulatedDisk]>([:])
+    private let servers = Mutex<[Int: ServerAgent]>([:])
+
+    init(seed: UInt64 = 1) { world = SimulatedWorld(seed: seed) }
+
+    static func address(_ number: Int) -> NetworkAddress { NetworkAddress(host: "192.0.2.\(number)", port: 4647) }
+
+    subscript(number: Int) -> ServerAgent? { servers.withLock { $0[number] } }
+
+    var all: [ServerAgent] { servers.withLock { $0.sorted { $0.key < $1.key }.map(\.value) } }
+
+    /// Opens and runs a server until its task is cancelled; with the same number again on the same disk.
+    func run(_ settings: Settings) async throws {
+        var options = ServerOptions(folder: "/data/server")
+        options.id = settings.id ?? "id-\(settings.number)"
+        options.name = settings.name ?? "server-\(settings.number)"
+        options.region = settings.region
+        options.expect = settings.expect
+        options.rpcAddress = Self.address(settings.number)
+        options.join = settings.join.map(Self.address)
+        // No snapshot but those that are asked for, and a log that soon has segments to let go.
+        options.snapshotAfterBytes = 1 << 30
+        options.logSegmentBytes = 64 << 10
+        let disk = disks.withLock { disks in
+            let disk = disks[settings.number]?.processDeath() ?? SimulatedDisk()
+            disks[settings.number] = disk
+            return disk
+        }
+        let seam = world.seam(disk: disk, name: "server-\(settings.number)")
+        let server = try await ServerAgent.open(
+            options, seam: seam, placers: FakeSchedulers(), log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        )
+        servers.withLock { $0[settings.number] = server }
+        defer { servers.withLock { $0[settings.number] = nil } }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await server.run() }
+            let address = Self.address(settings.number)
+            group.addTask { try await seam.network.serve(at: address, handler: server) { _ in } }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+    }
+
+    /// Runs `body` while the servers run.
+    static func run(
+        _ settings: [Settings], seed: UInt64 = 1, _ body: @escaping @Sendable (ServerGroup) async throws -> Void
+    ) throws {
+        let group = ServerGroup(seed: seed)
+        try group.world.run {
+            try await withThrowingTaskGroup(of: Void.self) { tasks in
+                for one in settings { tasks.addTask { try? await group.run(one) } }
+                try await body(group)
+                tasks.cancelAll()
+            }
+        }
+    }
+
+    func sleep(_ duration: Duration) async throws { try await world.loop.sleep(for: duration) }
+
+    /// Waits up to a simulated minute.
+    func eventually(_ what: String, _ condition: () async throws -> Bool) async throws {
+        for _ in 0..<600 {
+            if try await condition() { return }
+            try await sleep(.milliseconds(100))
+        }
+        Issue.record("not within a minute: \(what)")
+    }
+
+    /// Whether all these servers are voters of one cluster, and all know it.
+    func isFormed(_ numbers: [Int]) -> Bool {
+        let agents = numbers.compactMap { self[$0] }
+        let ids = Set(numbers.map { ServerID("id-\($0)") })
+        return agents.count == numbers.count && Set(agents.map { $0.identity.cluster }).count == 1
+            && agents.allSatisfy { Set($0.consensus.status.membership.voters) == ids }
+            && agents.contains { $0.isLeader }
+    }
+
+    func snapshots(of number: Int) throws -> [String] {
+        try disks.withLock { $0[number] }?.list("/data/server/raft/snapshots") ?? []
+    }
+
+    var leader: ServerAgent? { all.first { $0.isLeader } }
+}
+
+struct JoiningTests {
+    private static let three = [1, 2, 3].map { ServerGroup.Settings(number: $0) }
+
+    private static func namespace(_ name: String, description: String = "") -> UpsertNamespace {
+        var call = UpsertNamespace()
+        call.namespace.name = name
+        call.namespace.description = description
+        return call
+    }
+
+    @Test(arguments: [1, 2, 3, 4, 5]) func threeServersFoundOneCluster(seed: UInt64) throws {
+        try ServerGroup.run(Self.three, seed: seed) { group in
+            try await group.eventually("three voters") { group.isFormed([1, 2, 3]) }
+            for server in group.all {
+                let peers = try await server.call(Query(.peers), context: CallContext())
+                #expect(try JSONParser.parse(peers.body.bytes).array?.count == 3)
+                let members = try await server.call(Query(.members), context: CallContext())
+                let list = try JSONParser.parse(members.body.bytes)["Members"]?.array ?? []
+                #expect(list.map { $0["Name"]?.string } == ["server-1.global", "server-2.global", "server-3.global"])
+                #expect(list.allSatisfy { $0["Status"] == .string("alive") })
+            }
+        }
+    }
+
+    /// Each knows only the next one; what they tell each other completes the ring.
+    @Test func oneAddressIsEnough() throws {
+        let ring = [1, 2, 3].map { ServerGroup.Settings(number: $0, join: [$0 % 3 + 1]) }
+        try ServerGroup.run(ring) { group in
+            try await group.eventually("three voters") { group.isFormed([1, 2, 3]) }
+        }
+    }
+
+    @Test func anyServerTakesAWriteAndAllApplyIt() throws {
+        try ServerGroup.run(Self.three) { group in
+            try await group.eventually("three voters") { group.isFormed([1, 2, 3]) }
+            for (number, server) in group.all.enumerated() {
+                _ = try await server.call(Self.namespace("n\(number)"), context: CallContext())
+                let read = try await server.call(Query(.namespace, id: "n\(number)"), context: CallContext())
+                #expect(read.knownLeader && read.lastContact == .zero)
+            }
+            try await group.eventually("all apply it") { group.all.allSatisfy { $0.snapshot.namespace("n2") != nil } }
+            let follower = try #require(group.all.first { !$0.isLeader })
+            var stale = Query(.namespaces)
+            stale.stale = true
+            let reply = try await follower.call(stale, context: CallContext())
+            #expect(reply.knownLeader && reply.lastContact > .zero && reply.lastContact < .seconds(1))
+            var hopped = CallContext()
+            hopped.hops = 2
+            let error = await #expect(throws: CallError.self) {
+                try await follower.call(Self.namespace("late"), context: hopped)
+            }
+            #expect(error?.code == .undone, "no call is passed on without end")
+        }
+    }
+
+    @Test func twoOfThreeWaitForTheThird() throws {
+        try ServerGroup.run(Array(Self.three.prefix(2))) { group in
+            try await group.sleep(.seconds(30))
+            #expect(group.all.allSatisfy { $0.identity.cluster == nil && !$0.isLeader })
+            try await withThrowingTaskGroup(of: Void.self) { tasks in
+                tasks.addTask { try? await group.run(Self.three[2]) }
+                try await group.eventually("three voters") { group.isFormed([1, 2, 3]) }
+                tasks.cancelAll()
+            }
+        }
+    }
+
+    @Test func fourServersThatExpectThreeMakeOneCluster() throws {
+        let four = (1...4).map { ServerGroup.Settings(number: $0, join: [1, 2, 3, 4]) }
+        try ServerGroup.run(four) { group in
+            try await group.eventually("four voters") { group.isFormed([1, 2, 3, 4]) }
+        }
+    }
+
+    @Test func aLaterServerGetsASnapshotAndBecomesAVoter() throws {
+        try ServerGroup.run(Self.three) { group in
+            try await group.eventually("three voters") { group.isFormed([1, 2, 3]) }
+            let leader = try #require(group.leader)
+            let text = String(repeating: "x", count: 200)
+            for number in 0..<1_000 {
+                let call = Self.namespace("n\(number % 200)", description: text)
+                _ = try await leader.call(call, context: CallContext())
+            }
+            try await leader.saveSnapshot()
+            for number in 200..<210 {
+                _ = try await leader.call(Self.namespace("n\(number)"), context: CallContext())
+            }
+            try await withThrowingTaskGroup(of: Void.self) { tasks in
+                tasks.addTask { try? await group.run(ServerGroup.Settings(number: 4, expect: 0)) }
+                try await group.eventually("four voters") { group.isFormed([1, 2, 3, 4]) }
+                #expect(group[4]?.snapshot.namespace("n0") != nil && group[4]?.snapshot.namespace("n209") != nil)
+                #expect(try group.snapshots(of: 4).count == 1, "it came as a snapshot")
+                tasks.cancelAll()
+            }
+        }
+    }
+
+    @Test func leadershipIsHandedOverAndAServerRemoved() throws {
+        try ServerGroup.run(Self.three) { group in
+            try await group.eventually("three voters") { group.isFormed([1, 2, 3]) }
+            let old = try #require(group.leader)
+            var transfer = TransferLeadership()
+            let done = try await old.call(transfer, context: CallContext())
+            #expect(done.from == old.id && done.to != old.id)
+            try await group.eventually("the other leads") { group.leader?.id == done.to }
+            transfer.id = "nobody"
+            let error = await #expect(throws: CallError.self) { try await old.call(transfer, context: CallContext()) }
+            #expect(error?.code == .notFound)
+            var removal = RemoveRaftPeer()
+            removal.address = old.settings.rpcAddress.description
+            _ = try await old.call(removal, context: CallContext())
+            try await group.eventually("two are left") {
+                group.leader?.consensus.status.membership.members.map(\.id.name).contains(old.id) == false
+            }
+        }
+    }
+
+    @Test(arguments: [
+        (ServerGroup.Settings(number: 3, region: "elsewhere"), "is in region"),
+        (ServerGroup.Settings(number: 3, id: "id-1"), "have the same id"),
+        (ServerGroup.Settings(number: 3, name: "server-1"), "have the same name"),
+    ])
+    func oddServersAreRefusedOnBothSides(odd: ServerGroup.Settings, message: String) throws {
+        let two = [1, 2].map { ServerGroup.Settings(number: $0, expect: 2, join: [1, 2]) }
+        try ServerGroup.run(two) { group in
+            try await group.eventually("two voters") { group.isFormed([1, 2]) }
+            try await withThrowingTaskGroup(of: Void.self) { tasks in
+                tasks.addTask { try? await group.run(odd) }
+                try await group.sleep(.seconds(20))
+                let (first, refused) = (try #require(group[1]), try #require(group[3]))
+                #expect(refused.identity.cluster == nil && !refused.isLeader)
+                #expect(group.isFormed([1, 2]), "nothing is disturbed")
+                #expect(first.conflict(with: refused.introduction())?.contains(message) == true)
+                let (here, there) = (ServerGroup.address(1).description, ServerGroup.address(3).description)
+                #expect(refused.introductions.withLock { $0.failures[here] } == .conflict)
+                #expect(first.introductions.withLock { $0.failures[there] } == .conflict)
+                tasks.cancelAll()
+            }
+        }
+    }
+
+    @Test func differentExpectationsMakeNoCluster() throws {
+        var servers = Self.three
+        servers[2].expect = 5
+        try ServerGroup.run(servers) { group in
+            try await group.sleep(.seconds(20))
+            #expect(group.all.count == 3 && group.all.allSatisfy { $0.identity.cluster == nil })
+            let conflict = try #require(group[1]).conflict(with: try #require(group[3]).introduction())
+            #expect(conflict?.contains("bootstrap_expect is 3 on server server-1") == true)
+        }
+    }
+
+    @Test func aPromiseIsKeptAndEndsWithItsPoll() throws {
+        let world = SimulatedWorld(seed: 1)
+        try world.run {
+            let disk = SimulatedDisk()
+            let seam = world.seam(disk: disk, name: "server")
+            let identity = try await ClusterIdentity.load(folder: "/data", seam: seam)
+            let (first, second) = (ID(high: 1, low: 1), ID(high: 2, low: 2))
+            #expect(try await identity.promise(to: "a", ballot: first, version: 5) == nil)
+            #expect(
+                try await identity.promise(to: "b", ballot: second, version: 1) == "has promised itself to server a")
+            let later = try await ClusterIdentity.load(folder: "/data", seam: seam)
+            #expect(later.candidate == "a", "it is on disk")
+            // What the candidate said before it asked says nothing of the poll.
+            try await later.heard(from: "a", ballot: .none, version: 5)
+            try await later.heard(from: "a", ballot: first, version: 6)
+            #expect(later.candidate == "a")
+            try await later.heard(from: "a", ballot: .none, version: 7)
+            #expect(later.candidate.isEmpty)
+            #expect(try await later.promise(to: "b", ballot: second, version: 1) == nil)
+            try await later.join(first)
+            #expect(try await later.promise(to: "b", ballot: second, version: 2) == "is a member of cluster \(first)")
+        }
+    }
+}
