@@ -37,6 +37,7 @@ package struct AgentRuntime {
         let seam = Seam.system(network: network)
         let lock = try await AgentFolder(settings.dataFolder, seam).prepare()
         defer { lock.release() }
+        try settings.checkAddresses()
         let plugins = PluginManager(seam: seam, configuration: settings.plugins, log: output.logger("plugin"))
         // Loading plug-ins and reading the log back take longest: do both at once.
         async let loading: Void = plugins.start()

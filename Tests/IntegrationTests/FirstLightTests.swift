@@ -41,6 +41,26 @@ import Testing
         #expect(status == .string("dead"))
     }
 
+    /// The first and only thing an agent says whose port is taken.
+    @Test(arguments: [("http", "serve the HTTP API"), ("rpc", "serve RPC")])
+    func aPortInUseIsToldAtOnce(key: String, purpose: String) throws {
+        let first = try AgentProcess()
+        try first.start()
+        try first.waitUntilReady()
+        let port = key == "http" ? first.httpPort : first.rpcPort
+        let second = try AgentProcess()
+        let ports = ["http": key == "http" ? port : second.httpPort, "rpc": key == "rpc" ? port : second.rpcPort]
+        let lines = ports.map { "  \($0.key) = \($0.value)\n" }.joined()
+        try second.folder.write("agent.hcl", "ports {\n\(lines)}\n")
+        try second.start()
+        #expect(second.wait() == 1)
+        #expect(
+            second.log.contains(
+                "cannot \(purpose) at 127.0.0.1:\(port): port \(port) is in use, perhaps by another agent; "
+                    + "stop that one, or set ports.\(key)"), "\(second.log)")
+        #expect(!second.log.contains("WARN"), "\(second.log)")
+    }
+
     @Test func restartsFailedTasksByThePolicyThenFails() throws {
         let agent = try AgentProcess()
         try agent.start()

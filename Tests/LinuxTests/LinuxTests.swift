@@ -94,4 +94,29 @@ import Testing
         #expect(try Machine.storage(at: "/").bytesTotal > 0)
         #expect(Machine.bootID.utf8.count == 36)
     }
+
+    /// While another socket listens, and only then.
+    @Test func triesAddresses() throws {
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let result = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
+                bind(listener, generic, length) == 0 ? getsockname(listener, generic, &length) : -1
+            }
+        }
+        try #require(result == 0 && listen(listener, 1) == 0)
+        let taken = NetworkAddress(host: "127.0.0.1", port: Int(in_port_t(bigEndian: address.sin_port)))
+        let error = #expect(throws: LinuxError.self) { try ListenTest.run(taken) }
+        #expect(error == LinuxError(call: "bind", path: taken.description, errno: EADDRINUSE))
+        let foreign = #expect(throws: LinuxError.self) {
+            try ListenTest.run(NetworkAddress(host: "192.0.2.77", port: taken.port))
+        }
+        #expect(foreign?.errno == EADDRNOTAVAIL)
+        close(listener)
+        try ListenTest.run(taken)
+        try ListenTest.run(NetworkAddress(host: "127.0.0.1", port: 0))
+    }
 }
