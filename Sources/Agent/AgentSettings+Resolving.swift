@@ -123,6 +123,8 @@ extension AgentSettings {
         client.nodePool = block.nodePool
         client.meta = block.meta
         client.options = block.options
+        // What the fingerprinters are told.
+        if !block.networkInterface.isEmpty { client.options["network_interface"] = block.networkInterface }
         client.httpAddress = httpAdvertised.description
         client.reserved.cpu.cpuShares = Int64(block.reserved.cpu)
         client.reserved.memory.memoryMB = Int64(block.reserved.memory)

@@ -74,18 +74,23 @@ struct HostFingerprinterTests {
             """
         let files = [
             "/proc/net/route": routes, "/sys/class/net/eth1/speed": "25000\n", "/sys/class/net/eth0/speed": "-1\n",
+            "/sys/class/net/eth1/address": "52:54:00:12:34:56\n", "/sys/class/net/lo/address": "00:00:00:00:00:00\n",
         ]
         let found = try probe(files)
         #expect(found.attributes["unique.network.ip-address"] == "10.0.1.9")
         let networks = try #require(found.resources["networks"]?.array)
-        #expect(networks.map { $0["device"]?.string } == ["eth1", "lo", "eth0"])
+        #expect(networks.map { $0["device"]?.string } == ["eth1", "eth0"], "no loopback beside them")
+        #expect(networks.map { $0["mac"]?.string } == ["52:54:00:12:34:56", ""])
         #expect(networks[0]["mbits"]?.integer == 25_000)
         #expect(networks[0]["cidr"]?.string == "10.0.1.9/24")
         #expect(networks[0]["addresses"]?.array?.count == 2, "link-local addresses are left out")
-        #expect(networks[2]["mbits"]?.integer == 1000, "an unknown speed")
+        #expect(networks[1]["mbits"]?.integer == 1000, "an unknown speed")
 
         let wanted = try probe(files, known: ["options": ["network_interface": "lo"]])
         #expect(wanted.attributes["unique.network.ip-address"] == "127.0.0.1")
+        let all = try #require(wanted.resources["networks"]?.array)
+        #expect(all.map { $0["device"]?.string } == ["lo", "eth0", "eth1"])
+        #expect(all[0]["mac"]?.string == "")
     }
 
     @Test func cardsOnThePCIBus() throws {

@@ -81,6 +81,7 @@ struct NodeBuilder: Sendable {
             var full = NodeNetworkResource()
             full.mode = network.mode
             full.device = network.device
+            full.macAddress = network.mac
             full.speed = Int(network.mbits)
             full.addresses = network.addresses.map { found in
                 var address = NodeNetworkAddress()

@@ -62,6 +62,8 @@ package struct MachineFingerprint: Sendable, Equatable {
         package var ip = ""
         package var cidr = ""
         package var mbits: Int64 = 0
+        /// The hardware address, such as "52:54:00:12:34:56"; empty when there is none.
+        package var mac = ""
         /// Address and family, "ipv4" or "ipv6".
         package var addresses: [Address] = []
 

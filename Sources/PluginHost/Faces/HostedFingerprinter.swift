@@ -52,6 +52,7 @@ final class HostedFingerprinter: Fingerprinter {
         network.ip = try answer.text("ip") ?? ""
         network.cidr = try answer.text("cidr") ?? ""
         network.mbits = try answer.count("mbits") ?? 0
+        network.mac = try answer.text("mac") ?? ""
         for address in try answer.objects("addresses") {
             let (ip, family) = (try address.text("ip") ?? "", try address.text("family") ?? "ipv4")
             network.addresses.append(MachineFingerprint.Address(ip: ip, family: family))

@@ -1,6 +1,7 @@
 internal import DroverSDK
 
-/// Interfaces with addresses and speed; the first is the one that tasks' ports are on.
+/// Interfaces with addresses, hardware address and speed; the first is the one that tasks' ports are on. Loopback is listed where it
+/// is that one only: nobody reaches another's.
 enum NetworkProbe {
     /// Used when the driver of an interface tells no speed, as virtual ones do.
     static let defaultMbits: Int64 = 1000
@@ -9,7 +10,7 @@ enum NetworkProbe {
         let addresses = machine.system.addresses().filter { $0.isUp && !isLinkLocal($0) }
         guard let primary = primary(addresses, wanted: wanted, machine) else { return }
         var interfaces = [primary]
-        for address in addresses where !interfaces.contains(address.interface) {
+        for address in addresses where !address.isLoopback && !interfaces.contains(address.interface) {
             interfaces.append(address.interface)
         }
         let networks = interfaces.map { name in
@@ -27,10 +28,16 @@ enum NetworkProbe {
         return [
             "device": .string(name), "mode": "host", "ip": .string(main?.ip ?? ""),
             "cidr": .string(main.map { "\($0.ip)/\($0.prefixLength)" } ?? ""),
-            "mbits": .integer(speed ?? defaultMbits),
+            "mbits": .integer(speed ?? defaultMbits), "mac": .string(hardwareAddress(name, machine)),
             "addresses": .array(
                 addresses.map { ["ip": .string($0.ip), "family": $0.isIPv6 ? "ipv6" : "ipv4"] }),
         ]
+    }
+
+    /// `/sys/class/net/<name>/address`, such as "52:54:00:12:34:56"; empty for interfaces without one, where the kernel says zeros.
+    private static func hardwareAddress(_ name: String, _ machine: Machine) -> String {
+        let text = machine.line("/sys/class/net/\(name)/address") ?? ""
+        return text.contains { $0 != "0" && $0 != ":" } ? text : ""
     }
 
     /// The interface the operator wants, else that of the default route, else the first that is no loopback, else lo.

@@ -17,7 +17,7 @@ typedef struct drover_fingerprint {
     //   "links"       object of texts, such as "aws.ec2": "eu-west-1.i-0abc"
     //   "resources"   {"cpu_mhz", "cores": [{"id", "mhz", "numa", "grade": "performance"|"efficiency"}],
     //                 "memory_bytes", "disk_bytes", "networks": [{"device", "mode": "host", "ip", "cidr", "mbits",
-    //                 "addresses": [{"ip", "family": "ipv4"|"ipv6"}]}]}
+    //                 "mac", "addresses": [{"ip", "family": "ipv4"|"ipv6"}]}]}
     //   "period_ns"   when to ask again; 0 or absent: only when drover.event/1 changed("fingerprint") says so
     // Each answer replaces the plug-in's last one: what is missing now is gone. Several fingerprinters are merged in
     // the order of their names, later wins; the operator's configuration wins over all.
