@@ -31,7 +31,7 @@ package final class ServerAgent: Sendable {
     let accessControl = AccessControl()
     let heartbeats: HeartbeatMonitor
     /// Which cluster this is, who else is in it, and what goes to and comes from them.
-    let identity: ClusterIdentity
+    let allegiance: Allegiance
     let directory = ServerDirectory()
     let peers: PeerTransport
     let snapshotInbox = SnapshotInbox()
@@ -57,7 +57,7 @@ package final class ServerAgent: Sendable {
 
     private init(
         settings: ServerOptions, seam: Seam, placers: any SchedulerRegistry, log: Logger, state: ReplicatedState,
-        consensus: ReplicatedLog<ReplicatedState>, queue: EvaluationQueue, identity: ClusterIdentity,
+        consensus: ReplicatedLog<ReplicatedState>, queue: EvaluationQueue, allegiance: Allegiance,
         peers: PeerTransport
     ) {
         self.settings = settings
@@ -67,7 +67,7 @@ package final class ServerAgent: Sendable {
         self.state = state
         self.consensus = consensus
         self.queue = queue
-        self.identity = identity
+        self.allegiance = allegiance
         self.peers = peers
         incarnation = seam.random.id()
         leaderContact = Mutex(seam.time.uptime)
@@ -108,17 +108,17 @@ package final class ServerAgent: Sendable {
             case .snapshotFailed(let error): log.error("snapshot failed", metadata: ["error": "\(error)"])
             }
         }
-        let identity = try await ClusterIdentity.load(folder: settings.folder, seam: seam)
+        let allegiance = try await Allegiance.load(folder: settings.folder, id: settings.id, seam: seam)
         let peers = PeerTransport(
-            id: configuration.id, address: settings.rpcAddress, identity: identity, seam: seam, log: log)
+            id: configuration.id, address: settings.rpcAddress, allegiance: allegiance, seam: seam, log: log)
         let consensus = try await ReplicatedLog.open(configuration, machine: state, transport: peers, seam: seam)
         // A group that was begun alone, by this start or by a release that knew no others, gets its name here.
-        if identity.cluster == nil, !consensus.status.membership.members.isEmpty {
-            try await identity.join(seam.random.id())
+        if allegiance.cluster == nil, !consensus.status.membership.members.isEmpty {
+            try await allegiance.join(seam.random.id())
         }
         return ServerAgent(
             settings: settings, seam: seam, placers: placers, log: log, state: state, consensus: consensus,
-            queue: queue, identity: identity, peers: peers)
+            queue: queue, allegiance: allegiance, peers: peers)
     }
 
     /// This server's id in the group.

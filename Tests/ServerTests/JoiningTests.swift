@@ -96,7 +96,7 @@ final class ServerGroup: Sendable {
     func isFormed(_ numbers: [Int]) -> Bool {
         let agents = numbers.compactMap { self[$0] }
         let ids = Set(numbers.map { ServerID("id-\($0)") })
-        return agents.count == numbers.count && Set(agents.map { $0.identity.cluster }).count == 1
+        return agents.count == numbers.count && Set(agents.map { $0.allegiance.cluster }).count == 1
             && agents.allSatisfy { Set($0.consensus.status.membership.voters) == ids }
             && agents.contains { $0.isLeader }
     }
@@ -166,7 +166,7 @@ struct JoiningTests {
     @Test func twoOfThreeWaitForTheThird() throws {
         try ServerGroup.run(Array(Self.three.prefix(2))) { group in
             try await group.sleep(.seconds(30))
-            #expect(group.all.allSatisfy { $0.identity.cluster == nil && !$0.isLeader })
+            #expect(group.all.allSatisfy { $0.allegiance.cluster == nil && !$0.isLeader })
             try await withThrowingTaskGroup(of: Void.self) { tasks in
                 tasks.addTask { try? await group.run(Self.three[2]) }
                 try await group.eventually("three voters") { group.isFormed([1, 2, 3]) }
@@ -238,7 +238,7 @@ struct JoiningTests {
                 tasks.addTask { try? await group.run(odd) }
                 try await group.sleep(.seconds(20))
                 let (first, refused) = (try #require(group[1]), try #require(group[3]))
-                #expect(refused.identity.cluster == nil && !refused.isLeader)
+                #expect(refused.allegiance.cluster == nil && !refused.isLeader)
                 #expect(group.isFormed([1, 2]), "nothing is disturbed")
                 #expect(first.conflict(with: refused.introduction())?.contains(message) == true)
                 let (here, there) = (ServerGroup.address(1).description, ServerGroup.address(3).description)
@@ -254,7 +254,7 @@ struct JoiningTests {
         servers[2].expect = 5
         try ServerGroup.run(servers) { group in
             try await group.sleep(.seconds(20))
-            #expect(group.all.count == 3 && group.all.allSatisfy { $0.identity.cluster == nil })
+            #expect(group.all.count == 3 && group.all.allSatisfy { $0.allegiance.cluster == nil })
             let conflict = try #require(group[1]).conflict(with: try #require(group[3]).introduction())
             #expect(conflict?.contains("bootstrap_expect is 3 on server server-1") == true)
         }
@@ -265,13 +265,15 @@ struct JoiningTests {
         try world.run {
             let disk = SimulatedDisk()
             let seam = world.seam(disk: disk, name: "server")
-            let identity = try await ClusterIdentity.load(folder: "/data", seam: seam)
+            let allegiance = try await Allegiance.load(folder: "/data", id: "c", seam: seam)
             let (first, second) = (ID(high: 1, low: 1), ID(high: 2, low: 2))
-            #expect(try await identity.promise(to: "a", ballot: first, version: 5) == nil)
+            #expect(try await allegiance.promise(to: "a", ballot: first, version: 5) == nil)
             #expect(
-                try await identity.promise(to: "b", ballot: second, version: 1) == "has promised itself to server a")
-            let later = try await ClusterIdentity.load(folder: "/data", seam: seam)
+                try await allegiance.promise(to: "b", ballot: second, version: 1) == "has promised itself to server a")
+            let later = try await Allegiance.load(folder: "/data", id: "c", seam: seam)
             #expect(later.candidate == "a", "it is on disk")
+            let own = try await Allegiance.load(folder: "/data", id: "a", seam: seam)
+            #expect(own.candidate.isEmpty, "a poll does not outlive its server's process")
             // What the candidate said before it asked says nothing of the poll.
             try await later.heard(from: "a", ballot: .none, version: 5)
             try await later.heard(from: "a", ballot: first, version: 6)

@@ -28,7 +28,7 @@ extension PromiseFounding: Served {
     func serve(on server: ServerAgent, context: CallContext) async throws -> PromiseReply {
         try server.refuseConflict(with: candidate)
         var reply = PromiseReply()
-        let refusal = try await server.identity.promise(
+        let refusal = try await server.allegiance.promise(
             to: candidate.id, ballot: candidate.ballot, version: candidate.version)
         reply.isGranted = refusal == nil
         reply.reason = refusal ?? ""
@@ -39,7 +39,7 @@ extension PromiseFounding: Served {
 extension JoinCluster: Served {
     func serve(on server: ServerAgent, context: CallContext) async throws -> JoinReply {
         try server.refuseConflict(with: self.server)
-        guard let cluster = server.identity.cluster else { throw CallError(.undone, "No cluster leader") }
+        guard let cluster = server.allegiance.cluster else { throw CallError(.undone, "No cluster leader") }
         try await server.learn(self.server)
         let id = ServerID(self.server.id)
         let address = self.server.address

@@ -23,7 +23,7 @@ extension ServerAgent {
         while true {
             await greetAll()
             await attempt("find a cluster") { try await self.findCluster() }
-            let isMember = identity.cluster != nil
+            let isMember = allegiance.cluster != nil
             try await seam.time.sleep(for: isMember ? ServerAgent.greetingInterval : ServerAgent.searchInterval)
         }
     }
@@ -39,7 +39,7 @@ extension ServerAgent {
         record.serfPort = settings.serfPort
         record.build = Version.text
         record.expect = settings.expect
-        record.cluster = identity.cluster ?? .none
+        record.cluster = allegiance.cluster ?? .none
         record.incarnation = incarnation
         introductions.withLock { state in
             if let ballot { state.ballot = ballot }
@@ -125,7 +125,7 @@ extension ServerAgent {
         }
         directory.learn(record, now: now)
         peers.learn(ServerID(record.id), at: record.address)
-        try await identity.heard(from: record.id, ballot: record.ballot, version: record.version)
+        try await allegiance.heard(from: record.id, ballot: record.ballot, version: record.version)
         for other in alsoKnown where other.id != settings.id && other.region == settings.region {
             if directory[other.id] == nil, conflict(with: other) != nil { continue }
             directory.learn(other, isHearsay: true, now: now)
@@ -137,7 +137,7 @@ extension ServerAgent {
     private func findCluster() async throws {
         let now = seam.time.uptime
         let alive = directory.all.filter { $0.isAlive(now) }.map(\.record)
-        guard identity.cluster == nil else { return try await updateAddress() }
+        guard allegiance.cluster == nil else { return try await updateAddress() }
         let members = alive.filter { !$0.cluster.isNone }
         guard Set(members.map(\.cluster)).count <= 1 else {
             throw CallError(.conflict, "the servers in retry_join belong to different clusters")
@@ -155,7 +155,7 @@ extension ServerAgent {
         var call = JoinCluster()
         call.server = introduction()
         let reply = try await RemoteCaller(peer: seam.network.peer(at: target)).call(call, context: serverContext)
-        try await identity.join(reply.cluster)
+        try await allegiance.join(reply.cluster)
         log.info("joined a cluster", metadata: ["cluster": "\(reply.cluster)", "through": "\(address)"])
     }
 
@@ -173,19 +173,19 @@ extension ServerAgent {
         let ballot = seam.random.id()
         var call = PromiseFounding()
         call.candidate = introduction(ballot: ballot)
-        let own = try await identity.promise(to: settings.id, ballot: ballot, version: call.candidate.version)
+        let own = try await allegiance.promise(to: settings.id, ballot: ballot, version: call.candidate.version)
         var refusals = own.map { ["this server \($0)"] } ?? []
         if refusals.isEmpty { refusals = await poll(company, call) }
         guard own == nil, company.count - refusals.count >= settings.expect - 1 else {
             // From now on this server says that the poll is over, to itself first.
             let after = introduction(ballot: ID.none)
-            try await identity.heard(from: settings.id, ballot: .none, version: after.version)
+            try await allegiance.heard(from: settings.id, ballot: .none, version: after.version)
             throw CallError(.conflict, "no cluster is founded yet: \(refusals.joined(separator: "; "))")
         }
         let itself = Membership.Member(id: ServerID(settings.id), address: settings.rpcAddress.description)
         _ = try await consensus.bootstrap(Membership(members: [itself]))
         let cluster = seam.random.id()
-        try await identity.join(cluster)
+        try await allegiance.join(cluster)
         log.info("founded a cluster", metadata: ["cluster": "\(cluster)", "expect": "\(settings.expect)"])
     }
 

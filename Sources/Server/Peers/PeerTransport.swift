@@ -19,7 +19,7 @@ final class PeerTransport: RaftTransport {
 
     private let id: ServerID
     private let address: String
-    private let identity: ClusterIdentity
+    private let allegiance: Allegiance
     private let seam: Seam
     private let log: Logger
     private let state = Mutex(State())
@@ -32,10 +32,10 @@ final class PeerTransport: RaftTransport {
         var addresses: [ServerID: String] = [:]
     }
 
-    init(id: ServerID, address: NetworkAddress, identity: ClusterIdentity, seam: Seam, log: Logger) {
+    init(id: ServerID, address: NetworkAddress, allegiance: Allegiance, seam: Seam, log: Logger) {
         self.id = id
         self.address = address.description
-        self.identity = identity
+        self.allegiance = allegiance
         self.seam = seam
         self.log = log
         (newLines, addLine) = AsyncStream.makeStream()
@@ -84,7 +84,7 @@ final class PeerTransport: RaftTransport {
     }
 
     private func deliver(_ messages: [Message], _ line: PeerLine) async {
-        guard let cluster = identity.cluster, let target = NetworkAddress(line.address, defaultPort: 4647) else {
+        guard let cluster = allegiance.cluster, let target = NetworkAddress(line.address, defaultPort: 4647) else {
             return
         }
         let batch = RaftBatch(cluster: cluster, from: id, address: address, to: line.id, messages: messages)
@@ -104,7 +104,7 @@ final class PeerTransport: RaftTransport {
     func sendSnapshot(
         _ metadata: SnapshotMetadata, _ chunks: SnapshotChunks, to peer: Membership.Member, term: UInt64
     ) async -> Bool {
-        guard let cluster = identity.cluster, let target = NetworkAddress(peer.address, defaultPort: 4647) else {
+        guard let cluster = allegiance.cluster, let target = NetworkAddress(peer.address, defaultPort: 4647) else {
             return false
         }
         let remote = seam.network.peer(at: target)

@@ -46,7 +46,7 @@ extension ServerAgent {
         guard to.name == settings.id, from != to else {
             throw CallError(.conflict, "server \(to) was called, but this is server \(settings.id)")
         }
-        guard let own = identity.cluster else {
+        guard let own = allegiance.cluster else {
             throw CallError(.conflict, "server \(settings.id) is not a member of a cluster yet")
         }
         guard own == cluster else {

@@ -4,7 +4,7 @@ internal import Synchronization
 /// Which cluster this server is a member of, or, before that, to whose founding of one it has promised itself.
 ///
 /// Kept in `<folder>/cluster.json`: a server that forgot its promise could help to found two clusters.
-final class ClusterIdentity: Sendable {
+final class Allegiance: Sendable {
     /// What the file says.
     struct Record: Document {
         var cluster = ID.none
@@ -26,7 +26,7 @@ final class ClusterIdentity: Sendable {
 
     private let path: String
     private let seam: Seam
-    private let lane = BlockingLane("cluster.identity")
+    private let lane = BlockingLane("server.allegiance")
     private let record: Mutex<Record>
 
     private init(path: String, seam: Seam, record: Record) {
@@ -35,8 +35,9 @@ final class ClusterIdentity: Sendable {
         self.record = Mutex(record)
     }
 
-    /// Reads the file, if there is one.
-    static func load(folder: String, seam: Seam) async throws -> ClusterIdentity {
+    /// Reads the file of server `id`, if there is one. What that server promised to itself is forgotten: it holds no poll any
+    /// more, and had it founded a cluster, it would be a member of it.
+    static func load(folder: String, id: String, seam: Seam) async throws -> Allegiance {
         let (disk, path) = (seam.disk, folder + "/cluster.json")
         let record = try await seam.blocking.run {
             try disk.makeDirectory(folder)
@@ -49,7 +50,7 @@ final class ClusterIdentity: Sendable {
                     "\(path) cannot be read (\(error)); restore it from a backup, or remove the server's folder")
             }
         }
-        return ClusterIdentity(path: path, seam: seam, record: record)
+        return Allegiance(path: path, seam: seam, record: record.candidate == id ? Record() : record)
     }
 
     /// The cluster this server is a member of.
