@@ -33,6 +33,7 @@ let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swi
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let asyncAlgorithms = Target.Dependency.product(name: "AsyncAlgorithms", package: "swift-async-algorithms")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 
 /// One of our modules at `Sources/<name>`, or elsewhere by `path`.
@@ -115,6 +116,7 @@ let modules: [Target] = [
     module("Broker", ["Basics", "Model"]),
     module("RPC", ["Basics", "Model", nioCore, nioPosix, nioSSL]),
     module("Consensus", ["Basics", "Raft"]),
+    module("Membership", ["Basics", "Gossip", crypto, logging, nioCore, nioPosix]),
     cModule("CLinux"),
     module("Linux", ["Basics", "CLinux"]),
     .systemLibrary(name: "CFFI", path: "Sources/CFFI", pkgConfig: "libffi", providers: [.apt(["libffi-dev"])]),
@@ -217,6 +219,7 @@ let testTargets: [Target] = [
     tests("Raft", ["Basics", "Raft"], exclude: ["Cases"]),
     tests("Gossip", ["Basics", "Gossip"]),
     tests("Consensus", ["Basics", "Consensus", "Raft"]),
+    tests("Membership", ["Basics", "Gossip", "Linux", "Membership", "TestSupport", logging]),
     tests("StateStore", ["Basics", "Model", "StateStore"]),
     tests("Broker", ["Basics", "Broker", "Model"]),
     tests("Scheduling", ["Basics", "Model", "Scheduling", "StateStore"], exclude: ["Cases"]),
@@ -266,6 +269,7 @@ let package = Package(
         .package(path: "SDK"),
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-async-algorithms", exact: "1.1.4"),
+        .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
         .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),

@@ -156,6 +156,40 @@ import Testing
         #expect(pool.members.allSatisfy { $0.keys.first == key })
     }
 
+    @Test func eventsOfApplicationsReachAllOnce() {
+        var pool = SimulatedPool.joined(count: Self.count, seed: 8)
+        let event = UserEvent(time: 5, name: "deploy", payload: [7], canCoalesce: true)
+        let packet = SwimMessage.user(SerfMessage.userEvent(event).encoded).encoded
+        pool.tell(3, .packet(packet, from: GossipAddress(bytes: [10, 0, 0, 99], port: 1)))
+        pool.run(for: .seconds(40))
+        for member in pool.members {
+            #expect(member.outcomes.filter { $0 == .userEvent(event) }.count == 1)
+        }
+    }
+
+    @Test func queriesAreAcknowledgedAndFiltered() {
+        let pool = SimulatedPool.joined(count: 3, seed: 8)
+        let asker = GossipAddress(bytes: [10, 0, 0, 99], port: 1)
+        func acknowledged(_ filters: [QueryFilter], id: UInt32) -> Bool {
+            let query = Query(
+                time: 5, id: id, source: asker, sourceNode: "asker", filters: filters, flags: Query.ackFlag,
+                timeout: 1_000_000_000, name: "uptime")
+            var node = pool.members[1].node
+            let packet = SwimMessage.user(SerfMessage.query(query).encoded).encoded
+            let ack = SerfMessage.queryResponse(
+                QueryResponse(time: 5, id: id, from: "node-1", flags: Query.ackFlag))
+            return node.step(.packet(packet, from: asker), at: pool.now)
+                .contains(.send(SwimMessage.user(ack.encoded).encoded, to: asker))
+        }
+        #expect(acknowledged([], id: 1))
+        #expect(acknowledged([.nodes(["node-1"]), .tag("index", expression: "^1$")], id: 2))
+        #expect(!acknowledged([.nodes(["node-2"])], id: 3))
+        #expect(!acknowledged([.tag("index", expression: "2")], id: 4))
+        #expect(!acknowledged([.tag("none", expression: "")], id: 5))
+        #expect(!acknowledged([.tag("index", expression: "(1+)+")], id: 6), "expressions match nobody")
+        #expect(!acknowledged([.unknown([9])], id: 7))
+    }
+
     @Test func forcedLeaveAndPrune() {
         var pool = SimulatedPool.joined(count: 6, seed: 5)
         pool.kill(5)

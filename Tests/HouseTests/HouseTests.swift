@@ -4,7 +4,9 @@ import Testing
 /// The rules of the house that a compiler does not check. Each message says how to mend the break.
 @Suite struct HouseTests {
     /// Modules that are pure: same input, same output, nothing reached from outside.
-    static let cores = ["Basics", "Model", "HCL", "JobSpec", "Filter", "Raft", "StateStore", "Broker", "Scheduling"]
+    static let cores = [
+        "Basics", "Model", "HCL", "JobSpec", "Filter", "Raft", "Gossip", "StateStore", "Broker", "Scheduling",
+    ]
 
     /// Outermost shells: the only places that may start unstructured tasks or read the machine's clock.
     static let shells = [
