@@ -104,6 +104,24 @@ import Testing
         #expect(clock.time == .max)
     }
 
+    /// What memberlist alone says of leaving, without serf's intent: the node's own word frees its name, another's does not.
+    @Test(arguments: [("b", "b", true), ("b", "c", false)])
+    func onlyOnesOwnGoodbyeFreesTheName(node: String, from: String, isFreed: Bool) {
+        var swim = Swim(name: "a", settings: GossipSettings(), seed: 1)
+        let now = Uptime(nanoseconds: 0)
+        swim.start(address: SwimGoldenTests.s1, meta: [], at: now)
+        let alive = Alive(incarnation: 4, node: node, address: SwimGoldenTests.s2, meta: [], versions: .ours)
+        swim.hear(alive, at: now)
+        swim.bury(Accusation(incarnation: 3, node: node, from: from), at: now)
+        #expect(swim.nodes[node]?.isAlive == true, "an older life's death")
+        swim.bury(Accusation(incarnation: 4, node: node, from: from), at: now)
+        #expect(swim.nodes[node]?.wireStanding == (isFreed ? .left : .dead))
+        var elsewhere = alive
+        elsewhere.address = GossipAddress(bytes: [10, 9, 9, 9], port: 1)
+        swim.hear(elsewhere, at: now)
+        #expect(swim.nodes[node]?.isAlive == isFreed)
+    }
+
     @Test func incompatibleVersionsAreRefused() throws {
         var swim = Swim(name: "a", settings: GossipSettings(), seed: 1)
         swim.start(address: SwimGoldenTests.s1, meta: [], at: Uptime(nanoseconds: 0))
