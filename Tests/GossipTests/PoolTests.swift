@@ -85,6 +85,8 @@ import Testing
         }
         #expect(parted != nil, "replay: seed \(seed)")
         #expect(pool.agree(left, that: left, are: .alive) && pool.agree(right, that: right, are: .alive))
+        // Long enough for SWIM to forget the dead: only serf's reconnecting can find them again.
+        pool.run(for: .seconds(60))
         pool.isCut = { _, _ in false }
         let healed = pool.run(for: .seconds(180)) { $0.agree(Self.all, that: Self.all, are: .alive) }
         #expect(healed != nil, "reconnecting brings both sides together; replay: seed \(seed)")
