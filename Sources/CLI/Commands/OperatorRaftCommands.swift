@@ -36,17 +36,12 @@ package struct RaftRemovePeerCommand: AsyncParsableCommand {
             """)
 
     @OptionGroup var options: ClientOptions
-
-    @Option(name: .go("peer-id"), help: ArgumentHelp("The server's ID, as list-peers shows it.", valueName: "id"))
-    var id: String?
-
-    @Option(name: .go("peer-address"), help: ArgumentHelp("Or its address.", valueName: "host:port"))
-    var address: String?
+    @OptionGroup var peer: RaftPeerOptions
 
     package init() {}
 
     package func run() async throws {
-        let peer = try RaftPeer(id: id, address: address)
+        let peer = try peer.server
         try await options.client().removeRaftPeer(id: peer.id, address: peer.address)
         Console.write("Removed peer \(peer.title)")
     }
@@ -57,34 +52,32 @@ package struct RaftTransferLeadershipCommand: AsyncParsableCommand {
         commandName: "transfer-leadership", abstract: "Let another server lead.")
 
     @OptionGroup var options: ClientOptions
+    @OptionGroup var peer: RaftPeerOptions
 
+    package init() {}
+
+    package func run() async throws {
+        let peer = try peer.server
+        try await options.client().transferLeadership(id: peer.id, address: peer.address)
+        Console.write("Transferred leadership to \(peer.title)")
+    }
+}
+
+/// Names one server of the Raft group.
+struct RaftPeerOptions: ParsableArguments {
     @Option(name: .go("peer-id"), help: ArgumentHelp("The server's ID, as list-peers shows it.", valueName: "id"))
     var id: String?
 
     @Option(name: .go("peer-address"), help: ArgumentHelp("Or its address.", valueName: "host:port"))
     var address: String?
 
-    package init() {}
-
-    package func run() async throws {
-        let peer = try RaftPeer(id: id, address: address)
-        try await options.client().transferLeadership(id: peer.id, address: peer.address)
-        Console.write("Transferred leadership to \(peer.title)")
-    }
-}
-
-/// A server named by exactly one of id and address.
-private struct RaftPeer {
-    let id: String
-    let address: String
-
-    init(id: String?, address: String?) throws {
-        guard (id == nil) != (address == nil) else {
-            throw CommandError("give either -peer-id or -peer-address; see drover operator raft list-peers")
+    /// The server, named by exactly one of id and address; the other one is empty.
+    var server: (id: String, address: String, title: String) {
+        get throws {
+            guard let title = id ?? address, id == nil || address == nil else {
+                throw CommandError("give either -peer-id or -peer-address; see drover operator raft list-peers")
+            }
+            return (id ?? "", address ?? "", title)
         }
-        self.id = id ?? ""
-        self.address = address ?? ""
     }
-
-    var title: String { id.isEmpty ? address : id }
 }
