@@ -25,7 +25,7 @@ final class FeasibilityCache {
     }
 }
 
-/// All that ``GroupFeasibility`` depends on besides the nodes.
+/// All that ``GroupFeasibility`` depends on besides the nodes, for jobs that ask nothing about other jobs' allocations.
 struct FeasibilityKey: Hashable {
     private let pool: String
     private let datacenters: [String]
@@ -37,9 +37,9 @@ struct FeasibilityKey: Hashable {
     private let writableVolumes: [String]
     private let networkModes: [String]
 
-    /// Nil when it depends on more: on other jobs' allocations, or on devices.
+    /// Nil for a group that asks for devices: that depends on more.
     init?(job: Job, group: TaskGroup) {
-        guard DeviceCondition.all(of: group).isEmpty, job.neighbourKeys.isEmpty else { return nil }
+        guard group.tasks.allSatisfy({ $0.resources?.devices.isEmpty ?? true }) else { return nil }
         pool = job.nodePool
         datacenters = job.datacenters
         let all = job.constraints + group.constraints + group.tasks.flatMap(\.constraints)

@@ -181,6 +181,8 @@ private final class FeasibilitySource {
     private let view: ClusterView
     let neighbours: NeighbourLabels
     private let cache: FeasibilityCache
+    /// Labels of other jobs' allocations that the job asks about.
+    private let neighbourKeys: Set<String>
     /// By the group's position.
     private var known: [Int: GroupFeasibility] = [:]
 
@@ -188,7 +190,8 @@ private final class FeasibilitySource {
         self.job = job
         self.view = view
         self.cache = cache
-        neighbours = NeighbourLabels(job?.neighbourKeys ?? [], besides: job ?? Job(), snapshot: snapshot)
+        neighbourKeys = job?.neighbourKeys ?? []
+        neighbours = NeighbourLabels(neighbourKeys, besides: job ?? Job(), snapshot: snapshot)
     }
 
     /// Of the group at `position`, which must be one of the job's.
@@ -196,7 +199,9 @@ private final class FeasibilitySource {
         if let feasibility = known[position] { return feasibility }
         let job = job ?? Job()
         let group = job.taskGroups[position]
-        let feasibility = cache.feasibility(FeasibilityKey(job: job, group: group), view) {
+        // What depends on other jobs' allocations changes with them.
+        let key = neighbourKeys.isEmpty ? FeasibilityKey(job: job, group: group) : nil
+        let feasibility = cache.feasibility(key, view) {
             GroupFeasibility(job: job, group: group, view: view, neighbours: neighbours)
         }
         known[position] = feasibility

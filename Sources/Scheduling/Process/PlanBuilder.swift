@@ -59,9 +59,10 @@ struct PlanBuilder {
                 group: group, view: view, usage: usage, hardware: hardware, openNodes: open)
             let metric = explainer.metric(
                 scores: answer.groups[index].scores, failed: unplaced[index].count, duration: duration)
-            batches[index].metric = metric
             metrics.append(metric)
-            if !batches[index].ids.isEmpty { plan.placements.append(batches[index]) }
+            guard !batches[index].ids.isEmpty else { continue }
+            batches[index].metric = metric
+            plan.placements.append(batches[index])
         }
         keepWhatIsNotReplaced(problem)
     }
