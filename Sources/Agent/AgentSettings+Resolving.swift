@@ -149,6 +149,7 @@ extension AgentSettings {
         client.collectInterval = block.gcInterval
         client.diskUsageMax = block.gcDiskUsageThreshold
         client.cpuTotalCompute = Int64(block.cpuTotalCompute)
+        client.networkSpeed = block.networkSpeed
         client.memoryTotalMB = Int64(block.memoryTotalMB)
         client.diskTotalMB = Int64(block.diskTotalMB)
         client.nodeMaxAllocs = block.allocsMax

@@ -37,6 +37,8 @@ package struct ClientConfiguration: Sendable {
     package var cpuTotalCompute: Int64 = 0
     package var memoryTotalMB: Int64 = 0
     package var diskTotalMB: Int64 = 0
+    /// Mbit/s of every network: replaces what fingerprinters found, when above 0.
+    package var networkSpeed = 0
     /// At most this many allocations; 0: no limit.
     package var nodeMaxAllocs = 0
     /// Added to the fingerprinted attributes, such as `nomad.version`; win over them.

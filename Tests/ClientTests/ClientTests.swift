@@ -27,9 +27,24 @@ import Testing
         #expect(fixture.servers.state.withLock { $0.schemas } == [DriverSchema.name(of: schema): schema])
         #expect(node.nodeResources.cpu.cpuShares == 4_000)
         #expect(node.nodeResources.memory.memoryMB == 1_024)
+        #expect(node.nodeResources.networks.map(\.mBits) == [1_000])
         #expect(!node.computedClass.isEmpty)
         // The identity stays over a restart.
         #expect(try await fixture.client(store: MemoryClientStore()).nodeID == client.nodeID)
+    }
+
+    @Test func settingsWinOverWhatItFound() async throws {
+        let fixture = ClientFixture()
+        defer { fixture.close() }
+        let client = try await fixture.client {
+            $0.cpuTotalCompute = 9_000
+            $0.memoryTotalMB = 512
+            $0.networkSpeed = 25
+        }
+        try await fixture.run(client) { try await $0.waitUntilReady() }
+        let found = try #require(fixture.servers.state.withLock { $0.node }).nodeResources
+        #expect(found.cpu.cpuShares == 9_000 && found.memory.memoryMB == 512)
+        #expect(found.networks.map(\.mBits) == [25] && found.nodeNetworks.map(\.speed) == [25])
     }
 
     @Test func runsAServiceAndStopsItWhenAsked() async throws {

@@ -159,6 +159,10 @@ struct FakeFingerprinter: Fingerprinter {
         found.attributes = ["cpu.arch": "amd64", "unique.hostname": "box"]
         found.resources.cpuMHz = 4_000
         found.resources.memoryBytes = 1 << 30
+        var network = MachineFingerprint.Network()
+        network.device = "eth0"
+        network.mbits = 1_000
+        found.resources.networks = [network]
         return found
     }
 }

@@ -56,6 +56,12 @@ struct NodeBuilder: Sendable {
         if configuration.cpuTotalCompute > 0 { resources.cpu.cpuShares = configuration.cpuTotalCompute }
         if configuration.memoryTotalMB > 0 { resources.memory.memoryMB = configuration.memoryTotalMB }
         if configuration.diskTotalMB > 0 { resources.disk.diskMB = configuration.diskTotalMB }
+        if configuration.networkSpeed > 0 {
+            for index in resources.networks.indices { resources.networks[index].mBits = configuration.networkSpeed }
+            for index in resources.nodeNetworks.indices {
+                resources.nodeNetworks[index].speed = configuration.networkSpeed
+            }
+        }
         node.nodeResources = resources
         if configuration.name.isEmpty { node.name = node.attributes["unique.hostname"] ?? "localhost" }
         node.computedClass = NodeBuilder.computedClass(node)
