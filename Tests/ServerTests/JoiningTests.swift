@@ -268,8 +268,8 @@ struct JoiningTests {
             let allegiance = try await Allegiance.load(folder: "/data", id: "c", seam: seam)
             let (first, second) = (ID(high: 1, low: 1), ID(high: 2, low: 2))
             #expect(try await allegiance.promise(to: "a", ballot: first, version: 5) == nil)
-            #expect(
-                try await allegiance.promise(to: "b", ballot: second, version: 1) == "has promised itself to server a")
+            let refusal = try #require(try await allegiance.promise(to: "b", ballot: second, version: 1))
+            #expect(refusal.hasPrefix("has promised itself to server a;") && refusal.contains("/data/cluster.json"))
             let later = try await Allegiance.load(folder: "/data", id: "c", seam: seam)
             #expect(later.candidate == "a", "it is on disk")
             let own = try await Allegiance.load(folder: "/data", id: "a", seam: seam)

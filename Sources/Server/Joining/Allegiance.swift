@@ -66,7 +66,9 @@ final class Allegiance: Sendable {
         let refusal = record.withLock { record -> String? in
             guard record.cluster.isNone else { return "is a member of cluster \(record.cluster)" }
             guard record.candidate.isEmpty || record.candidate == candidate else {
-                return "has promised itself to server \(record.candidate)"
+                return
+                    "has promised itself to server \(record.candidate); if that one is gone for good, stop this one, "
+                    + "remove its \(path), and start it again"
             }
             (record.candidate, record.ballot, record.version) = (candidate, ballot, version)
             return nil
