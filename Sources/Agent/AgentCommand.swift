@@ -72,6 +72,7 @@ public struct AgentCommand: AsyncParsableCommand {
             let output = try LogOutput(settings)
             signal(SIGPIPE, SIG_IGN)
             Machine.raiseOpenFilesLimit()
+            Machine.keepFreedMemory()
             let agent = AgentRuntime(settings, output: output)
             Banner(settings).printHead()
             try await agent.run { addresses in Banner(settings).printStarted(addresses) }

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <malloc.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -35,6 +36,11 @@ int clinux_open_beneath(int folder, const char *path, int flags, uint32_t mode) 
 }
 
 int clinux_allocate(int fd, int64_t size) { return fallocate(fd, 0, 0, size); }
+
+void clinux_set_allocation_steps(int taken, int kept) {
+    mallopt(M_TOP_PAD, taken);
+    mallopt(M_TRIM_THRESHOLD, kept);
+}
 
 int clinux_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
 

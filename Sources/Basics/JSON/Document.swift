@@ -19,11 +19,12 @@ public protocol Document: JSONForm, Equatable {
     /// Names the API has that mean nothing here: read over, and no ``UnknownKeys``.
     static var ignoredFieldNames: [String] { get }
 
-    /// ``visitFields(_:)`` for the two visitors that run for every request and log entry. Requirements of their own, so that
+    /// ``visitFields(_:)`` for the visitors that run for every request or log entry. Requirements of their own, so that
     /// each type brings a version made for its fields; nobody writes them by hand. What calls them must not be inlinable: it
     /// would call the general version of types of other modules.
     func encodeFields(to encoder: inout FieldEncoder)
     mutating func decodeFields(from decoder: inout FieldDecoder) throws(DocumentError)
+    mutating func findFields(with finder: inout FieldFinder)
 }
 
 extension Document {
@@ -37,6 +38,9 @@ extension Document {
     public mutating func decodeFields(from decoder: inout FieldDecoder) throws(DocumentError) {
         try visitFields(&decoder)
     }
+
+    @inlinable
+    public mutating func findFields(with finder: inout FieldFinder) { try? visitFields(&finder) }
 }
 
 /// Sees the fields of a ``Document`` one after the other.
@@ -133,6 +137,7 @@ public struct FieldEncoder: FieldVisitor {
 public struct FieldDecoder: FieldVisitor {
     let object: JSONObject
     private var cursor = 0
+    private var readCount = 0
 
     init(object: JSONObject) { self.object = object }
 
@@ -146,25 +151,42 @@ public struct FieldDecoder: FieldVisitor {
         }
     }
 
-    /// The member of that name; members written by us come in the order asked, so the cursor nearly always hits.
+    /// The member of that name, whatever the ASCII case of its key if none is spelt the same. Members mostly come in the order
+    /// asked, so the cursor nearly always hits; once all are read, the other fields are known to be absent.
     @usableFromInline
     mutating func next(named name: StaticString) -> JSON? {
-        if cursor < object.members.count, equal(object.members[cursor].key, name) {
-            cursor += 1
-            return object.members[cursor - 1].value
+        let members = object.members
+        guard readCount < members.count else { return nil }
+        let position: Int
+        if cursor < members.count, members[cursor].key.isSpelt(name) {
+            position = cursor
+        } else if let found = members.lastIndex(where: { $0.key.isSpelt(name) })
+            ?? members.lastIndex(where: {
+                $0.key.isSpelt(name, foldingCase: true)
+            })
+        {
+            position = found
+        } else {
+            return nil
         }
-        let text = name.description
-        if let position = object.members.lastIndex(where: { $0.key == text }) {
-            cursor = position + 1
-            return object.members[position].value
-        }
-        return object.member(foldingCase: text)
+        cursor = position + 1
+        readCount += 1
+        return members[position].value
     }
+}
 
-    private func equal(_ key: String, _ name: StaticString) -> Bool {
-        var key = key
-        return key.withUTF8 {
-            $0.elementsEqual(UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+extension String {
+    /// Whether its bytes are those of `name`, but for the case of ASCII letters if that is folded.
+    func isSpelt(_ name: StaticString, foldingCase: Bool = false) -> Bool {
+        guard utf8.count == name.utf8CodeUnitCount else { return false }
+        var text = self
+        return text.withUTF8 { bytes in
+            for index in 0..<bytes.count {
+                let (own, wanted) = (bytes[index], name.utf8Start[index])
+                guard own != wanted else { continue }
+                guard foldingCase, own | 0x20 == wanted | 0x20, (0x61...0x7a).contains(own | 0x20) else { return false }
+            }
+            return true
         }
     }
 }

@@ -135,6 +135,8 @@ public struct JSONParser {
     }
 
     private func text(_ bytes: UnsafeBufferPointer<UInt8>) throws(JSONError) -> String {
+        // Nearly all text is ASCII, which is valid as it stands.
+        if bytes.allSatisfy({ $0 < 0x80 }) { return String(decoding: bytes, as: UTF8.self) }
         guard let text = String(validating: bytes, as: UTF8.self) else { throw error("string is not valid UTF-8") }
         return text
     }

@@ -26,11 +26,19 @@ public struct JSONWriter: Sendable {
 
     @usableFromInline
     mutating func literalKey(_ key: UnsafeBufferPointer<UInt8>) {
-        comma()
-        bytes.append(0x22)
-        bytes.append(contentsOf: key)
-        bytes.append(0x22)
-        bytes.append(UInt8(ascii: ":"))
+        // Put together beside, as every append to the array costs more than its byte.
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: key.count + 4) { piece in
+            var end = 0
+            if needsComma {
+                piece[0] = UInt8(ascii: ",")
+                end = 1
+            }
+            piece[end] = 0x22
+            end = piece[(end + 1)...].update(fromContentsOf: key)
+            piece[end] = 0x22
+            piece[end + 1] = UInt8(ascii: ":")
+            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: piece[..<(end + 2)]))
+        }
         needsComma = false
     }
 

@@ -68,22 +68,22 @@ extension Document {
 
     public static func findUnknownKeys(in json: JSON, _ found: inout UnknownKeys) {
         guard case .object(let object) = json, !object.isEmpty else { return }
-        var visitor = UnknownKeyVisitor(object: object, found: UnknownKeys())
-        swap(&visitor.found, &found)
+        var finder = FieldFinder(object: object, found: UnknownKeys())
+        swap(&finder.found, &found)
         var empty = Self()
-        try? empty.visitFields(&visitor)
-        swap(&visitor.found, &found)
-        guard visitor.knownCount < object.members.count else { return }
+        empty.findFields(with: &finder)
+        swap(&finder.found, &found)
+        guard finder.knownCount < object.members.count else { return }
         // Rare: a key that is unknown, or stands there twice.
         found.check(object, against: fieldNames + ignoredFieldNames)
     }
 }
 
-/// Counts the members that are fields, and looks into their values.
-private struct UnknownKeyVisitor: FieldVisitor {
+/// Counts the members that are fields, and looks for unknown keys in their values.
+public struct FieldFinder: FieldVisitor {
     let object: JSONObject
     var found: UnknownKeys
-    var knownCount = 0
+    private(set) var knownCount = 0
     private var cursor = 0
 
     init(object: JSONObject, found: UnknownKeys) {
@@ -91,36 +91,37 @@ private struct UnknownKeyVisitor: FieldVisitor {
         self.found = found
     }
 
-    mutating func field<Value: JSONForm>(_ name: StaticString, _ value: inout Value) {
-        guard let position = position(of: name) else { return }
+    @inlinable
+    public mutating func field<Value: JSONForm>(_ name: StaticString, _ value: inout Value) {
+        guard let position = position(of: name), mayHoldKeys(position) else { return }
+        look(into: position, as: Value.self)
+    }
+
+    /// Where the member of that name stands. Members mostly come in the order of the fields.
+    @usableFromInline
+    mutating func position(of name: StaticString) -> Int? {
+        let members = object.members
+        guard knownCount < members.count else { return nil }
+        let isNext = cursor < members.count && members[cursor].key.isSpelt(name, foldingCase: true)
+        let position = isNext ? cursor : members.firstIndex { $0.key.isSpelt(name, foldingCase: true) }
+        guard let position else { return nil }
         knownCount += 1
         cursor = position + 1
+        return position
+    }
+
+    /// Values without keys of their own are not worth a step.
+    @usableFromInline
+    func mayHoldKeys(_ position: Int) -> Bool {
+        switch object.members[position].value {
+        case .object, .array: true
+        default: false
+        }
+    }
+
+    @usableFromInline
+    mutating func look<Value: JSONForm>(into position: Int, as kind: Value.Type) {
         let member = object.members[position]
-        // Values without fields of their own are not worth a step.
-        if case .object = member.value {
-            found.inside(.key(member.key), member.value, readAs: Value.self)
-        } else if case .array = member.value {
-            found.inside(.key(member.key), member.value, readAs: Value.self)
-        }
-    }
-
-    /// Members mostly come in the order of the fields.
-    private func position(of name: StaticString) -> Int? {
-        let members = object.members
-        if cursor < members.count, UnknownKeyVisitor.equal(members[cursor].key, name) { return cursor }
-        return members.firstIndex { UnknownKeyVisitor.equal($0.key, name) }
-    }
-
-    /// But for ASCII case.
-    private static func equal(_ key: String, _ name: StaticString) -> Bool {
-        var key = key
-        return key.withUTF8 { key in
-            guard key.count == name.utf8CodeUnitCount else { return false }
-            for index in 0..<key.count {
-                let (a, b) = (key[index], name.utf8Start[index])
-                guard a == b || a | 0x20 == b | 0x20 && (0x61...0x7a).contains(a | 0x20) else { return false }
-            }
-            return true
-        }
+        found.inside(.key(member.key), member.value, readAs: kind)
     }
 }

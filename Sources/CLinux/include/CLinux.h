@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// System calls that Swift cannot name: those without a libc function, and variadic ones. Each does one call, returns
-// what the kernel returned, and leaves errno set on failure; the retry on EINTR belongs to Sources/Linux.
+// System calls that Swift cannot name: those without a libc function, variadic ones, and those of headers that Swift's Glibc
+// leaves out. Each does one call, returns what the kernel returned, and leaves errno set on failure; the retry on EINTR
+// belongs to Sources/Linux.
 #ifndef CLINUX_H
 #define CLINUX_H
 
@@ -31,6 +32,9 @@ void clinux_name_thread(const char *name);
 
 // pipe2(O_CLOEXEC): read end, write end.
 int clinux_pipe(int ends[2]);
+
+// mallopt(3): how much the allocator takes at a time, and how much may lie free before it is given back; in bytes.
+void clinux_set_allocation_steps(int taken, int kept);
 
 // Numbers of RLIMIT_NOFILE and RLIMIT_CORE, which C declares as an enum of its own.
 extern const int32_t clinux_rlimit_nofile;
