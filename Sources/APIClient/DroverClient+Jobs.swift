@@ -33,6 +33,16 @@ extension DroverClient {
         return try await put("/v1/jobs", body: .object(members)).decode()
     }
 
+    /// Runs an instance of a parameterized job; a second dispatch with the same `idempotencyToken` runs none.
+    public func dispatch(
+        _ id: String, _ dispatch: JobDispatch, idempotencyToken: String = "", placement: PlacementMode = .queued
+    ) async throws -> JobDispatchResponse {
+        var members = dispatch.json.object?.members.map { ($0.key, $0.value) } ?? []
+        if placement != .queued { members.append(("Placement", .string(placement.rawValue))) }
+        let query = idempotencyToken.isEmpty ? [] : [("idempotency_token", idempotencyToken)]
+        return try await put(DroverClient.jobPath(id, "dispatch"), query: query, body: .object(members)).decode()
+    }
+
     /// Stops a job; `purge` forgets it as well.
     public func deregister(
         _ id: String, purge: Bool = false, noShutdownDelay: Bool = false, evalPriority: Int = 0

@@ -22,6 +22,27 @@ public struct JobRegisterResponse: Document {
     }
 }
 
+/// The answer to a dispatch of a parameterized job.
+public struct JobDispatchResponse: Document {
+    public var dispatchedJobID = ""
+    /// Empty for an instance that was dispatched before.
+    public var evalID = ID.none
+    public var evalCreateIndex: UInt64 = 0
+    public var jobCreateIndex: UInt64 = 0
+    /// Where it was placed, if that was asked for.
+    public var placement: PlacementReport?
+
+    public init() {}
+
+    public mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+        try visitor.field("DispatchedJobID", &dispatchedJobID)
+        try visitor.field("EvalID", &evalID)
+        try visitor.field("EvalCreateIndex", &evalCreateIndex)
+        try visitor.field("JobCreateIndex", &jobCreateIndex)
+        try visitor.field("Placement", &placement)
+    }
+}
+
 /// What a registration would do.
 public struct JobPlanResponse: Document {
     /// For `-check-index`: the job's present index, 0 when it is new.

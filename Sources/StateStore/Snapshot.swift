@@ -43,6 +43,14 @@ extension Snapshot {
         try state.jobs.scan { _, record in record.current == nil ? true : try body(record) }
     }
 
+    /// Shows the jobs of a namespace from `id` on in order, purged ones left out, until `body` returns false.
+    package func forEachJob(namespace: String, from id: String, _ body: (JobRecord) throws -> Bool) rethrows {
+        try state.jobs.scan(from: JobKey(namespace: namespace, id: id)) { key, record in
+            guard key.namespace == namespace else { return false }
+            return record.current == nil ? true : try body(record)
+        }
+    }
+
     /// The present jobs of types `system` and `sysbatch`.
     package var eachNodeJobs: [JobRecord] {
         var records: [JobRecord] = []

@@ -65,6 +65,7 @@ struct ArgumentTests {
         ),
         ("operator scheduler status -json", "SchedulerStatusCommand"),
         ("job run -immediate a.hcl", "JobRunCommand"),
+        ("job dispatch -meta a=1 -meta b=2 -idempotency-token t -detach resize input", "JobDispatchCommand"),
         ("operator api -X POST -H a:b /v1/system/gc", "OperatorAPICommand"),
         ("agent", "Extra"),
         ("version", "VersionCommand"),

@@ -134,7 +134,7 @@ import Testing
         let plain = Jobs.shell("later", "true", type: "batch")
         let cron = JSON.object([("Enabled", .bool(true)), ("Spec", .string("@daily")), ("SpecType", .string("cron"))])
         for (path, value, word) in [
-            (["Job", "Periodic"], cron, "periodic"), (["Job", "ParameterizedJob"], .object([]), "parameterized"),
+            (["Job", "Periodic"], cron, "periodic"),
             (["Job", "TaskGroups", "0", "Tasks", "0", "Vault"], .object([]), "Vault"),
         ] {
             let response = try agent.http.put("/v1/jobs", plain.replacing(path, with: value))

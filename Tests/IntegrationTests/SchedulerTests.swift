@@ -68,6 +68,39 @@ import Testing
         }
     }
 
+    @Test func aDispatchIsPlacedAtOnceAndItsPayloadReachesTheTask() throws {
+        let agent = try AgentProcess()
+        try agent.start()
+        try agent.waitUntilReady()
+        let job = Jobs.shell("resize", "cat local/input; echo \" $NOMAD_META_source\"", type: "batch")
+            .replacing(
+                ["Job", "ParameterizedJob"], with: .object([("MetaRequired", .array([.string("source")]))])
+            )
+            .replacing(
+                ["Job", "TaskGroups", "0", "Tasks", "0", "DispatchPayload"], with: .object([("File", .string("input"))])
+            )
+        try agent.register(job)
+        try agent.folder.write("pixels", "0110")
+        let run = try agent.drover(
+            "job", "dispatch", "-immediate", "-meta", "source=a.png", "-idempotency-token", "7", "resize",
+            agent.folder.path + "/pixels")
+        #expect(run.code == 0 && run.output.contains("Dispatched Job ID = resize/dispatch-"), "\(run.output)")
+        let stubs = try agent.http.getJSON("/v1/jobs?prefix=resize/dispatch-").array ?? []
+        let id = try #require(stubs.first?["ID"]?.string)
+        #expect(stubs.count == 1 && run.output.contains("\(id).group[0]"), "\(run.output)")
+        try agent.wait(id, "complete")
+        #expect(try agent.logs(try #require(try agent.allocations(id).first)) == "0110 a.png\n")
+
+        let status = try agent.drover("job", "status", "resize")
+        #expect(status.output.contains("Required Metadata = source") && status.output.contains(id), "\(status.output)")
+        let again = try agent.http.put(
+            "/v1/job/resize/dispatch?idempotency_token=7",
+            .object([("Meta", .object([("source", .string("b.png"))]))]))
+        #expect(try again.json()["DispatchedJobID"] == .string(id), "\(again.text)")
+        let refused = try agent.drover("job", "dispatch", "resize")
+        #expect(refused.code == 1 && refused.output.contains("meta keys are missing: source"), "\(refused.output)")
+    }
+
     @Test func runImmediatePrintsThePlacement() throws {
         let agent = try AgentProcess()
         try agent.start()

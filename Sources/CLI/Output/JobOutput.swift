@@ -26,8 +26,36 @@ struct JobOutput {
             ("Type", job.type.rawValue), ("Priority", String(job.priority)),
             ("Datacenters", job.datacenters.joined(separator: ",")), ("Namespace", job.namespace),
             ("Node Pool", job.nodePool), ("Status", status(job.status, stopped: job.stop)),
-            ("Periodic", String(job.periodic != nil)), ("Parameterized", String(job.parameterizedJob != nil)),
+            ("Periodic", String(job.periodic != nil)), ("Parameterized", String(job.isParameterized)),
         ])
+    }
+
+    /// What a dispatch of it has to bring.
+    func parameters(_ wanted: ParameterizedJobConfig) -> String {
+        section(
+            "Parameterized Job",
+            Table.pairs([
+                ("Payload", wanted.payload), ("Required Metadata", names(wanted.metaRequired)),
+                ("Optional Metadata", names(wanted.metaOptional)),
+            ]))
+    }
+
+    private func names(_ keys: [String]) -> String { keys.isEmpty ? "<none>" : keys.joined(separator: ", ") }
+
+    /// How many instances there are, by status.
+    func children(_ counts: JobChildrenSummary) -> String {
+        let row = [counts.pending, counts.running, counts.dead].map(String.init)
+        return section("Parameterized Job Summary", Table.list(["Pending", "Running", "Dead"], [row]))
+    }
+
+    /// Those dispatched, in order.
+    func instances(_ jobs: [JobStub], of parent: String) -> String {
+        let rows = jobs.filter { $0.parentID == parent }.sorted { $0.id < $1.id }.map { job in
+            [job.id, status(job.status, stopped: job.stop), Shown.moment(job.submitTime)]
+        }
+        return section(
+            "Dispatched Jobs",
+            rows.isEmpty ? "No instances of this job" : Table.list(["ID", "Status", "Submit Date"], rows))
     }
 
     /// Counts of its allocations by group.

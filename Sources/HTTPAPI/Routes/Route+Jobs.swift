@@ -28,6 +28,23 @@ extension Route {
         Route(.write, "/v1/job/:id*/evaluate", .submitJob) { request, endpoints in
             try await evaluate(request, endpoints)
         },
+        Route(.write, "/v1/job/:id*/dispatch", .dispatchJob) { request, endpoints in
+            let body = try await request.json()
+            if let named = body["JobID"]?.string, !named.isEmpty, named != request.parameter("id") {
+                throw CallError(.invalid, "Job ID does not match: the path says \(request.parameter("id"))")
+            }
+            var call = DispatchJob()
+            call.dispatch = try JobDispatch(json: body)
+            if let mode = body.object?.member(foldingCase: "Placement") {
+                call.placement = try PlacementMode.read(mode)
+            }
+            return try await dispatch(call, request, endpoints)
+        },
+        Route(.write, "/v1/job/:id*/dispatch/payload", .dispatchJob) { request, endpoints in
+            var call = DispatchJob()
+            call.dispatch.payload = Base64.encode(try await request.body())
+            return try await dispatch(call, request, endpoints)
+        },
         jobRead("allocations", .jobAllocations, .listJobs, options: ["all"]),
         jobRead("evaluations", .jobEvaluations, .readJob),
         jobRead("summary", .jobSummary, .readJob),
@@ -119,6 +136,16 @@ extension Route {
             throw CallError(.invalid, "JobID not same as id")
         }
         call.forceReschedule = body["EvalOptions"]?["ForceReschedule"]?.bool ?? false
+        let reply = try await endpoints.caller.call(call, context: request.context)
+        return .json(reply, index: reply.index)
+    }
+
+    private static func dispatch(
+        _ dispatch: DispatchJob, _ request: APIRequest, _ endpoints: Endpoints
+    ) async throws -> APIResponse {
+        var call = dispatch
+        call.jobID = try jobID(request)
+        call.idempotencyToken = request.query["idempotency_token"] ?? ""
         let reply = try await endpoints.caller.call(call, context: request.context)
         return .json(reply, index: reply.index)
     }

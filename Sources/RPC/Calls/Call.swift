@@ -7,6 +7,7 @@ package enum Capability: String, Sendable {
     case parseJob = "parse-job"
     case readJob = "read-job"
     case submitJob = "submit-job"
+    case dispatchJob = "dispatch-job"
     case readLogs = "read-logs"
     case readFiles = "read-fs"
     case allocationLifecycle = "alloc-lifecycle"
@@ -84,6 +85,7 @@ package enum CallMethod: UInt16, Sendable, CaseIterable {
     case upsertNodePool = 15
     case deleteNodePool = 16
     case validateJob = 17
+    case dispatchJob = 18
     case registerNode = 20
     case heartbeat = 21
     case watchAllocations = 22
@@ -101,6 +103,7 @@ package enum CallMethod: UInt16, Sendable, CaseIterable {
         switch self {
         case .query: .none  // each query kind declares its own
         case .registerJob, .deregisterJob, .planJob, .evaluateJob: .submitJob
+        case .dispatchJob: .dispatchJob
         case .explainPlacement, .validateJob: .readJob
         case .stopAllocation: .allocationLifecycle
         case .setSchedulerConfiguration: .operatorWrite

@@ -29,6 +29,49 @@ package struct RegisterJob: ServerCall {
     }
 }
 
+/// Makes and runs an instance of a parameterized job.
+package struct DispatchJob: ServerCall {
+    package typealias Reply = DispatchReply
+    package static let method = CallMethod.dispatchJob
+
+    package var jobID = ""
+    package var dispatch = JobDispatch()
+    /// A dispatch with the token of an earlier one makes nothing; it is answered with that one's instance.
+    package var idempotencyToken = ""
+    package var placement = PlacementMode.queued
+
+    package init() {}
+
+    package mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+        try visitor.field("JobID", &jobID)
+        try visitor.field("Dispatch", &dispatch)
+        try visitor.field("IdempotencyToken", &idempotencyToken)
+        try visitor.field("Placement", &placement)
+    }
+}
+
+/// The HTTP API's answer to a dispatch.
+package struct DispatchReply: Document {
+    package var dispatchedJobID = ""
+    package var evalID = ID.none
+    package var evalCreateIndex: UInt64 = 0
+    package var jobCreateIndex: UInt64 = 0
+    /// What came of the evaluation, for a caller that asked to wait for it.
+    package var placement: PlacementReport?
+    package var index: UInt64 = 0
+
+    package init() {}
+
+    package mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+        try visitor.field("DispatchedJobID", &dispatchedJobID)
+        try visitor.field("EvalID", &evalID)
+        try visitor.field("EvalCreateIndex", &evalCreateIndex)
+        try visitor.field("JobCreateIndex", &jobCreateIndex)
+        try visitor.field("Placement", &placement)
+        try visitor.field("Index", &index)
+    }
+}
+
 /// Stops a job, and with ``purge`` forgets it.
 package struct DeregisterJob: ServerCall {
     package typealias Reply = JobReply

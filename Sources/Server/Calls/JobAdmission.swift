@@ -36,6 +36,7 @@ extension ServerAgent {
         if job.namespace.isEmpty { job.namespace = context.namespace }
         if job.region.isEmpty { job.region = settings.region }
         if job.priority == 0 { job.priority = settings.defaultPriority }
+        job.keepOrigin(of: snapshot.job(job.namespace, job.id))
         job = job.canonicalized()
         var problems = job.validate()
         problems += job.unsupportedFeatures() + job.refusedFeatures + ConstraintFaults.of(job)
@@ -96,6 +97,16 @@ extension ServerAgent {
             return !wanted.isEmpty
         }
         return wanted.sorted().map { "no ready node has the driver \"\($0)\"; allocations wait until one does" }
+    }
+}
+
+extension Job {
+    /// Where a job comes from is the servers' to say, whatever a request brings.
+    fileprivate mutating func keepOrigin(of existing: Job?) {
+        parentID = existing?.parentID ?? ""
+        dispatched = existing?.dispatched ?? false
+        dispatchIdempotencyToken = existing?.dispatchIdempotencyToken ?? ""
+        payload = existing?.payload
     }
 }
 

@@ -22,6 +22,67 @@ extension RegisterJob: Served {
     }
 }
 
+extension DispatchJob: Served {
+    func serve(on server: ServerAgent, context: CallContext) async throws -> DispatchReply {
+        let snapshot = server.snapshot
+        guard let job = snapshot.job(context.namespace, jobID) else { throw CallError.unknownJob(jobID) }
+        if let earlier = snapshot.instance(of: job, token: idempotencyToken) { return DispatchReply(of: earlier) }
+        let faults = dispatch.faults(for: job, priorityMax: server.settings.priorityMax)
+        guard faults.isEmpty else { throw CallError(.invalid, CallError.list(faults)) }
+        let time = server.seam.time.now
+        let suffix = String(server.seam.random.id().description.prefix(8))
+        let instance = dispatch.instance(
+            of: job, id: dispatch.instanceID(of: job, time: time, suffix: suffix), token: idempotencyToken)
+        let entry = StateEntry.jobRegister(JobRegistration(job: instance, time: time))
+        let key = JobKey(namespace: instance.namespace, id: instance.id)
+        do {
+            let reply = try await server.answer(key, placement) {
+                JobReply(try await server.propose(entry), job: key, server)
+            }
+            return DispatchReply(of: instance.id, reply)
+        } catch let error as CallError where error.code == .conflict {
+            // The same dispatch came twice at once.
+            guard let earlier = server.snapshot.instance(of: job, token: idempotencyToken) else { throw error }
+            return DispatchReply(of: earlier)
+        }
+    }
+}
+
+extension Snapshot {
+    /// What was dispatched of `job` with that token, as long as it is not collected.
+    fileprivate func instance(of job: Job, token: String) -> Job? {
+        guard !token.isEmpty else { return nil }
+        let prefix = job.id + Job.dispatchMark
+        var found: Job?
+        forEachJob(namespace: job.namespace, from: prefix) { record in
+            guard record.key.id.hasPrefix(prefix) else { return false }
+            if let instance = record.job, instance.dispatchIdempotencyToken == token { found = instance }
+            return found == nil
+        }
+        return found
+    }
+}
+
+extension DispatchReply {
+    fileprivate init(of id: String, _ reply: JobReply) {
+        self.init()
+        dispatchedJobID = id
+        evalID = reply.evalID
+        evalCreateIndex = reply.evalCreateIndex
+        jobCreateIndex = reply.jobModifyIndex
+        placement = reply.placement
+        index = reply.index
+    }
+
+    /// An instance that was dispatched before; it has no evaluation of this request's.
+    fileprivate init(of earlier: Job) {
+        self.init()
+        dispatchedJobID = earlier.id
+        jobCreateIndex = earlier.createIndex
+        index = earlier.createIndex
+    }
+}
+
 extension ValidateJob: Served {
     func serve(on server: ServerAgent, context: CallContext) async throws -> ValidateJobReply {
         let examined = server.examine(job, context, server.snapshot)

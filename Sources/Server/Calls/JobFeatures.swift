@@ -7,7 +7,6 @@ extension Job {
     var refusedFeatures: [String] {
         var reasons: [String] = []
         if periodic != nil { reasons.append("periodic: this release does not launch periodic jobs yet") }
-        if parameterizedJob != nil { reasons.append("parameterized: this release does not dispatch jobs yet") }
         for group in taskGroups {
             for network in group.networks where !["", "host"].contains(network.mode) {
                 reasons.append(
@@ -18,7 +17,6 @@ extension Job {
                 if !task.artifacts.isEmpty { reasons.append("\(place): artifacts are not fetched yet") }
                 if !task.templates.isEmpty { reasons.append("\(place): templates are not rendered yet") }
                 if !task.secrets.isEmpty { reasons.append("\(place): secrets are not fetched yet") }
-                if task.dispatchPayload != nil { reasons.append("\(place): dispatch payloads are not there yet") }
             }
         }
         return reasons

@@ -96,6 +96,7 @@ extension ServerAgent: CallHandler {
     private static let served: [CallMethod: any Served.Type] = [
         .query: Query.self,
         .registerJob: RegisterJob.self,
+        .dispatchJob: DispatchJob.self,
         .deregisterJob: DeregisterJob.self,
         .planJob: PlanJob.self,
         .validateJob: ValidateJob.self,

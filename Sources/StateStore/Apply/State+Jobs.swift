@@ -13,6 +13,9 @@ extension State {
         if let expected = registration.expectedIndex, expected != existing?.jobModifyIndex ?? 0 {
             return outcome.refuse(.conflict, Self.indexConflict(expected: expected, existing: existing))
         }
+        if let twin = dispatched(as: job) {
+            return outcome.refuse(.conflict, "job \"\(twin)\" was dispatched with the same idempotency token")
+        }
         if registration.preserveCounts, let existing { job.keepCounts(of: existing) }
         if let existing, existing.hasSameSpecification(as: job) {
             job = existing
@@ -20,12 +23,27 @@ extension State {
             job.prepare(replacing: existing, index: outcome.index, time: registration.time)
             insertVersion(job, key: key, outcome: &outcome)
         }
-        guard job.periodic == nil, job.parameterizedJob == nil, !job.stop else { return }
+        guard !job.isTemplate, !job.stop else { return }
         let priority = registration.evaluationPriority
         addEvaluation(&outcome) {
             $0.fill(from: job, trigger: .jobRegister)
             if priority > 0 { $0.priority = priority }
         }
+    }
+
+    /// The other instance of the same job that was dispatched with the job's idempotency token.
+    private func dispatched(as job: Job) -> String? {
+        guard job.dispatched, !job.dispatchIdempotencyToken.isEmpty else { return nil }
+        let prefix = job.parentID + Job.dispatchMark
+        var twin: String?
+        jobs.scan(from: JobKey(namespace: job.namespace, id: prefix)) { key, record in
+            guard key.namespace == job.namespace, key.id.hasPrefix(prefix) else { return false }
+            if key.id != job.id, record.current?.job.dispatchIdempotencyToken == job.dispatchIdempotencyToken {
+                twin = key.id
+            }
+            return twin == nil
+        }
+        return twin
     }
 
     private static func indexConflict(expected: UInt64, existing: Job?) -> String {
@@ -90,7 +108,7 @@ extension State {
             job.prepare(replacing: existing, index: outcome.index, time: existing.submitTime)
             insertVersion(job, key: request.key, outcome: &outcome)
         }
-        guard job.periodic == nil, job.parameterizedJob == nil else { return }
+        guard !job.isTemplate else { return }
         addEvaluation(&outcome) {
             $0.fill(from: job, trigger: .jobDeregister)
             if request.evaluationPriority > 0 { $0.priority = request.evaluationPriority }
@@ -148,7 +166,7 @@ extension JobBody {
     func computedStatus(of job: Job) -> JobStatus {
         if liveCount > 0 { return .running }
         if job.stop { return openEvaluationCount > 0 ? .pending : .dead }
-        if job.type == .system || job.periodic != nil || job.parameterizedJob != nil { return .running }
+        if job.type == .system || job.isTemplate { return .running }
         if openEvaluationCount > 0 { return .pending }
         return hadWork ? .dead : .pending
     }

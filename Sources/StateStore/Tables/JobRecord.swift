@@ -126,7 +126,7 @@ package final class JobRecord: Sendable {
         summary.summary = body.groups
         summary.createIndex = body.versions.last?.version.job.createIndex ?? 0
         summary.modifyIndex = body.summaryIndex
-        if let current, current.job.periodic != nil || current.job.parameterizedJob != nil {
+        if let current, current.job.isTemplate {
             summary.children = body.children
         }
         return summary

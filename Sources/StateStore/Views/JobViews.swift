@@ -40,7 +40,7 @@ extension Snapshot {
         writer.field("Type", job.type.rawValue)
         writer.field("Priority", job.priority)
         writer.field("Periodic", job.periodic != nil)
-        writer.field("ParameterizedJob", job.parameterizedJob != nil)
+        writer.field("ParameterizedJob", job.isParameterized)
         writer.field("Stop", job.stop)
         writer.field("Status", job.status.rawValue)
         writer.field("StatusDescription", job.statusDescription)

@@ -8,7 +8,7 @@ package struct JobCommand: ParsableCommand {
         commandName: "job", abstract: "Run and watch jobs.",
         subcommands: [
             JobRunCommand.self, JobStatusCommand.self, JobStopCommand.self, JobPlanCommand.self,
-            JobValidateCommand.self, JobInitCommand.self, JobInspectCommand.self,
+            JobValidateCommand.self, JobInitCommand.self, JobInspectCommand.self, JobDispatchCommand.self,
         ])
 
     package init() {}
@@ -54,8 +54,16 @@ package struct JobStatusCommand: AsyncParsableCommand {
     }
 
     private func show(_ id: String, _ client: DroverClient, _ output: JobOutput) async throws -> String {
-        var parts = [output.facts(try await client.job(id))]
-        if !short {
+        let job = try await client.job(id)
+        var parts = [output.facts(job)]
+        if let wanted = job.parameterizedJob, job.isParameterized {
+            parts.append(output.parameters(wanted))
+            if let children = try await client.jobSummary(id).children { parts.append(output.children(children)) }
+            if !short {
+                let instances = try await client.jobs(prefix: id + Job.dispatchMark)
+                parts.append(output.instances(instances, of: id))
+            }
+        } else if !short {
             parts.append(output.summary(try await client.jobSummary(id)))
             let evaluations = try await client.jobEvaluations(id)
             if evals || verbose { parts.append(output.evaluations(evaluations)) }

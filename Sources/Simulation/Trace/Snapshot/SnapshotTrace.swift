@@ -43,6 +43,6 @@ package struct SnapshotTrace {
 
 extension Job {
     fileprivate var wantsInstances: Bool {
-        !stop && status != .dead && periodic == nil && parameterizedJob == nil
+        !stop && status != .dead && !isTemplate
     }
 }
