@@ -6,21 +6,28 @@ import RPC
 import Simulation
 import TestSupport
 
-/// One server process and simulated nodes that register with it and heartbeat over the real RPC, each on a connection of its own.
+/// Server processes and simulated nodes that register with them and heartbeat over the real RPC, each on a connection of its own.
 struct Field {
+    /// The server that leads.
     let agent: AgentProcess
     let clients: [SimulatedClient]
 
-    /// Starts the server, has `count` nodes register, and runs `body` while they heartbeat.
+    /// A node that registers and heartbeats, and leaves its allocations pending.
+    static let idleScript: SimulatedClient.Script = {
+        var script = SimulatedClient.Script()
+        script.runsTasks = false
+        return script
+    }()
+
+    /// Starts the servers, has `count` nodes register with them in turn, and runs `body` while they heartbeat.
     static func run<Result: Sendable>(
-        nodes count: Int, body: (Field) async throws -> Result
+        nodes count: Int, servers: Int = 1, script: SimulatedClient.Script = idleScript,
+        body: (Field) async throws -> Result
     ) async throws -> Result {
-        let agent = try AgentProcess(
-            ["-server", "-bootstrap-expect", "1", "-log-level", "WARN", "-bind", "127.0.0.1"],
-            configuration: "limits {\n  http_max_conns_per_client = 0\n}\n")
-        try agent.start()
-        try eventually("the server leads") { (try? agent.http.get("/v1/status/leader"))?.status == 200 }
-        let clients = try (0..<count).map { try client($0, of: agent) }
+        let group = try ServerGroup(
+            servers, ["-log-level", "WARN"], configuration: "limits {\n  http_max_conns_per_client = 0\n}\n")
+        let agent = try group.leader()
+        let clients = try (0..<count).map { try client($0, of: group.servers[$0 % servers], script) }
         return try await withThrowingTaskGroup(of: Void.self) { group in
             for client in clients { group.addTask { await client.run() } }
             try eventually("\(count) nodes are ready", seconds: 120, details: { agent.log }) {
@@ -34,9 +41,9 @@ struct Field {
         }
     }
 
-    private static func client(_ number: Int, of agent: AgentProcess) throws -> SimulatedClient {
-        var script = SimulatedClient.Script()
-        script.runsTasks = false
+    private static func client(
+        _ number: Int, of agent: AgentProcess, _ script: SimulatedClient.Script
+    ) throws -> SimulatedClient {
         let seam = Seam.system(network: try TCPNetwork())
         let address = NetworkAddress(host: "127.0.0.1", port: agent.rpcPort)
         return SimulatedClient(
@@ -112,6 +119,10 @@ struct BenchmarkJob: Sendable {
     var memoryMiB = 15
     /// `class-N`: only nodes of that class will do.
     var nodeClass: String?
+    /// Only this node will do.
+    var nodeID: ID?
+    /// It runs nothing but what is dispatched of it.
+    var isParameterized = false
 
     var json: JSON { .object([("Job", body)]) }
     /// A registration that is answered with the placement.
@@ -123,12 +134,16 @@ struct BenchmarkJob: Sendable {
             ("Priority", .integer(Int64(priority))),
             ("Datacenters", .array([.string("*")])), ("TaskGroups", .array([group])),
         ]
-        if let nodeClass {
-            let constraint = JSON.object([
-                ("LTarget", .string("${node.class}")), ("Operand", .string("=")), ("RTarget", .string(nodeClass)),
-            ])
-            members.append(("Constraints", .array([constraint])))
-        }
+        let constraints = [("${node.class}", nodeClass), ("${node.unique.id}", nodeID?.description)]
+            .compactMap { target, value in
+                value.map {
+                    JSON.object([
+                        ("LTarget", .string(target)), ("Operand", .string("=")), ("RTarget", .string($0)),
+                    ])
+                }
+            }
+        if isParameterized { members.append(("ParameterizedJob", .object([]))) }
+        if !constraints.isEmpty { members.append(("Constraints", .array(constraints))) }
         return .object(members)
     }
 

@@ -9,7 +9,8 @@ struct Main {
     private static let benchmarks: [any (Benchmark & SendableMetatype).Type] = [
         StartBenchmark.self, LatencyBenchmark.self, PlaceBenchmark.self, ShimBenchmark.self,
         MillionBenchmark.self, HundredThousandBenchmark.self, AffinityBenchmark.self, JobsBenchmark.self,
-        SystemBenchmark.self, PreemptBenchmark.self,
+        SystemBenchmark.self, PreemptBenchmark.self, WritesBenchmark.self, FailoverBenchmark.self,
+        MillionOnThreeBenchmark.self, RestartBenchmark.self, ClientsBenchmark.self, LogBenchmark.self,
     ]
 
     static func main() async {

@@ -30,6 +30,18 @@ enum Processes {
     /// Peak resident memory in KiB.
     static func peakKiB(_ pid: pid_t) -> Int { fields("/proc/\(pid)/status")["VmHWM"] ?? 0 }
 
+    /// Resident memory in KiB.
+    static func residentKiB(_ pid: pid_t) -> Int { fields("/proc/\(pid)/status")["VmRSS"] ?? 0 }
+
+    /// Processor time spent so far, in user mode and in the kernel.
+    static func cpuSeconds(_ pid: pid_t) -> Double {
+        let status = text("/proc/\(pid)/stat")
+        guard let end = status.lastIndex(of: ")") else { return .nan }
+        let rest = status[status.index(after: end)...].split(separator: " ").map(String.init)
+        guard rest.count > 12, let user = Double(rest[11]), let system = Double(rest[12]) else { return .nan }
+        return (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
+    }
+
     /// The process and all below it.
     static func tree(_ root: pid_t) -> [pid_t] {
         let parents = all().compactMap { pid in parent(pid).map { (pid, $0) } }
@@ -80,7 +92,10 @@ enum Threads {
     /// Runs `body` on a thread of its own.
     static func run<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
         try await withCheckedThrowingContinuation { continuation in
-            Thread.detachNewThread { continuation.resume(with: Swift.Result { try body() }) }
+            detach { continuation.resume(with: Swift.Result { try body() }) }
         }
     }
+
+    /// Runs `body` on a thread of its own that nobody waits for.
+    static func detach(_ body: @escaping @Sendable () -> Void) { Thread.detachNewThread(body) }
 }

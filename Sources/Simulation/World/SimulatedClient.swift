@@ -22,6 +22,8 @@ package final class SimulatedClient: Sendable {
         /// How long a watch may wait for news, and how long beyond that any call waits for its answer.
         package var watchWait = Duration.seconds(60)
         package var patience = Duration.seconds(30)
+        /// Told of every allocation that a watch brings.
+        package var heard: (@Sendable (Allocation) -> Void)?
 
         package init() {}
     }
@@ -140,6 +142,7 @@ package final class SimulatedClient: Sendable {
 
     private func play(_ reply: WatchAllocationsReply, _ tasks: inout Tasks) {
         for allocation in reply.changed {
+            script.heard?(allocation)
             if allocation.desiredStatus == .run {
                 let isKnown = tasks.running[allocation.id] != nil || tasks.reports[allocation.id] != nil
                 if !isKnown, !allocation.isClientTerminal {
