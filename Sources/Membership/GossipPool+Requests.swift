@@ -39,6 +39,7 @@ extension GossipPool {
     // MARK: - Joining
 
     /// Joins the pool through each of `addresses` (`host:port`; without a port, 4648) and tells how many answered, and why others did not.
+    /// This member's own address counts as neither.
     package func join(_ addresses: [String]) async -> JoinOutcome {
         var outcome = JoinOutcome()
         for text in addresses {
@@ -47,6 +48,8 @@ extension GossipPool {
                     throw PoolError.configuration("not an address; write host or host:port")
                 }
                 let target = try await seam.blocking.run { try address.resolve() }
+                // A list that is the same on all servers names this one too.
+                guard target != ownAddress else { continue }
                 if let failure = try await join(target) {
                     outcome.failures[text] = failure
                 } else {
@@ -66,13 +69,26 @@ extension GossipPool {
         while true {
             let outcome = await join(addresses)
             attempts += 1
-            if outcome.joined > 0 || addresses.isEmpty || attempts == attemptsMax { return outcome }
+            if outcome.joined > 0 || outcome.failures.isEmpty || attempts == attemptsMax { return outcome }
             log.warning(
                 "no gossip member answered; trying again",
                 metadata: ["attempt": "\(attempts)", "failures": "\(outcome.failures)"])
             try await seam.time.sleep(for: interval)
         }
     }
+
+    /// Comes back to the pool of an earlier life through the members it remembers, one after the other until one answers.
+    package func rejoin() async {
+        for (name, address) in state.withLock({ $0.remembered }).sorted(by: { $0.key < $1.key }) {
+            let outcome = await join([address])
+            guard outcome.joined == 0, !Task.isCancelled else { return }
+            log.info(
+                "a member of the last life does not answer",
+                metadata: ["member": "\(name)", "address": "\(address)", "failures": "\(outcome.failures)"])
+        }
+    }
+
+    private var ownAddress: GossipAddress? { state.withLock { $0.running?.node.address } }
 
     /// The port of serf in Nomad's, and so in Drover's, configuration.
     package static let defaultPort = 4_648
@@ -115,54 +131,10 @@ extension GossipPool {
         try? await promise.futureResult.get()
     }
 
-    // MARK: - Keys
-
-    /// Has every member do `operation` to its keyring; throws ``PoolError`` when there is none here.
-    package func changeKeys(_ operation: KeyOperation) async throws -> KeyOutcome {
-        guard isEncrypted else { throw PoolError.noKeyring }
-        return try await ask { running, id, promise in
-            running.keyChanges[id] = promise
-        } event: {
-            .changeKeys($0, operation)
-        }
-    }
-
-    /// Does what the core asks to the keyring here; tells it how that went, at once or when the change is on disk.
-    func changeKeyring(_ id: KeyChangeID, _ operation: KeyOperation) {
-        let saves = state.withLock { $0.running?.saves }
-        do {
-            if let changed = try state.withLock({ try $0.envelope.change(operation) }) {
-                saves?.yield(KeyringSave(id: id, keyring: changed))
-            } else {
-                let keys = state.withLock { $0.envelope.keyring?.keys.map { Base64.encode($0) } ?? [] }
-                tell(id, KeyResponse(isDone: true, keys: keys, primaryKey: keys.first ?? ""))
-            }
-        } catch {
-            tell(id, KeyResponse(isDone: false, message: "\(error)"))
-        }
-    }
-
-    /// Keeps each changed keyring in the file, if there is one, and tells the core.
-    func keep(_ saves: AsyncStream<KeyringSave>) async {
-        for await save in saves {
-            do {
-                if let file = configuration.keyringFile { try await seam.blocking.run { try file.save(save.keyring) } }
-                tell(save.id, KeyResponse(isDone: true))
-            } catch {
-                tell(save.id, KeyResponse(isDone: false, message: "the key is changed until the next start: \(error)"))
-            }
-        }
-    }
-
-    /// After the effects that are being carried out now.
-    private func tell(_ id: KeyChangeID, _ response: KeyResponse) {
-        loop.execute { self.handle(.keyringChanged(id, response)) }
-    }
-
     // MARK: - Asking the core
 
     /// Makes a request with a number, remembers who waits, and waits.
-    private func ask<Outcome: Sendable>(
+    func ask<Outcome: Sendable>(
         _ remember: @escaping @Sendable (inout Running, RequestID, EventLoopPromise<Outcome>) -> Void,
         event: @escaping @Sendable (RequestID) -> GossipEvent
     ) async throws -> Outcome {
@@ -186,39 +158,10 @@ extension GossipPool {
     }
 }
 
-/// A changed keyring to keep on disk, and the change that the outcome is told of.
-struct KeyringSave: Sendable {
-    let id: KeyChangeID
-    let keyring: Keyring
-}
-
 /// How joining went.
 package struct JoinOutcome: Sendable, Equatable {
     /// Addresses that answered.
     package var joined = 0
     /// Why others did not, by address.
     package var failures: [String: String] = [:]
-}
-
-/// How a change of keys went.
-package struct KeyOutcome: Sendable, Equatable {
-    /// What each member answered, by name; who is missing did not answer in time.
-    package var answers: [String: KeyResponse]
-    /// Members alive when it was asked.
-    package var asked: Int
-}
-
-extension Envelope {
-    /// Changes the keyring; returns it when it is to be kept, nil after a mere listing.
-    fileprivate mutating func change(_ operation: KeyOperation) throws -> Keyring? {
-        guard var changed = keyring else { throw PoolError.noKeyring }
-        switch operation {
-        case .install(let key): try changed.install(key)
-        case .use(let key): try changed.use(key)
-        case .remove(let key): try changed.remove(key)
-        case .list: return nil
-        }
-        keyring = changed
-        return changed
-    }
 }

@@ -22,6 +22,10 @@ package final class GossipPool: Sendable {
         /// Nil before the pool is entered and after it has ended.
         var running: Running?
         var hasEnded = false
+        /// Whether it ended by ``GossipPool/leave()``.
+        var hasLeft = false
+        /// Members of earlier lives of this one and of this life, by name.
+        var remembered: [String: String] = [:]
         var subscribers: [UInt64: AsyncStream<MemberEvent>.Continuation] = [:]
         var lastSubscriber: UInt64 = 0
     }
@@ -70,9 +74,12 @@ package final class GossipPool: Sendable {
     /// Throws ``PoolError`` when the address is taken, or cannot be told to others.
     package func run(ready: @Sendable (NetworkAddress) -> Void) async throws {
         let (saves, saving) = AsyncStream.makeStream(of: KeyringSave.self)
+        await rememberMembers()
+        let changes = events()
         let ended = try await enter(saving, ready)
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.keep(saves) }
+            group.addTask { await self.keepMembers(changes) }
             await withTaskCancellationHandler {
                 try? await ended.get()
             } onCancel: {
@@ -185,7 +192,9 @@ package final class GossipPool: Sendable {
         case .keysEnded(let id, let answers, let asked):
             let promise = state.withLock { $0.running?.keyChanges.removeValue(forKey: id) }
             promise?.succeed(KeyOutcome(answers: answers, asked: asked))
-        case .left: end()
+        case .left:
+            state.withLock { $0.hasLeft = true }
+            end()
         case .note(let note): state.withLock { $0.notes.write(note, at: seam.time.uptime) }
         }
     }

@@ -17,6 +17,10 @@ package struct PoolConfiguration: Sendable {
     package var keyring: Keyring?
     /// Where changed keys are kept; nil keeps them until the end of the process.
     package var keyringFile: KeyringFile?
+    /// Where the members known are kept for ``GossipPool/rejoin()``; nil forgets them with the process.
+    package var memberFile: MemberFile?
+    /// Whether they are kept after ``GossipPool/leave()`` too.
+    package var rejoinsAfterLeave = false
     package var settings = GossipSettings()
 
     package init(

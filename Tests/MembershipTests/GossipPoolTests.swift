@@ -129,6 +129,42 @@ import Testing
         }
     }
 
+    /// A member that ends without a word remembers the others; one that leaves forgets them, unless it is to rejoin.
+    @Test(arguments: [(leaves: false, rejoins: false, isBack: true), (true, false, false), (true, true, true)])
+    func aMemberComesBackByItself(leaves: Bool, rejoins: Bool, isBack: Bool) async throws {
+        let folder = try TemporaryFolder("pool")
+        let file = MemberFile(path: folder.path + "/members.json", disk: SystemDisk())
+        var second = try TestMember.configuration("b")
+        (second.memberFile, second.rejoinsAfterLeave) = (file, rejoins)
+        let again = second
+        try await TestMember.with([try TestMember.configuration("a")]) { members in
+            let first = members[0]
+            try await TestMember.with([again]) { others in
+                #expect(await others[0].pool.join([first.address]).joined == 1)
+                let isKept = try await holds(within: .seconds(5)) { try file.load() == ["a": first.address] }
+                #expect(isKept)
+                #expect(await others[0].pool.join([others[0].address]) == JoinOutcome(), "its own address is none")
+                if leaves { await others[0].pool.leave() }
+            }
+            #expect(try file.load() == (isBack ? ["a": first.address] : [:]))
+            try await TestMember.with([again]) { others in
+                await others[0].pool.rejoin()
+                #expect(others[0].listing.contains("a:alive") == isBack, "\(others[0].listing)")
+            }
+        }
+    }
+
+    @Test func aDamagedListOfMembersIsForgotten() async throws {
+        let folder = try TemporaryFolder("pool")
+        try folder.write("members.json", "no list")
+        var configuration = try TestMember.configuration("a")
+        configuration.memberFile = MemberFile(path: folder.path + "/members.json", disk: SystemDisk())
+        try await TestMember.with([configuration]) { members in
+            await members[0].pool.rejoin()
+            #expect(members[0].listing == ["a:alive"])
+        }
+    }
+
     @Test func addressInUseIsSaid() async throws {
         try await TestMember.with([try TestMember.configuration("a")]) { members in
             var second = try TestMember.configuration("b")

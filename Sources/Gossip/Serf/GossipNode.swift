@@ -7,7 +7,7 @@ package import Basics
 package struct GossipNode: Sendable {
     package let name: String
     let settings: GossipSettings
-    let address: GossipAddress
+    package let address: GossipAddress
     var tags: [String: String]
     var swim: Swim
 

@@ -6,6 +6,16 @@ package struct Member: Equatable, Sendable {
     package var tags: [String: String]
     package var status: MemberStatus
     package var versions: ProtocolVersions
+
+    package init(
+        name: String, address: GossipAddress, tags: [String: String], status: MemberStatus, versions: ProtocolVersions
+    ) {
+        self.name = name
+        self.address = address
+        self.tags = tags
+        self.status = status
+        self.versions = versions
+    }
 }
 
 /// serf's numbers and words.

@@ -1,13 +1,13 @@
-import Basics
-import Glibc
+internal import Basics
+internal import Glibc
 
 /// Bytes sent to a port of this machine, without a protocol.
-enum LoopbackSocket {
-    static func sendDatagram(_ bytes: [UInt8], port: Int) throws {
+package enum LoopbackSocket {
+    package static func sendDatagram(_ bytes: [UInt8], port: Int) throws {
         try send(bytes, port: port, kind: Int32(SOCK_DGRAM.rawValue))
     }
 
-    static func sendStream(_ bytes: [UInt8], port: Int) throws {
+    package static func sendStream(_ bytes: [UInt8], port: Int) throws {
         try send(bytes, port: port, kind: Int32(SOCK_STREAM.rawValue))
     }
 

@@ -1,14 +1,14 @@
-import Foundation
-import TestSupport
+internal import Foundation
+internal import Glibc
 
 /// A stock `serf agent` in a process of its own; killed at the end.
-final class SerfAgent: @unchecked Sendable {
-    let address: String
+package final class SerfAgent: @unchecked Sendable {
+    package let address: String
     private let rpcPort: Int
     private let process = Process()
 
     /// serf on the path, or taken out of Debian's package without installing it; nil when neither is to be had.
-    static let program: String? = {
+    package static let program: String? = {
         let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
         let installed = folders.map { "\($0)/serf" }.first { FileManager.default.isExecutableFile(atPath: $0) }
         if let installed { return installed }
@@ -22,7 +22,7 @@ final class SerfAgent: @unchecked Sendable {
         return FileManager.default.isExecutableFile(atPath: unpacked) ? unpacked : nil
     }()
 
-    init(_ name: String, tags: [String: String] = [:], _ options: [String] = []) throws {
+    package init(_ name: String, tags: [String: String] = [:], _ options: [String] = []) throws {
         let port = try freePort()
         address = "127.0.0.1:\(port)"
         rpcPort = try freePort()
@@ -38,22 +38,22 @@ final class SerfAgent: @unchecked Sendable {
     deinit { kill() }
 
     /// SIGKILL: no word to anybody.
-    func kill() {
+    package func kill() {
         guard process.isRunning else { return }
         Glibc.kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
     }
 
     /// What `serf <arguments>` says to this agent.
-    func run(_ command: String, _ arguments: String...) throws -> String {
+    package func run(_ command: String, _ arguments: String...) throws -> String {
         try SerfAgent.output(
             of: SerfAgent.program ?? "serf", [command, "-rpc-addr=127.0.0.1:\(rpcPort)"] + arguments)
     }
 
     /// What it lists, as `name:status`, in order of name.
-    func members() throws -> [String] { try listing().map { "\($0.name):\($0.status)" }.sorted() }
+    package func members() throws -> [String] { try listing().map { "\($0.name):\($0.status)" }.sorted() }
 
-    func tags(of name: String) throws -> [String: String]? { try listing().first { $0.name == name }?.tags }
+    package func tags(of name: String) throws -> [String: String]? { try listing().first { $0.name == name }?.tags }
 
     private struct Listing: Decodable {
         var members: [Entry]
