@@ -126,8 +126,8 @@ let modules: [Target] = [
     module(
         "Server",
         [
-            "Basics", "Broker", "Consensus", "Filter", "Linux", "Model", "PluginHost", "RPC", "Raft", "Scheduling",
-            "StateStore", logging,
+            "Basics", "Broker", "Consensus", "Filter", "Gossip", "Linux", "Model", "PluginHost", "RPC", "Raft",
+            "Scheduling", "StateStore", logging,
         ]),
     module("Client", ["Basics", "Linux", "Model", "PluginHost", "RPC", grdb, logging]),
     module(
@@ -143,8 +143,8 @@ let modules: [Target] = [
     .target(
         name: "Agent",
         dependencies: [
-            "AgentConfiguration", "Basics", "Client", "HTTPAPI", "Linux", "Model", "PluginHost", "RPC", "Raft",
-            "Server",
+            "AgentConfiguration", "Basics", "Client", "Gossip", "HTTPAPI", "Linux", "Membership", "Model", "PluginHost",
+            "RPC", "Raft", "Server",
             argumentParser, lifecycle, logging, unixSignals,
         ], path: "Sources/Agent", exclude: ["Configuration", "README.md"], swiftSettings: swiftSettings),
     module("SimulatedSeam", path: "Sources/Simulation/Seam", ["Basics"], exclude: []),
@@ -247,7 +247,8 @@ let testTargets: [Target] = [
     tests(
         "Server",
         [
-            "Basics", "Broker", "Consensus", "FragmentationSchedulerPlugin", "Model", "PluginHost", "RPC", "Raft",
+            "Basics", "Broker", "Consensus", "FragmentationSchedulerPlugin", "Gossip", "Model", "PluginHost", "RPC",
+            "Raft",
             "Scheduling", "Server", "Simulation", "SimulatedSeam", "StateStore", abi, logging,
         ]),
     tests(

@@ -50,8 +50,32 @@ extension DroverClient {
 
     public func members() async throws -> MembersResponse { try await get("/v1/agent/members").decode() }
 
-    /// The leader's RPC address; empty when there is none.
-    public func leader() async throws -> String { try await get("/v1/status/leader").json().string ?? "" }
+    /// The RPC address of the leader of `region`, or of the client's region; empty when there is none.
+    public func leader(region: String = "") async throws -> String {
+        try await get("/v1/status/leader", query: region.isEmpty ? [] : [("region", region)]).json().string ?? ""
+    }
+
+    public func regions() async throws -> [String] {
+        (try await get("/v1/regions").json().array ?? []).compactMap(\.string)
+    }
+
+    /// Has the agent's server join the gossip pool at each of these addresses, `host:port` or `host`.
+    public func joinPool(_ addresses: [String]) async throws -> PoolJoinResponse {
+        try await put("/v1/agent/join", query: addresses.map { ("address", $0) }).decode()
+    }
+
+    /// Takes a failed member, named as ``members()`` does, for one that has left; forgets it at once when `prune`.
+    public func forceLeave(_ member: String, prune: Bool = false) async throws {
+        _ = try await put("/v1/agent/force-leave", query: [("node", member)] + (prune ? [("prune", "true")] : []))
+    }
+
+    /// The gossip keys of all members.
+    public func gossipKeys() async throws -> KeyringResponse { try await get("/v1/agent/keyring/list").decode() }
+
+    /// Has all members do `operation`, which is `install`, `use` or `remove`, with a gossip key in base64.
+    public func changeGossipKey(_ operation: String, _ key: String) async throws -> KeyringResponse {
+        try await put("/v1/agent/keyring/\(operation)", body: .object([("Key", .string(key))])).decode()
+    }
 
     /// The servers of the Raft group; `stale` lets any server answer.
     public func raftConfiguration(stale: Bool = false) async throws -> RaftConfiguration {

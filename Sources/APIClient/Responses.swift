@@ -112,6 +112,39 @@ public struct SetSchedulerConfigurationResponse: Document {
     }
 }
 
+/// How joining the gossip pool went.
+public struct PoolJoinResponse: Document {
+    /// Addresses that answered.
+    public var joined = 0
+    /// Why others did not.
+    public var error = ""
+
+    public init() {}
+
+    public mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+        try visitor.field("num_joined", &joined)
+        try visitor.field("error", &error)
+    }
+}
+
+/// What the members of the gossip pool said of their keys.
+public struct KeyringResponse: Document {
+    /// What members had to say, by name.
+    public var messages: [String: String] = [:]
+    /// How many members hold each key.
+    public var keys: [String: Int] = [:]
+    /// Members asked.
+    public var members = 0
+
+    public init() {}
+
+    public mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+        try visitor.field("Messages", &messages)
+        try visitor.field("Keys", &keys)
+        try visitor.field("NumNodes", &members)
+    }
+}
+
 /// The servers an agent knows.
 public struct MembersResponse: Document {
     public var serverName = ""
@@ -136,7 +169,10 @@ public struct AgentMember: Document {
     public var port = 0
     /// `region`, `dc`, `build`, `port` (RPC), `raft_vsn` ...
     public var tags: [String: String] = [:]
+    /// `alive`, `leaving`, `left` or `failed`.
     public var status = ""
+    /// The gossip protocol it speaks.
+    public var protocolCur = 0
 
     public init() {}
 
@@ -146,6 +182,7 @@ public struct AgentMember: Document {
         try visitor.field("Port", &port)
         try visitor.field("Tags", &tags)
         try visitor.field("Status", &status)
+        try visitor.field("ProtocolCur", &protocolCur)
     }
 }
 

@@ -42,9 +42,23 @@ public struct AgentCommand: AsyncParsableCommand {
     @Option(name: .customLong("bootstrap-expect", withSingleDash: true), help: "Servers of a new cluster.")
     var bootstrapExpect: Int?
     @Option(
-        name: [.customLong("retry-join", withSingleDash: true), .customLong("join", withSingleDash: true)],
-        help: "host:port of another server; may be repeated. Tried until it answers.")
+        name: .customLong("encrypt", withSingleDash: true),
+        help: "Gossip key, the same on all servers; make one with: drover operator gossip keyring generate.")
+    var encrypt: String?
+    @Option(
+        name: .customLong("join", withSingleDash: true),
+        help: "Gossip address of another server, host or host:port; may be repeated. Tried once, at the start.")
+    var join: [String] = []
+    @Option(
+        name: .customLong("retry-join", withSingleDash: true),
+        help: "Gossip address of another server; may be repeated. Tried until one answers.")
     var retryJoin: [String] = []
+    @Option(name: .customLong("retry-max", withSingleDash: true), help: "Tries of -retry-join; default: no end.")
+    var retriesMax: Int?
+    @Option(name: .customLong("retry-interval", withSingleDash: true), help: "Pause between them, such as 30s.")
+    var retryInterval: String?
+    @Flag(name: .customLong("rejoin", withSingleDash: true), help: "Go back to the pool this server left.")
+    var rejoin = false
     @Option(
         name: .customLong("servers", withSingleDash: true), help: "host:port of servers, for clients; may be repeated.")
     var servers: [String] = []
@@ -106,7 +120,17 @@ public struct AgentCommand: AsyncParsableCommand {
         if let logLevel { configuration.logLevel = logLevel }
         if logJSON { configuration.logJSON = true }
         if let bootstrapExpect { configuration.server.bootstrapExpect = bootstrapExpect }
+        if let encrypt { configuration.server.encrypt = encrypt }
+        configuration.server.join.startJoin += join
         configuration.server.join.retryJoin += retryJoin
+        if let retriesMax { configuration.server.join.retriesMax = retriesMax }
+        if let retryInterval {
+            guard let interval = Duration(goText: retryInterval), interval > .zero else {
+                throw AgentError("-retry-interval \(retryInterval): write a time such as 30s")
+            }
+            configuration.server.join.retryInterval = interval
+        }
+        if rejoin { configuration.server.rejoinAfterLeave = true }
         if !servers.isEmpty { configuration.client.servers = servers }
         if let stateFolder { configuration.client.stateDirectory = AgentSettings.absolute(stateFolder) }
         if let allocationFolder { configuration.client.allocDirectory = AgentSettings.absolute(allocationFolder) }

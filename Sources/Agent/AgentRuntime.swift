@@ -41,12 +41,18 @@ package struct AgentRuntime {
         let plugins = PluginManager(seam: seam, configuration: settings.plugins, log: output.logger("plugin"))
         // Loading plug-ins and reading the log back take longest: do both at once.
         async let loading: Void = plugins.start()
-        let server = try await openServer(seam, plugins)
+        let options = try await serverOptions(seam)
+        var pool: PoolService?
+        if let options {
+            pool = try await PoolService.open(options, settings, seam: seam, log: output.logger("gossip"))
+        }
+        let server = try await openServer(options, seam, plugins, pool)
         await loading
         let servers: any Caller =
             server ?? ServerList(settings.servers, network: network, start: Int(seam.random.next() >> 33))
         let client = try await openClient(seam, servers, plugins)
         var services: [any ServiceLifecycle.Service] = [CancelledService { await plugins.run() }]
+        if let pool { services.append(pool) }
         if let server {
             services.append(CancelledService { try await server.run() })
             services.append(
@@ -55,12 +61,13 @@ package struct AgentRuntime {
                 })
         }
         if let client { services.append(ClientService(client: client, stopsTasks: settings.isDevelopment)) }
-        services.append(api(servers, client, server, plugins, seam, started))
+        services.append(api(servers, client, server, pool, plugins, seam, started))
+        services.append(signals(server, pool))
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: services.map {
                     .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup)
-                }, gracefulShutdownSignals: [.sigterm, .sigint], logger: output.logger("agent.lifecycle").quiet))
+                }, logger: output.logger("agent.lifecycle").quiet))
         try await group.run()
         if settings.removesDataFolder { try? SystemDisk().remove(settings.dataFolder) }
         log.info("stopped")
@@ -75,14 +82,40 @@ package struct AgentRuntime {
         return transport
     }
 
-    private func openServer(_ seam: Seam, _ plugins: PluginManager) async throws -> ServerAgent? {
+    /// What ends the agent, and how its server leaves.
+    private func signals(_ server: ServerAgent?, _ pool: PoolService?) -> SignalService {
+        let leaving: [UnixSignal] =
+            (settings.pool.leavesOnInterrupt ? [.sigint] : []) + (settings.pool.leavesOnTerminate ? [.sigterm] : [])
+        let log = output.logger("agent")
+        return SignalService(
+            leaving: Set(leaving),
+            leave: {
+                do {
+                    try await server?.leave()
+                } catch {
+                    log.warning("the other servers did not let this one go", metadata: ["error": "\(error)"])
+                }
+                await pool?.leave()
+            }, log: log)
+    }
+
+    /// The server's options with its id; nil for a client.
+    private func serverOptions(_ seam: Seam) async throws -> ServerOptions? {
         guard var wanted = settings.server else { return nil }
         wanted.id = try await ServerIdentity.load(folder: wanted.folder, seam: seam)
         if wanted.expect == 1 {
-            let itself = Membership.Member(id: ServerID(wanted.id), address: wanted.rpcAddress.description)
-            wanted.bootstrap = Membership(members: [itself])
+            let itself = Raft.Membership.Member(id: ServerID(wanted.id), address: wanted.rpcAddress.description)
+            wanted.bootstrap = Raft.Membership(members: [itself])
         }
-        return try await ServerAgent.open(wanted, seam: seam, placers: plugins, log: output.logger("server"))
+        return wanted
+    }
+
+    private func openServer(
+        _ options: ServerOptions?, _ seam: Seam, _ plugins: PluginManager, _ pool: PoolService?
+    ) async throws -> ServerAgent? {
+        guard let options else { return nil }
+        return try await ServerAgent.open(
+            options, seam: seam, placers: plugins, log: output.logger("server"), pool: pool?.pool)
     }
 
     private func openClient(_ seam: Seam, _ servers: any Caller, _ plugins: PluginManager) async throws -> ClientAgent?
@@ -98,8 +131,8 @@ package struct AgentRuntime {
     }
 
     private func api(
-        _ servers: any Caller, _ client: ClientAgent?, _ server: ServerAgent?, _ plugins: PluginManager, _ seam: Seam,
-        _ started: @escaping @Sendable ([String]) -> Void
+        _ servers: any Caller, _ client: ClientAgent?, _ server: ServerAgent?, _ pool: PoolService?,
+        _ plugins: PluginManager, _ seam: Seam, _ started: @escaping @Sendable ([String]) -> Void
     ) -> APIServer {
         let settings = settings
         let info = AgentInfo(
@@ -111,7 +144,9 @@ package struct AgentRuntime {
         configuration.connectionsPerClientMax = settings.connectionsPerClientMax
         return APIServer(
             configuration: configuration,
-            endpoints: Endpoints(caller: servers, client: client, agent: info, time: seam.time),
+            endpoints: Endpoints(
+                caller: servers, client: client, pool: pool.map { PoolDoor(pool: $0.pool) }, agent: info,
+                time: seam.time),
             log: output.logger("http"), onReady: { started($0.map(\.description)) })
     }
 

@@ -8,7 +8,9 @@ extension AgentSettings {
     /// - Throws: ``AgentError`` naming what listens, the address, why not, and the keys to change.
     func checkAddresses() throws {
         for address in httpAddresses { try AgentSettings.check(address, for: "serve the HTTP API", key: "http") }
-        if server != nil { try AgentSettings.check(rpcAddress, for: "serve RPC", key: "rpc") }
+        guard server != nil else { return }
+        try AgentSettings.check(rpcAddress, for: "serve RPC", key: "rpc")
+        try AgentSettings.check(serfAddress, for: "gossip", key: "serf")
     }
 
     private static func check(_ address: NetworkAddress, for purpose: String, key: String) throws {

@@ -33,7 +33,10 @@ extension AgentSettings {
         try resolveLogging(configuration)
         responseHeaders = configuration.httpAPIResponseHeaders
         connectionsPerClientMax = configuration.limits.httpConnectionsPerClientMax
-        if configuration.server.isEnabled { server = try serverOptions(configuration) }
+        if configuration.server.isEnabled {
+            server = try serverOptions(configuration)
+            pool = try PoolSettings(configuration)
+        }
         if configuration.client.isEnabled { client = clientConfiguration(configuration) }
         servers = try
             (configuration.client.servers + configuration.client.join.startJoin + configuration.client.join.retryJoin)
@@ -52,6 +55,9 @@ extension AgentSettings {
         let rpc = try AgentSettings.fill(configuration.addresses.rpc)
         rpcAddress = NetworkAddress(host: rpc.isEmpty ? bind : rpc, port: configuration.ports.rpc)
         rpcAdvertised = try advertised(configuration.advertise.rpc, bound: rpcAddress, "advertise.rpc")
+        let serf = try AgentSettings.fill(configuration.addresses.serf)
+        serfAddress = NetworkAddress(host: serf.isEmpty ? bind : serf, port: configuration.ports.serf)
+        serfAdvertised = try advertised(configuration.advertise.serf, bound: serfAddress, "advertise.serf")
         httpAdvertised = try advertised(configuration.advertise.http, bound: httpAddresses[0], "advertise.http")
     }
 
@@ -64,7 +70,7 @@ extension AgentSettings {
         return NetworkAddress(host: own?.address ?? "127.0.0.1", port: bound.port)
     }
 
-    private static func address(_ text: String, port: Int, of key: String) throws -> NetworkAddress {
+    static func address(_ text: String, port: Int, of key: String) throws -> NetworkAddress {
         guard let address = NetworkAddress(text, defaultPort: port) else {
             throw AgentError("\(key): \"\(text)\" is not host or host:port")
         }
@@ -88,10 +94,7 @@ extension AgentSettings {
         options.name = name
         options.rpcAddress = rpcAdvertised
         options.expect = block.bootstrapExpect
-        options.join = try (block.join.startJoin + block.join.retryJoin).map {
-            try AgentSettings.address($0, port: 4647, of: "server_join.retry_join")
-        }
-        options.serfPort = configuration.ports.serf
+        options.serfPort = serfAdvertised.port
         options.workers = block.schedulerCount ?? max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
         options.heartbeatGrace = block.heartbeatGrace
         options.heartbeatIntervalMin = block.heartbeatTTLMin
@@ -215,9 +218,18 @@ extension AgentSettings {
                 "Ports",
                 .object([
                     ("HTTP", .integer(Int64(httpAdvertised.port))), ("RPC", .integer(Int64(rpcAdvertised.port))),
+                    ("Serf", .integer(Int64(serfAdvertised.port))),
                 ])
             ),
-            ("Server", .object([("Enabled", .bool(server != nil))])),
+            (
+                "Server",
+                .object([
+                    ("Enabled", .bool(server != nil)), ("AuthoritativeRegion", .string(pool.authoritativeRegion)),
+                    ("RetryJoin", .array(pool.retryJoin.map { .string($0) })),
+                    ("RejoinAfterLeave", .bool(pool.rejoinsAfterLeave)),
+                ])
+            ),
+            ("LeaveOnInt", .bool(pool.leavesOnInterrupt)), ("LeaveOnTerm", .bool(pool.leavesOnTerminate)),
             ("Client", .object([("Enabled", .bool(client != nil))])),
             ("Version", .object([("Version", .string(Version.compatibility)), ("Drover", .string(Version.text))])),
             ("ACL", .object([("Enabled", .bool(false))])),

@@ -20,11 +20,16 @@ package struct AgentSettings: Sendable {
     /// Where the RPC listens, and where others reach it.
     package var rpcAddress = NetworkAddress(host: "127.0.0.1", port: 4647)
     package var rpcAdvertised = NetworkAddress(host: "127.0.0.1", port: 4647)
+    /// Where gossip listens, over UDP and TCP; port 0 takes a free one.
+    package var serfAddress = NetworkAddress(host: "127.0.0.1", port: 4648)
+    package var serfAdvertised = NetworkAddress(host: "127.0.0.1", port: 4648)
     package var httpAdvertised = NetworkAddress(host: "127.0.0.1", port: 4646)
     package var responseHeaders: [String: String] = [:]
     package var connectionsPerClientMax = 100
     package var plugins: PluginHostConfiguration
     package var server: ServerOptions?
+    /// How the server finds and leaves the gossip pool.
+    package var pool = PoolSettings()
     package var client: ClientConfiguration?
     /// RPC addresses of servers, for an agent that is a client only.
     package var servers: [NetworkAddress] = []

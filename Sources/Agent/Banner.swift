@@ -8,12 +8,13 @@ struct Banner {
     init(_ settings: AgentSettings) { self.settings = settings }
 
     func printHead() {
+        let http = settings.httpAddresses.map(\.description).joined(separator: " ")
         let rows = [
-            ("Advertise Addrs", "HTTP: \(settings.httpAdvertised); RPC: \(settings.rpcAdvertised)"),
             (
-                "Bind Addrs",
-                "HTTP: [\(settings.httpAddresses.map(\.description).joined(separator: " "))]; RPC: \(settings.rpcAddress)"
+                "Advertise Addrs",
+                "HTTP: \(settings.httpAdvertised); RPC: \(settings.rpcAdvertised)" + serf(settings.serfAdvertised)
             ),
+            ("Bind Addrs", "HTTP: [\(http)]; RPC: \(settings.rpcAddress)" + serf(settings.serfAddress)),
             ("Client", "\(settings.client != nil)"), ("Data Dir", settings.dataFolder),
             ("Log Level", "\(settings.logLevel)".uppercased()), ("Node", settings.name),
             ("Region", "\(settings.region) (DC: \(settings.datacenter))"), ("Server", "\(settings.server != nil)"),
@@ -26,6 +27,9 @@ struct Banner {
         }
         write("\n")
     }
+
+    /// Only servers gossip.
+    private func serf(_ address: NetworkAddress) -> String { settings.server == nil ? "" : "; Serf: \(address)" }
 
     func printStarted(_ addresses: [String]) {
         write("==> Drover agent started! Log data will stream in below:\n\n")

@@ -1,6 +1,8 @@
 internal import Basics
 internal import Client
+internal import Logging
 internal import ServiceLifecycle
+internal import UnixSignals
 
 /// A part that runs until it is cancelled; graceful shutdown cancels it.
 struct CancelledService: Service {
@@ -12,6 +14,24 @@ struct CancelledService: Service {
         do {
             try await cancelWhenGracefulShutdown(body)
         } catch is CancellationError {}
+    }
+}
+
+/// Ends the agent at SIGINT or SIGTERM; where the settings say so, its server first leaves the cluster in good order.
+struct SignalService: Service {
+    /// Signals at which the server leaves.
+    let leaving: Set<UnixSignal>
+    let leave: @Sendable () async -> Void
+    let log: Logger
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            for await signal in await UnixSignalsSequence(trapping: [.sigterm, .sigint]) {
+                log.info("told to stop", metadata: ["signal": "\(signal)", "leave": "\(leaving.contains(signal))"])
+                if leaving.contains(signal) { await leave() }
+                return
+            }
+        }
     }
 }
 

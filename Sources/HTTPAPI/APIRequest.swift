@@ -106,6 +106,9 @@ struct QueryItems: Sendable {
     /// The first value of that name, or nil.
     subscript(name: String) -> String? { items.first { $0.name == name }?.value }
 
+    /// All values of that name, in order.
+    func all(_ name: String) -> [String] { items.filter { $0.name == name }.map(\.value) }
+
     func text(_ name: String, default fallback: String) -> String {
         guard let value = self[name], !value.isEmpty else { return fallback }
         return value

@@ -7,17 +7,21 @@ package struct Endpoints: Sendable {
     package var caller: any Caller
     /// The client of this agent; nil on an agent that is a server only.
     package var client: (any ClientEndpoint)?
+    /// The gossip pool as this agent's server takes part in it; nil on an agent that is a client only.
+    package var pool: (any PoolEndpoint)?
     package var agent: AgentInfo
     package var time: any TimeSource
     /// Asked before every handler; throws ``CallError`` with ``CallError/Code/permission`` to refuse.
     package var authorize: @Sendable (Capability, CallContext) async throws -> Void
 
     package init(
-        caller: any Caller, client: (any ClientEndpoint)?, agent: AgentInfo, time: any TimeSource,
+        caller: any Caller, client: (any ClientEndpoint)?, pool: (any PoolEndpoint)? = nil, agent: AgentInfo,
+        time: any TimeSource,
         authorize: @escaping @Sendable (Capability, CallContext) async throws -> Void = { _, _ in }
     ) {
         self.caller = caller
         self.client = client
+        self.pool = pool
         self.agent = agent
         self.time = time
         self.authorize = authorize

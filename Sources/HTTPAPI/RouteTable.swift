@@ -18,7 +18,7 @@ package struct RouteTable: Sendable {
     /// The whole API.
     package static let standard = RouteTable(
         routes: Route.jobs + Route.nodes + Route.allocations + Route.evaluations + Route.clients + Route.agent
-            + Route.operators + Route.namespaces + Route.nodePools)
+            + Route.pool + Route.operators + Route.namespaces + Route.nodePools)
 
     enum Lookup {
         case found(Route, parameters: [String: String])

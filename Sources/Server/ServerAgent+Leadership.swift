@@ -67,6 +67,7 @@ extension ServerAgent {
             }
             let goal = logEnd
             await attempt("make voters of learners") { logEnd = try await self.promoteLearners(goal: goal) }
+            await attempt("let go of servers that left") { try await self.removeDeparted() }
             await settleEvaluations()
             await downSilentNodes()
             if seam.time.uptime >= nextCollection {

@@ -34,6 +34,8 @@ package final class ServerAgent: Sendable {
     let allegiance: Allegiance
     let directory = ServerDirectory()
     let peers: PeerTransport
+    /// Who else there is, by gossip; nil when only what is configured and greeted is known.
+    let pool: (any MemberPool)?
     let snapshotInbox = SnapshotInbox()
     /// One change of the membership at a time.
     let membershipChanges = Turnstile(limit: 1)
@@ -58,7 +60,7 @@ package final class ServerAgent: Sendable {
     private init(
         settings: ServerOptions, seam: Seam, placers: any SchedulerRegistry, log: Logger, state: ReplicatedState,
         consensus: ReplicatedLog<ReplicatedState>, queue: EvaluationQueue, allegiance: Allegiance,
-        peers: PeerTransport
+        peers: PeerTransport, pool: (any MemberPool)?
     ) {
         self.settings = settings
         self.seam = seam
@@ -69,6 +71,7 @@ package final class ServerAgent: Sendable {
         self.queue = queue
         self.allegiance = allegiance
         self.peers = peers
+        self.pool = pool
         incarnation = seam.random.id()
         leaderContact = Mutex(seam.time.uptime)
         plans = PlanPipeline(seam: seam, limit: settings.plansPerEntryMax)
@@ -84,10 +87,12 @@ package final class ServerAgent: Sendable {
 
     /// Opens the log and restores the state; the data folder is locked until ``run()`` has ended.
     ///
-    /// `observer` sees each batch of entries once it is applied; for simulations.
+    /// `pool` tells of other servers, of this region and of others, while the server runs; `observer` sees each batch of entries once it
+    /// is applied, for simulations.
     /// Throws ``ConsensusError`` when the folder is in use, unwritable, or holds a damaged log.
     package static func open(
         _ settings: ServerOptions, seam: Seam, placers: any SchedulerRegistry, log: Logger,
+        pool: (any MemberPool)? = nil,
         observer: @escaping @Sendable (ArraySlice<LogEntry>, [ApplyOutcome], Snapshot) -> Void = { _, _, _ in }
     ) async throws -> ServerAgent {
         let queue = EvaluationQueue(time: seam.time, region: settings.region)
@@ -118,7 +123,7 @@ package final class ServerAgent: Sendable {
         }
         return ServerAgent(
             settings: settings, seam: seam, placers: placers, log: log, state: state, consensus: consensus,
-            queue: queue, allegiance: allegiance, peers: peers)
+            queue: queue, allegiance: allegiance, peers: peers, pool: pool)
     }
 
     /// This server's id in the group.

@@ -9,7 +9,7 @@ package struct ServerOptions: Sendable {
     package var name = "server"
     /// This server's id in the Raft group; kept in the data folder.
     package var id = ""
-    /// Where gossip will listen; shown with the members.
+    /// Where gossip listens; shown with the members.
     package var serfPort = 4648
     /// Absolute path; the log lives in `<folder>/raft`.
     package var folder: String
@@ -19,7 +19,7 @@ package struct ServerOptions: Sendable {
     package var bootstrap: Membership?
     /// Servers that start a cluster together; 1 starts alone, 0 joins one.
     package var expect = 1
-    /// Where other servers may be found.
+    /// RPC addresses of servers that are greeted whatever the pool knows; for worlds without a pool.
     package var join: [NetworkAddress] = []
 
     /// Size of a segment file of the log, and bytes applied before the next snapshot is taken.

@@ -52,6 +52,15 @@ struct ArgumentTests {
         ("eval status -monitor 1a2b", "EvalStatusCommand"),
         ("eval list -job web -per-page 5", "EvalListCommand"),
         ("server members -json", "ServerMembersCommand"),
+        ("server members -detailed", "ServerMembersCommand"),
+        ("server-members -verbose", "ServerMembersCommand"),
+        ("server join 10.0.0.1 10.0.0.2:4648", "ServerJoinCommand"),
+        ("server force-leave -prune s1.global", "ServerForceLeaveCommand"),
+        ("operator gossip keyring generate", "KeyringGenerateCommand"),
+        ("operator gossip keyring list", "KeyringListCommand"),
+        ("operator gossip keyring install abc=", "KeyringInstallCommand"),
+        ("operator gossip keyring use abc=", "KeyringUseCommand"),
+        ("operator gossip keyring remove abc=", "KeyringRemoveCommand"),
         ("plugin status -json", "PluginStatusCommand"),
         ("system gc", "SystemGCCommand"),
         ("operator scheduler get-config -json", "SchedulerGetConfigCommand"),
@@ -105,7 +114,7 @@ struct ArgumentTests {
                   alloc                   Look at allocations, and act on them.
                   node                    Look at the machines that run tasks.
                   eval                    Look at evaluations: the requests to place a job's work.
-                  server                  Look at the servers.
+                  server                  Look at the servers, and at their gossip pool.
                   namespace               Keep sets of jobs apart.
                   quota                   Bound what namespaces may hold together.
                   plugin                  Look at an agent's plug-ins.

@@ -240,6 +240,39 @@ struct OutputTests {
                 """)
     }
 
+    @Test func members() throws {
+        let members = try [AgentMember].read(
+            try JSONParser.parse(
+                """
+                [{"Name": "s2.eu", "Addr": "10.1.0.2", "Port": 4648, "Status": "failed", "ProtocolCur": 2, "Tags":
+                  {"role": "nomad", "region": "eu", "dc": "dc2", "rpc_addr": "10.1.0.9", "port": "4647", "build": "0.1.0", "raft_vsn": "3"}},
+                 {"Name": "s1.us", "Addr": "10.0.0.1", "Port": 4648, "Status": "alive", "ProtocolCur": 2, "Tags":
+                  {"role": "nomad", "region": "us", "dc": "dc1", "rpc_addr": "10.0.0.1", "port": "4647", "build": "0.1.0", "raft_vsn": "3"}},
+                 {"Name": "web", "Addr": "10.0.0.7", "Port": 7946, "Status": "alive", "ProtocolCur": 2, "Tags": {}}]
+                """))
+        #expect(
+            AgentOutput(shown: shown).members(members, leaders: ["eu": "10.1.0.9:4647", "us": ""]) == """
+                Name   Address   Port  Status  Leader  Raft Version  Build   Datacenter  Region
+                s1.us  10.0.0.1  4648  alive   false   3             0.1.0   dc1         us
+                s2.eu  10.1.0.2  4648  failed  true    3             0.1.0   dc2         eu
+                web    10.0.0.7  7946  alive   false   <none>        <none>  <none>      <none>
+                """)
+        #expect(
+            AgentOutput(shown: shown).memberTags([members[2], members[1]]) == """
+                Name   Address   Port  Status  Protocol  Tags
+                s1.us  10.0.0.1  4648  alive   2         \
+                build=0.1.0,dc=dc1,port=4647,raft_vsn=3,region=us,role=nomad,rpc_addr=10.0.0.1
+                web    10.0.0.7  7946  alive   2         <none>
+                """)
+    }
+
+    @Test func gossipKeys() {
+        var answer = KeyringResponse()
+        answer.keys = ["b=": 2, "a=": 1]
+        answer.members = 2
+        #expect(AgentOutput(shown: shown).gossipKeys(answer) == "Key  Servers\na=   [1/2]\nb=   [2/2]")
+    }
+
     @Test(arguments: [
         ("a\nb\nc\n", 2, "b\nc\n"), ("a\nb\nc", 2, "b\nc"), ("a\n", 5, "a\n"), ("", 3, ""), ("a\nb\n", 0, ""),
         ("one", 1, "one"),

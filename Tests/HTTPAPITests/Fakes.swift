@@ -115,23 +115,24 @@ struct TestTime: TimeSource {
 
 /// What the API reaches in these tests.
 func endpoints(
-    servers: FakeServers, client: FakeClient?,
+    servers: FakeServers, client: FakeClient?, pool: FakePool? = nil, region: String = "global",
     authorize: @escaping @Sendable (Capability, CallContext) async throws -> Void = { _, _ in }
 ) -> Endpoints {
     let agent = AgentInfo(
-        region: "global", nodeName: "n1", version: "1", isServer: true, describe: { .object([("stats", .null)]) },
+        region: region, nodeName: "n1", version: "1", isServer: true, describe: { .object([("stats", .null)]) },
         plugins: { .array([.object([("Name", .string("raw_exec"))])]) })
     return Endpoints(
-        caller: servers, client: client, agent: agent, time: TestTime(), authorize: authorize)
+        caller: servers, client: client, pool: pool, agent: agent, time: TestTime(), authorize: authorize)
 }
 
 /// An API on a free port of the loopback interface, up while `body` runs.
 func withAPI(
-    servers: FakeServers = FakeServers(), client: FakeClient? = FakeClient(),
+    servers: FakeServers = FakeServers(), client: FakeClient? = FakeClient(), pool: FakePool? = nil,
+    region: String = "global",
     authorize: @escaping @Sendable (Capability, CallContext) async throws -> Void = { _, _ in },
     change: (inout APIConfiguration) -> Void = { _ in }, body: @Sendable (DroverClient) async throws -> Void
 ) async throws {
-    let endpoints = endpoints(servers: servers, client: client, authorize: authorize)
+    let endpoints = endpoints(servers: servers, client: client, pool: pool, region: region, authorize: authorize)
     var configuration = APIConfiguration(addresses: [.tcp(NetworkAddress(host: "127.0.0.1", port: 0))])
     configuration.heartbeatInterval = .milliseconds(1)
     change(&configuration)

@@ -14,7 +14,7 @@ import Testing
             all = try (1...3).map { number in
                 try AgentProcess(["-server", "-bootstrap-expect", "3", "-node", "s\(number)", "-bind", "127.0.0.1"])
             }
-            join = all.flatMap { ["-retry-join", "127.0.0.1:\($0.rpcPort)"] }
+            join = all.flatMap { ["-retry-join", $0.gossip] }
             for server in all { try start(server) }
         }
 

@@ -42,14 +42,15 @@ import Testing
     }
 
     /// The first and only thing an agent says whose port is taken.
-    @Test(arguments: [("http", "serve the HTTP API"), ("rpc", "serve RPC")])
+    @Test(arguments: [("http", "serve the HTTP API"), ("rpc", "serve RPC"), ("serf", "gossip")])
     func aPortInUseIsToldAtOnce(key: String, purpose: String) throws {
         let first = try AgentProcess()
         try first.start()
         try first.waitUntilReady()
-        let port = key == "http" ? first.httpPort : first.rpcPort
         let second = try AgentProcess()
-        let ports = ["http": key == "http" ? port : second.httpPort, "rpc": key == "rpc" ? port : second.rpcPort]
+        var ports = ["http": second.httpPort, "rpc": second.rpcPort, "serf": second.serfPort]
+        let port = try #require(["http": first.httpPort, "rpc": first.rpcPort, "serf": first.serfPort][key])
+        ports[key] = port
         let lines = ports.map { "  \($0.key) = \($0.value)\n" }.joined()
         try second.folder.write("agent.hcl", "ports {\n\(lines)}\n")
         try second.start()

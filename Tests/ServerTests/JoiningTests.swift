@@ -21,6 +21,7 @@ final class ServerGroup: Sendable {
         var join = [1, 2, 3]
         var id: String?
         var name: String?
+        var pool: FakePool?
     }
 
     let world: SimulatedWorld
@@ -54,8 +55,8 @@ final class ServerGroup: Sendable {
         }
         let seam = world.seam(disk: disk, name: "server-\(settings.number)")
         let server = try await ServerAgent.open(
-            options, seam: seam, placers: FakeSchedulers(), log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        )
+            options, seam: seam, placers: FakeSchedulers(),
+            log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, pool: settings.pool)
         servers.withLock { $0[settings.number] = server }
         defer { servers.withLock { $0[settings.number] = nil } }
         try await withThrowingTaskGroup(of: Void.self) { group in

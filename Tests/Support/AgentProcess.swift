@@ -7,17 +7,19 @@ package final class AgentProcess {
     package let folder: TemporaryFolder
     package let httpPort: Int
     package let rpcPort: Int
+    package let serfPort: Int
     package private(set) var pid: pid_t = 0
     private let arguments: [String]
+    private let files: [String]
 
     /// `arguments` follow `agent`; the data folder and the ports are added.
     package init(_ arguments: [String] = ["-dev"], configuration: String = "") throws {
         folder = try TemporaryFolder("agent")
-        (httpPort, rpcPort) = (try freePort(), try freePort())
-        let ports = "ports {\n  http = \(httpPort)\n  rpc = \(rpcPort)\n  serf = \(try freePort())\n}\n"
+        (httpPort, rpcPort, serfPort) = (try freePort(), try freePort(), try freePort())
+        let ports = "ports {\n  http = \(httpPort)\n  rpc = \(rpcPort)\n  serf = \(serfPort)\n}\n"
         try folder.write("agent.hcl", ports + configuration)
-        self.arguments =
-            ["agent"] + arguments + ["-data-dir", folder.path + "/data", "-config", folder.path + "/agent.hcl"]
+        self.arguments = arguments
+        files = ["-data-dir", folder.path + "/data", "-config", folder.path + "/agent.hcl"]
     }
 
     deinit {
@@ -55,13 +57,19 @@ package final class AgentProcess {
         }
     }
 
+    /// Where its gossip is joined.
+    package var gossip: String { "127.0.0.1:\(serfPort)" }
     package var http: HTTPConnection { HTTPConnection(port: httpPort) }
     package var log: String { (try? folder.read("agent.log")) ?? "" }
 
-    /// Starts (or starts again) the agent; ``waitUntilReady()`` tells when it takes work. `more` follows the arguments.
-    package func start(_ more: [String] = [], environment: [String: String] = [:]) throws {
+    /// Starts (or starts again) the agent; ``waitUntilReady()`` tells when it takes work. `more` follows the arguments,
+    /// and `other` ones take the place of those it was made with.
+    package func start(
+        _ more: [String] = [], replacing other: [String]? = nil, environment: [String: String] = [:]
+    ) throws {
         pid = try Binaries.spawn(
-            "drover", arguments + more, output: folder.path + "/agent.log", environment: environment)
+            "drover", ["agent"] + (other ?? arguments) + files + more, output: folder.path + "/agent.log",
+            environment: environment)
     }
 
     /// Waits until the agent has a leader and a ready node.

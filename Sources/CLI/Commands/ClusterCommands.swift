@@ -3,35 +3,6 @@ package import ArgumentParser
 internal import Basics
 internal import Model
 
-package struct ServerCommand: ParsableCommand {
-    package static let configuration = CommandConfiguration(
-        commandName: "server", abstract: "Look at the servers.", subcommands: [ServerMembersCommand.self])
-
-    package init() {}
-}
-
-package struct ServerMembersCommand: AsyncParsableCommand {
-    package static let configuration = CommandConfiguration(
-        commandName: "members", abstract: "List the servers the agent knows.")
-
-    @OptionGroup var options: ClientOptions
-
-    @Flag(name: .go("json"), help: "The API's JSON.")
-    var json = false
-
-    package init() {}
-
-    package func run() async throws {
-        let client = try options.client()
-        if json { return Console.write(try await client.get("/v1/agent/members").json().prettyText) }
-        let members = try await client.members().members
-        // Without a leader the list is all the more wanted.
-        let leader = (try? await client.leader()) ?? ""
-        let shown = Shown(now: LocalEnvironment.now, paint: options.paint)
-        Console.write(AgentOutput(shown: shown).members(members, leader: leader))
-    }
-}
-
 package struct PluginCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "plugin", abstract: "Look at an agent's plug-ins.", subcommands: [PluginStatusCommand.self])

@@ -4,7 +4,10 @@ package import ArgumentParser
 package struct OperatorCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "operator", abstract: "Tools for those who run the cluster.",
-        subcommands: [OperatorSchedulerCommand.self, OperatorRaftCommand.self, OperatorAPICommand.self])
+        subcommands: [
+            OperatorSchedulerCommand.self, OperatorRaftCommand.self, OperatorGossipCommand.self,
+            OperatorAPICommand.self,
+        ])
 
     package init() {}
 }

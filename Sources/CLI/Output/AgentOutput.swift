@@ -5,11 +5,13 @@ internal import Basics
 struct AgentOutput {
     let shown: Shown
 
-    /// The table of servers; `leader` is the leader's RPC address.
-    func members(_ members: [AgentMember], leader: String) -> String {
+    /// The table of servers; `leaders` are their leaders' RPC addresses by region.
+    func members(_ members: [AgentMember], leaders: [String: String]) -> String {
         let heading = ["Name", "Address", "Port", "Status", "Leader", "Raft Version", "Build", "Datacenter", "Region"]
         let rows = members.sorted { $0.name < $1.name }.map { member in
-            let rpc = "\(member.addr):\(member.tags["port"] ?? "")"
+            let host = member.tags["rpc_addr"] ?? member.addr
+            let rpc = (host.contains(":") ? "[\(host)]" : host) + ":" + (member.tags["port"] ?? "")
+            let leader = leaders[member.tags["region"] ?? ""]
             return [
                 member.name, member.addr, String(member.port), member.status, String(rpc == leader),
                 member.tags["raft_vsn"] ?? "", member.tags["build"] ?? "", member.tags["dc"] ?? "",
@@ -17,6 +19,24 @@ struct AgentOutput {
             ]
         }
         return Table.list(heading, rows)
+    }
+
+    /// The table of servers with their tags.
+    func memberTags(_ members: [AgentMember]) -> String {
+        let rows = members.sorted { $0.name < $1.name }.map { member in
+            let tags = member.tags.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+            return [
+                member.name, member.addr, String(member.port), member.status, String(member.protocolCur),
+                tags.joined(separator: ","),
+            ]
+        }
+        return Table.list(["Name", "Address", "Port", "Status", "Protocol", "Tags"], rows)
+    }
+
+    /// The table of gossip keys.
+    func gossipKeys(_ answer: KeyringResponse) -> String {
+        let rows = answer.keys.sorted { $0.key < $1.key }.map { [$0.key, "[\($0.value)/\(answer.members)]"] }
+        return Table.list(["Key", "Servers"], rows)
     }
 
     /// The table of a Raft group's servers.

@@ -3,7 +3,9 @@ enum ArgumentForm {
     /// Older names of commands, each to its words.
     static let aliases: [String: [String]] = [
         "alloc-status": ["alloc", "status"], "eval-status": ["eval", "status"], "node-status": ["node", "status"],
-        "server-members": ["server", "members"], "-version": ["version"], "--version": ["version"], "-v": ["version"],
+        "server-members": ["server", "members"], "server-join": ["server", "join"],
+        "server-force-leave": ["server", "force-leave"], "-version": ["version"], "--version": ["version"],
+        "-v": ["version"],
     ]
 
     /// Flags that Go takes as `-name=false` too, to their opposite; for most that is leaving them out.
@@ -11,7 +13,7 @@ enum ArgumentForm {
         "diff": "-no-diff", "hcl2-strict": "-no-hcl2-strict", "detach": nil, "verbose": nil, "json": nil, "f": nil,
         "stderr": nil, "stdout": nil, "tail": nil, "short": nil, "stats": nil, "self": nil, "purge": nil, "yes": nil,
         "all-allocs": nil, "evals": nil, "all-tasks": nil, "no-shutdown-delay": nil, "preserve-counts": nil,
-        "stat": nil, "immediate": nil,
+        "stat": nil, "immediate": nil, "detailed": nil, "prune": nil, "rejoin": nil,
         "H": nil, "allocs": nil, "quiet": nil, "no-color": nil, "force-color": nil, "dev": nil,
         "server": nil, "client": nil, "log-json": nil,
     ]

@@ -3,7 +3,7 @@ internal import HTTPTypes
 internal import RPC
 
 extension Route {
-    /// `/v1/agent/...`, `/v1/status/...` and `/v1/regions`.
+    /// What any agent says of itself and of the servers: `/v1/agent/...`, `/v1/status/...` and `/v1/regions`.
     static let agent: [Route] = [
         Route(.get, "/v1/agent/self", .agentRead) { _, endpoints in .json(try await endpoints.agent.describe()) },
         read("/v1/agent/members", .members, .agentRead),

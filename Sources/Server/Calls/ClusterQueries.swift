@@ -1,5 +1,6 @@
 internal import Basics
 internal import Consensus
+internal import Gossip
 internal import Model
 internal import RPC
 internal import Raft
@@ -29,7 +30,7 @@ extension ServerAgent {
         switch kind {
         case .leader: return .string(status.leader.flatMap(address) ?? "")
         case .peers: return .array(status.membership.members.filter(\.isVoter).map { .string($0.address) })
-        case .regions: return .array([.string(settings.region)])
+        case .regions: return .array(regions.map { .string($0) })
         case .raftConfiguration: return raftConfiguration(status)
         default: return members(status)
         }
@@ -52,9 +53,19 @@ extension ServerAgent {
 
     private func record(_ id: String) -> ServerRecord? { id == settings.id ? introduction() : directory[id]?.record }
 
-    /// The pool as `/v1/agent/members` shows it: this server and those it knows; members of the group that it has not heard
-    /// of yet appear with what the group knows.
+    /// The pool as `/v1/agent/members` shows it.
     private func members(_ status: RaftStatus) -> JSON {
+        let listed = pool?.members.map(ListedMember.init) ?? []
+        return .object([
+            ("ServerName", .string(settings.name)), ("ServerRegion", .string(settings.region)),
+            ("ServerDC", .string(settings.datacenter)),
+            ("Members", .array((listed.isEmpty ? greetedMembers(status) : listed).map(\.json))),
+        ])
+    }
+
+    /// Without gossip: this server and those it has greeted; members of the group that it has not heard of yet appear with
+    /// what the group knows.
+    private func greetedMembers(_ status: RaftStatus) -> [ListedMember] {
         let now = seam.time.uptime
         var records = directory.all.map { (record: $0.record, isAlive: $0.isAlive(now)) }
         records.append((introduction(), true))
@@ -64,11 +75,45 @@ extension ServerAgent {
             unknown.address = member.address
             records.append((unknown, false))
         }
-        records.sort { $0.record.fullName < $1.record.fullName }
+        return records.map { ListedMember($0.record, isAlive: $0.isAlive) }.sorted { $0.name < $1.name }
+    }
+}
+
+/// One line of `/v1/agent/members`.
+private struct ListedMember {
+    let name: String
+    let host: String
+    let port: Int
+    let tags: [String: String]
+    let status: MemberStatus
+    let versions: ProtocolVersions
+
+    init(_ member: Gossip.Member) {
+        (name, host, port) = (member.name, member.address.host, Int(member.address.port))
+        (tags, status, versions) = (member.tags, member.status, member.versions)
+    }
+
+    init(_ record: ServerRecord, isAlive: Bool) {
+        let rpc = NetworkAddress(record.address, defaultPort: 4647) ?? NetworkAddress(host: record.address, port: 0)
+        (name, host, port) = (record.fullName, rpc.host, record.serfPort)
+        tags = ServerTags.tags(
+            id: record.id, region: record.region, datacenter: record.datacenter, rpc: rpc, expect: record.expect,
+            build: record.build)
+        status = isAlive ? .alive : .failed
+        versions = .ours
+    }
+
+    var json: JSON {
+        let tags = self.tags.sorted { $0.key < $1.key }.map { ($0.key, JSON.string($0.value)) }
         return .object([
-            ("ServerName", .string(settings.name)), ("ServerRegion", .string(settings.region)),
-            ("ServerDC", .string(settings.datacenter)),
-            ("Members", .array(records.map { $0.record.member(isAlive: $0.isAlive) })),
+            ("Name", .string(name)), ("Addr", .string(host)), ("Port", .integer(Int64(port))),
+            ("Tags", .object(tags)), ("Status", .string("\(status)")),
+            ("ProtocolMin", .integer(Int64(versions.protocolMin))),
+            ("ProtocolMax", .integer(Int64(versions.protocolMax))),
+            ("ProtocolCur", .integer(Int64(versions.protocolCurrent))),
+            ("DelegateMin", .integer(Int64(versions.delegateMin))),
+            ("DelegateMax", .integer(Int64(versions.delegateMax))),
+            ("DelegateCur", .integer(Int64(versions.delegateCurrent))),
         ])
     }
 }
@@ -76,21 +121,4 @@ extension ServerAgent {
 extension ServerRecord {
     /// The name in the pool.
     fileprivate var fullName: String { "\(name).\(region)" }
-
-    /// The server as a member of the pool.
-    fileprivate func member(isAlive: Bool) -> JSON {
-        let rpc = NetworkAddress(address, defaultPort: 4647) ?? NetworkAddress(host: address, port: 0)
-        var tags = [
-            ("role", "nomad"), ("region", region), ("dc", datacenter), ("id", id), ("build", build),
-            ("port", "\(rpc.port)"), ("rpc_addr", rpc.host), ("raft_vsn", "3"), ("vsn", "1"),
-        ]
-        if expect == 1 { tags.append(("bootstrap", "1")) }
-        if expect > 0 { tags.append(("expect", "\(expect)")) }
-        return .object([
-            ("Name", .string(fullName)), ("Addr", .string(rpc.host)), ("Port", .integer(Int64(serfPort))),
-            ("Tags", .object(tags.map { ($0.0, .string($0.1)) })), ("Status", .string(isAlive ? "alive" : "failed")),
-            ("ProtocolMin", .integer(1)), ("ProtocolMax", .integer(5)), ("ProtocolCur", .integer(2)),
-            ("DelegateMin", .integer(2)), ("DelegateMax", .integer(5)), ("DelegateCur", .integer(4)),
-        ])
-    }
 }

@@ -13,12 +13,15 @@ final class Allegiance: Sendable {
         var candidate = ""
         var ballot = ID.none
         var version: UInt64 = 0
+        /// It left ``cluster`` in good order, and asks to be a member again.
+        var hasLeft = false
 
         mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
             try visitor.field("Cluster", &cluster)
             try visitor.field("Candidate", &candidate)
             try visitor.field("Ballot", &ballot)
             try visitor.field("Version", &version)
+            try visitor.field("HasLeft", &hasLeft)
         }
     }
 
@@ -28,11 +31,14 @@ final class Allegiance: Sendable {
     private let seam: Seam
     private let lane = BlockingLane("server.allegiance")
     private let record: Mutex<Record>
+    /// Whether an earlier life left the cluster.
+    private let isBack: Bool
 
     private init(path: String, seam: Seam, record: Record) {
         self.path = path
         self.seam = seam
         self.record = Mutex(record)
+        isBack = record.hasLeft
     }
 
     /// Reads the file of server `id`, if there is one. What that server promised to itself is forgotten: it holds no poll any
@@ -55,6 +61,9 @@ final class Allegiance: Sendable {
 
     /// The cluster this server is a member of.
     var cluster: ID? { record.withLock { $0.cluster.isNone ? nil : $0.cluster } }
+
+    /// Whether this server left its cluster in an earlier life and has not come back into it yet.
+    var isReturning: Bool { isBack && record.withLock { $0.hasLeft } }
 
     /// To whom this server has promised itself; empty when to nobody.
     var candidate: String { record.withLock { $0.candidate } }
@@ -96,6 +105,12 @@ final class Allegiance: Sendable {
             record = Record()
             record.cluster = cluster
         }
+        try await store()
+    }
+
+    /// Notes, on disk, that this server has left its cluster.
+    func leave() async throws {
+        record.withLock { $0.hasLeft = true }
         try await store()
     }
 

@@ -8,7 +8,8 @@ internal import Synchronization
 
 /// How servers find each other, and how a new one comes into a cluster.
 ///
-///     greet everybody known ─► a cluster among them?  yes ─► ask to join it
+///     greet everybody known, by the pool and by each other ─► a cluster among them?
+///                                                     yes ─► ask to join it
 ///                                                     no  ─► enough servers, and this one has the lowest id?
 ///                                                            ─► ask all for their promise ─► found a cluster alone
 ///
@@ -59,6 +60,7 @@ extension ServerAgent {
         directory.forgetSilent(but: Set(members.map(\.id.name)), now: now)
         var addresses = Set(members.filter { $0.id.name != settings.id }.map(\.address))
         addresses.formUnion(directory.all.map(\.record.address))
+        addresses.formUnion(poolAddresses)
         addresses.formUnion(settings.join.map(\.description))
         addresses.subtract(introductions.withLock { $0.ownAddresses })
         guard !addresses.isEmpty else { return }
@@ -137,13 +139,13 @@ extension ServerAgent {
     private func findCluster() async throws {
         let now = seam.time.uptime
         let alive = directory.all.filter { $0.isAlive(now) }.map(\.record)
-        guard allegiance.cluster == nil else { return try await updateAddress() }
+        guard allegiance.cluster == nil || allegiance.isReturning else { return try await updateAddress() }
         let members = alive.filter { !$0.cluster.isNone }
         guard Set(members.map(\.cluster)).count <= 1 else {
-            throw CallError(.conflict, "the servers in retry_join belong to different clusters")
+            throw CallError(.conflict, "the servers found belong to different clusters")
         }
         if let member = members.first { return try await join(through: member.address) }
-        guard settings.expect > 1 else { return }
+        guard settings.expect > 1, allegiance.cluster == nil else { return }
         let company = alive.filter { $0.expect == settings.expect }
         guard company.count + 1 >= settings.expect, company.allSatisfy({ settings.id < $0.id }) else { return }
         try await found(with: company)

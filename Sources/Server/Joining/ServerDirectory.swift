@@ -66,7 +66,7 @@ extension ServerRecord {
     func conflict(with other: ServerRecord, isAlive: Bool) -> String? {
         guard region == other.region else {
             return "server \(other.title) is in region \"\(other.region)\", server \(title) in \"\(region)\": "
-                + "take it out of retry_join"
+                + "each region has a cluster of its own"
         }
         guard id != other.id || incarnation == other.incarnation || address == other.address || !isAlive else {
             return "servers \(title) and \(other.title) have the same id \(id): one's data folder is a copy of the "

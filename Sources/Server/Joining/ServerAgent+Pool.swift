@@ -1,0 +1,61 @@
+internal import Basics
+internal import Consensus
+internal import Gossip
+internal import Logging
+internal import RPC
+internal import Raft
+internal import StateStore
+internal import Synchronization
+
+/// What a server takes from the gossip pool: whom to greet, where other regions are, and who has left.
+extension ServerAgent {
+    /// The Drover servers in the pool, of all regions.
+    var poolServers: [PoolServer] { pool?.members.compactMap(PoolServer.init) ?? [] }
+
+    /// RPC addresses of the others of this region that live.
+    var poolAddresses: [String] {
+        poolServers.filter { $0.region == settings.region && $0.status == .alive && $0.id != settings.id }
+            .map(\.address.description)
+    }
+
+    /// The names of the regions that can be reached, this one's among them, in order.
+    var regions: [String] {
+        Set(poolServers.filter { $0.status == .alive }.map(\.region)).union([settings.region]).sorted()
+    }
+
+    /// Takes servers that have left the pool out of the Raft group; on the leader.
+    ///
+    /// One that is alive under another name has not left.
+    func removeDeparted() async throws {
+        let servers = poolServers.filter { $0.region == settings.region }
+        let living = Set(servers.filter { $0.status != .left }.map(\.id)).union([settings.id])
+        for server in servers where server.status == .left && !living.contains(server.id) {
+            let id = ServerID(server.id)
+            guard consensus.status.membership.contains(id) else { continue }
+            try await changeMembership { membership in
+                guard membership.contains(id), membership.voters != [id] else { return nil }
+                return Membership(members: membership.members.filter { $0.id != id })
+            }
+            log.info("a server left the cluster", metadata: ["server.id": "\(id)", "member": "\(server.name)"])
+        }
+    }
+
+    /// Leaves the Raft group in good order: hands leadership on and has the leader take this server out. Started again, it asks
+    /// to be a member again. One that is alone stays what it is.
+    ///
+    /// - Throws: ``CallError`` when the others could not agree to it in time.
+    package func leave() async throws {
+        let own = ServerID(settings.id)
+        let membership = consensus.status.membership
+        guard allegiance.cluster != nil, membership.contains(own), membership.voters != [own] else { return }
+        if consensus.isLeader {
+            // The new leader takes this one out; when there is none in time, this one does so itself.
+            _ = try? await call(TransferLeadership(), context: serverContext)
+        }
+        var removal = RemoveRaftPeer()
+        removal.id = settings.id
+        _ = try await call(removal, context: serverContext)
+        try await allegiance.leave()
+        log.info("left the cluster")
+    }
+}

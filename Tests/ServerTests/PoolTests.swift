@@ -1,0 +1,150 @@
+import Basics
+import Consensus
+import Gossip
+import Model
+import RPC
+import Raft
+import StateStore
+import Synchronization
+import Testing
+
+@testable import Server
+
+/// A pool whose members are what the test says.
+final class FakePool: MemberPool {
+    private let listed = Mutex<[Gossip.Member]>([])
+
+    var members: [Gossip.Member] { listed.withLock { $0 } }
+
+    /// Lists server `number` of `region`, or changes how it is listed.
+    func list(_ number: Int, region: String = "global", status: MemberStatus = .alive, name: String? = nil) {
+        var options = ServerOptions(folder: "/")
+        (options.id, options.name, options.region) = ("id-\(number)", name ?? "server-\(number)", region)
+        options.rpcAddress = ServerGroup.address(number)
+        list(options.poolName, tags: options.poolTags, status: status)
+    }
+
+    func list(_ name: String, tags: [String: String], status: MemberStatus = .alive) {
+        let address = GossipAddress(bytes: [192, 0, 2, 250], port: 4648)
+        let member = Gossip.Member(name: name, address: address, tags: tags, status: status, versions: .ours)
+        listed.withLock { listed in
+            listed.removeAll { $0.name == name }
+            listed.append(member)
+        }
+    }
+}
+
+struct PoolTests {
+    private static func settings(
+        _ number: Int, _ pool: FakePool, expect: Int = 3, region: String = "global"
+    )
+        -> ServerGroup.Settings
+    {
+        var settings = ServerGroup.Settings(number: number, expect: expect, region: region, join: [])
+        settings.pool = pool
+        return settings
+    }
+
+    private static func namespace(_ name: String) -> UpsertNamespace {
+        var call = UpsertNamespace()
+        call.namespace.name = name
+        return call
+    }
+
+    private static func context(_ region: String) -> CallContext {
+        var context = CallContext()
+        context.region = region
+        return context
+    }
+
+    @Test(arguments: [
+        (["role": "web"], false),
+        (["role": "nomad", "region": "global", "id": "x", "port": "4647"], false),
+        (["role": "nomad", "region": "global", "id": "x", "port": "4647", "drover": "1"], true),
+        (["role": "nomad", "region": "global", "id": "x", "port": "0", "drover": "1"], false),
+        (["role": "nomad", "region": "", "id": "x", "port": "4647", "drover": "1"], false),
+    ])
+    func onlyDroverServersAreServers(tags: [String: String], isServer: Bool) {
+        let pool = FakePool()
+        pool.list("x", tags: tags)
+        #expect((pool.members.compactMap(PoolServer.init).count == 1) == isServer)
+    }
+
+    @Test func thePoolIsEnoughToFindEachOther() throws {
+        let pool = FakePool()
+        for number in 1...3 { pool.list(number) }
+        pool.list(4, region: "elsewhere")
+        pool.list("web-1", tags: ["role": "web"])
+        try ServerGroup.run((1...3).map { Self.settings($0, pool) }) { group in
+            try await group.eventually("three voters") { group.isFormed([1, 2, 3]) }
+            let members = try await #require(group[1]).call(Query(.members), context: CallContext())
+            let list = try JSONParser.parse(members.body.bytes)["Members"]?.array ?? []
+            #expect(list.count == 5 && list.last?["Name"]?.string == "web-1")
+            let first = try #require(group[1])
+            #expect(first.introductions.withLock { $0.failures.isEmpty }, "nobody else is greeted")
+            #expect(first.regions == ["elsewhere", "global"])
+        }
+    }
+
+    @Test func aServerThatLeftIsTakenOutOfTheGroup() throws {
+        let pool = FakePool()
+        for number in 1...3 { pool.list(number) }
+        try ServerGroup.run((1...3).map { Self.settings($0, pool) }) { group in
+            try await group.eventually("three voters") { group.isFormed([1, 2, 3]) }
+            let follower = try #require(group.all.first { !$0.isLeader })
+            let number = try #require((1...3).first { group[$0] === follower })
+            pool.list(number, status: .failed)
+            try await group.sleep(.seconds(5))
+            #expect(group.isFormed([1, 2, 3]), "a failed one may come back")
+            pool.list(number, name: "renamed")
+            pool.list(number, status: .left)
+            try await group.sleep(.seconds(5))
+            #expect(group.isFormed([1, 2, 3]), "it is alive under another name")
+            pool.list(number, status: .left, name: "renamed")
+            try await group.eventually("two are left") {
+                group.leader?.consensus.status.membership.members.map(\.id.name).contains(follower.id) == false
+            }
+        }
+    }
+
+    @Test func aServerLeavesAndIsAMemberAgainAfterItsRestart() throws {
+        let pool = FakePool()
+        for number in 1...3 { pool.list(number) }
+        let settings = (1...2).map { Self.settings($0, pool) }
+        try ServerGroup.run(settings) { group in
+            try await withThrowingTaskGroup(of: Void.self) { tasks in
+                tasks.addTask { try? await group.run(Self.settings(3, pool)) }
+                try await group.eventually("three voters") { group.isFormed([1, 2, 3]) }
+                let leaver = try #require(group[3])
+                try await leaver.leave()
+                try await group.eventually("two are left") {
+                    group[1]?.consensus.status.membership.members.count == 2 && group.isFormed([1, 2])
+                }
+                try await group.sleep(.seconds(10))
+                #expect(group.isFormed([1, 2]), "it does not come back in this life")
+                tasks.cancelAll()
+            }
+            try await withThrowingTaskGroup(of: Void.self) { tasks in
+                tasks.addTask { try? await group.run(Self.settings(3, pool)) }
+                try await group.eventually("three voters again") { group.isFormed([1, 2, 3]) }
+                #expect(group[3]?.allegiance.isReturning == false)
+                tasks.cancelAll()
+            }
+        }
+    }
+
+    /// A leader that leaves hands leadership on first.
+    @Test func theLeaderLeaves() throws {
+        let pool = FakePool()
+        for number in 1...3 { pool.list(number) }
+        try ServerGroup.run((1...3).map { Self.settings($0, pool) }) { group in
+            try await group.eventually("three voters") { group.isFormed([1, 2, 3]) }
+            let leader = try #require(group.leader)
+            try await leader.leave()
+            try await group.eventually("another leads two") {
+                guard let next = group.leader, next.id != leader.id else { return false }
+                return next.consensus.status.membership.members.count == 2
+            }
+        }
+    }
+}
