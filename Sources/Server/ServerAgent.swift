@@ -36,6 +36,8 @@ package final class ServerAgent: Sendable {
     let peers: PeerTransport
     /// Who else there is, by gossip; nil when only what is configured and greeted is known.
     let pool: (any MemberPool)?
+    /// Which server of another region is next to be asked.
+    let regionTurn = Atomic(0)
     let snapshotInbox = SnapshotInbox()
     /// One change of the membership at a time.
     let membershipChanges = Turnstile(limit: 1)

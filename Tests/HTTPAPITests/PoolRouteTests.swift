@@ -81,4 +81,21 @@ struct PoolRouteTests {
             #expect(answer.status == 501 && answer.text.contains("ask a server's agent"), "\(answer.text)")
         }
     }
+
+    /// Query, body, job, agent: the first that names a region counts, and "global" in a job names none.
+    @Test(arguments: [
+        ("?region=q", #"{"Region": "b", "Job": {"ID": "x", "Region": "j"}}"#, "q"),
+        ("", #"{"Region": "b", "Job": {"ID": "x", "Region": "j"}}"#, "b"),
+        ("", #"{"Job": {"ID": "x", "Region": "j"}}"#, "j"),
+        ("", #"{"Job": {"ID": "x", "Region": "global"}}"#, "home"),
+        ("", #"{"Job": {"ID": "x"}}"#, "home"),
+    ])
+    func whereAJobGoes(query: String, body: String, region: String) async throws {
+        let servers = WriteTests.servers()
+        try await withAPI(servers: servers, region: "home") { client in
+            _ = try await client.send("PUT", "/v1/jobs" + query, body: Array(body.utf8)).checked()
+        }
+        #expect(servers.contexts.map(\.region) == [region])
+        #expect(servers.received(RegisterJob.self).map(\.job.region) == [region])
+    }
 }

@@ -147,4 +147,47 @@ struct PoolTests {
             }
         }
     }
+
+    @Test func callsReachTheRegionTheyName() throws {
+        let pool = FakePool()
+        for number in 1...2 { pool.list(number, region: "a") }
+        for number in 3...4 { pool.list(number, region: "b") }
+        let settings = [
+            Self.settings(1, pool, expect: 2, region: "a"), Self.settings(2, pool, expect: 2, region: "a"),
+            Self.settings(3, pool, expect: 2, region: "b"), Self.settings(4, pool, expect: 2, region: "b"),
+        ]
+        try ServerGroup.run(settings) { group in
+            try await group.eventually("two clusters") { group.isFormed([1, 2]) && group.isFormed([3, 4]) }
+            let (here, there) = (try #require(group[1]), try #require(group[3]))
+            #expect(here.allegiance.cluster != there.allegiance.cluster)
+            // Whichever of b's servers is asked, and whichever leads.
+            for number in 0..<4 {
+                _ = try await here.call(Self.namespace("n\(number)"), context: Self.context("b"))
+            }
+            #expect(here.snapshot.namespace("n0") == nil)
+            try await group.eventually("b has them") { there.snapshot.namespace("n3") != nil }
+
+            // A blocking query waits there.
+            var query = Query(.namespaces)
+            query.minIndex = try await here.call(Query(.namespaces), context: Self.context("b")).index
+            query.wait = .seconds(30)
+            let waiting = query
+            async let changed = here.call(waiting, context: Self.context("b"))
+            try await group.sleep(.seconds(3))
+            _ = try await there.call(Self.namespace("late"), context: Self.context("b"))
+            let reply = try await changed
+            #expect(reply.index > query.minIndex && String(decoding: reply.body.bytes, as: UTF8.self).contains("late"))
+
+            let unknown = await #expect(throws: CallError.self) {
+                try await here.call(Query(.jobs), context: Self.context("nowhere"))
+            }
+            #expect(unknown?.code == .failed && unknown?.message.contains("regions known here: a, b") == true)
+            for number in 3...4 { pool.list(number, region: "b", status: .failed) }
+            let gone = await #expect(throws: CallError.self) {
+                try await here.call(Query(.jobs), context: Self.context("b"))
+            }
+            #expect(gone?.message.hasPrefix("No path to region \"b\"") == true)
+            #expect(here.regions == ["a"])
+        }
+    }
 }

@@ -80,7 +80,7 @@ extension Route {
         call.notes = JobRequestKeys.warnings(of: JobRequestKeys.unknown(in: body))
         guard !call.job.id.isEmpty else { throw CallError(.invalid, "Job ID hasn't been provided") }
         if let pathID, pathID != call.job.id { throw CallError(.invalid, "Job ID does not match name") }
-        let context = adopt(&call.job, body, request)
+        let context = adopt(&call.job, body, request, endpoints)
         let reply = try await endpoints.caller.call(call, context: context)
         return .json(reply, index: reply.index)
     }
@@ -92,7 +92,12 @@ extension Route {
     }
 
     /// Settles namespace and region between query, job and body; the job's own namespace wins over the query's default.
-    private static func adopt(_ job: inout Job, _ body: JSON, _ request: APIRequest) -> CallContext {
+    ///
+    /// Of the regions the query's counts most, then the body's, then the job's, and last the agent's: clients write "global" into
+    /// jobs that name none.
+    private static func adopt(
+        _ job: inout Job, _ body: JSON, _ request: APIRequest, _ endpoints: Endpoints
+    ) -> CallContext {
         var context = request.context
         if request.query["namespace"] == nil {
             let named = [job.namespace, body.object?.member(foldingCase: "Namespace")?.string ?? ""]
@@ -100,9 +105,11 @@ extension Route {
         } else if !job.namespace.isEmpty, job.namespace != "default" {
             context.namespace = job.namespace
         }
-        if request.query["region"] == nil, !job.region.isEmpty, job.region != "global" { context.region = job.region }
+        let own = job.region == "global" ? "" : job.region
+        let regions = [request.query["region"] ?? "", body.object?.member(foldingCase: "Region")?.string ?? "", own]
+        context.region = regions.first { !$0.isEmpty } ?? endpoints.agent.region
         job.namespace = context.namespace
-        if job.region.isEmpty { job.region = context.region }
+        job.region = context.region
         return context
     }
 
@@ -123,7 +130,7 @@ extension Route {
         call.notes = JobRequestKeys.warnings(of: JobRequestKeys.unknown(in: body))
         guard !call.job.id.isEmpty else { throw CallError(.invalid, "Job must have a valid ID") }
         guard call.job.id == request.parameter("id") else { throw CallError(.invalid, "Job ID does not match") }
-        let context = adopt(&call.job, body, request)
+        let context = adopt(&call.job, body, request, endpoints)
         let reply = try await endpoints.caller.call(call, context: context)
         return .json(reply, index: reply.index)
     }
@@ -174,7 +181,7 @@ extension Route {
         try requireJob(body)
         var call = try ValidateJob(json: body)
         call.notes = JobRequestKeys.warnings(of: JobRequestKeys.unknown(in: body))
-        let context = adopt(&call.job, body, request)
+        let context = adopt(&call.job, body, request, endpoints)
         return .json(try await endpoints.caller.call(call, context: context))
     }
 

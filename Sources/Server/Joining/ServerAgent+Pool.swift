@@ -23,6 +23,35 @@ extension ServerAgent {
         Set(poolServers.filter { $0.status == .alive }.map(\.region)).union([settings.region]).sorted()
     }
 
+    /// Makes a call through a server of another region; one after the other is asked as long as each says that it did nothing.
+    ///
+    /// - Throws: ``CallError``: `failed` when no server of that region is alive; `undone` when none of them answered.
+    func forward<Call: Served>(_ call: Call, toRegion region: String, _ context: CallContext) async throws -> Call.Reply
+    {
+        let servers = poolServers.filter { $0.region == region && $0.status == .alive }
+        guard !servers.isEmpty else {
+            throw CallError(
+                .failed,
+                "No path to region \"\(region)\": none of its servers is alive in the gossip pool; regions known here: "
+                    + regions.joined(separator: ", "))
+        }
+        guard context.hops < ServerAgent.hopsMax else { throw CallError(.undone, "No cluster leader") }
+        var context = context
+        context.hops += 1
+        // Calls spread over the region's servers.
+        let first = regionTurn.wrappingAdd(1, ordering: .relaxed).newValue % servers.count
+        var failure = CallError(.undone, "No path to region \"\(region)\"")
+        for server in servers[first...] + servers[..<first] {
+            do {
+                return try await RemoteCaller(peer: seam.network.peer(at: server.address)).call(
+                    call, context: context, deadline: call.patience)
+            } catch let error as CallError where error.code == .undone {
+                failure = error
+            }
+        }
+        throw failure
+    }
+
     /// Takes servers that have left the pool out of the Raft group; on the leader.
     ///
     /// One that is alive under another name has not left.
