@@ -52,7 +52,11 @@ extension ReplicatedLog {
 
         mutating func take(_ inputs: [Input]) throws(ConsensusError) {
             for input in inputs {
-                if case .proposal(let proposal, let command, let completion) = input {
+                if case .proposal(let proposal, let term, let command, let completion) = input {
+                    if let term, term != node.term {
+                        refuse(proposal, completion)
+                        continue
+                    }
                     proposals.append(proposal)
                     outcomes.append((completion, command))
                     continue
@@ -83,6 +87,12 @@ extension ReplicatedLog {
                     try step(.trim(through: through))
                 }
             }
+        }
+
+        /// What was proposed for another term than this one.
+        private func refuse(_ proposal: Proposal, _ completion: Completion) {
+            shell.release(count: 1, bytes: proposal.data.count)
+            completion(.failure(error(of: .notLeader(leader: node.status.leader))))
         }
 
         /// All proposals of one wake go to the core, and so to disk, together.

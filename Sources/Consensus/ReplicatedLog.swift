@@ -53,7 +53,7 @@ package final class ReplicatedLog<Machine: StateMachine>: Sendable {
     /// One thing for the core.
     enum Input: Sendable {
         case event(Event)
-        case proposal(Proposal, Machine.Command?, Completion)
+        case proposal(Proposal, term: UInt64?, Machine.Command?, Completion)
         /// ``Event/changeMembership(_:)`` or ``Event/bootstrap(_:)``.
         case membership(Event, IndexCompletion)
         case barrier(IndexCompletion)
@@ -104,12 +104,16 @@ package final class ReplicatedLog<Machine: StateMachine>: Sendable {
     }
 
     /// As ``propose(_:_:command:)``, for callers with many at once; `completion` runs on the applier and must be quick.
+    ///
+    /// With a `term` it is logged only while this server leads in that term, and else refused with
+    /// ``ConsensusError/notLeader(leader:)``: for what was decided on a state in which all since then is this leader's.
     package func submit(
-        _ kind: EntryKind, _ data: [UInt8], command: Machine.Command? = nil, _ completion: @escaping Completion
+        _ kind: EntryKind, _ data: [UInt8], command: Machine.Command? = nil, term: UInt64? = nil,
+        _ completion: @escaping Completion
     ) {
         guard data.count <= LogFormat.entryBytesMax else { return completion(.failure(.tooLarge(bytes: data.count))) }
         if let refusal = admit(bytes: data.count) { return completion(.failure(refusal)) }
-        let isTaken = inbox.push(.proposal(Proposal(kind: kind, data: data), command, completion))
+        let isTaken = inbox.push(.proposal(Proposal(kind: kind, data: data), term: term, command, completion))
         if !isTaken { completion(.failure(stopReason)) }
     }
 
@@ -253,7 +257,7 @@ package final class ReplicatedLog<Machine: StateMachine>: Sendable {
 
     private func fail(_ input: Input, _ reason: ConsensusError) {
         switch input {
-        case .proposal(_, _, let completion): completion(.failure(reason))
+        case .proposal(_, _, _, let completion): completion(.failure(reason))
         case .membership(_, let completion), .barrier(let completion): completion(.failure(reason))
         case .progress(let completion): completion(.failure(reason))
         case .event, .applied: break

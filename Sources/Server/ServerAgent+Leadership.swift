@@ -19,14 +19,14 @@ extension ServerAgent {
             guard term != leading else { continue }
             if leading != nil { stopLeading() }
             leading = nil
-            if let term, await beginLeading() { leading = term }
+            if let term, await beginLeading(in: term) { leading = term }
         }
         try Task.checkCancellation()
     }
 
     /// Returns whether this server leads now: everything committed before is applied, the cluster has its identity, and the queues
     /// are filled.
-    private func beginLeading() async -> Bool {
+    private func beginLeading(in term: UInt64) async -> Bool {
         do {
             try await consensus.barrier()
             if snapshot.clusterIdentity == nil {
@@ -38,7 +38,7 @@ extension ServerAgent {
             return false
         }
         heartbeats.enable(from: state.feed)
-        plans.enable()
+        plans.enable(term: term)
         queue.enable(from: state.feed)
         isEstablished.store(true, ordering: .releasing)
         log.info("became the leader", metadata: ["raft.index": "\(snapshot.index)"])

@@ -200,10 +200,12 @@ package final class ServerAgent: Sendable {
 }
 
 extension ServerAgent {
-    /// As ``propose(_:)``, for entries that must reach the log in the order of the calls; `completion` runs on the applier
-    /// and must be quick.
-    func submit(_ entry: StateEntry, _ completion: @escaping @Sendable (Result<ApplyOutcome, any Error>) -> Void) {
-        consensus.submit(ReplicatedState.entryKind, entry.encoded, command: entry) { result in
+    /// As ``propose(_:)``, for entries that must reach the log in the order of the calls and in this term of leadership;
+    /// `completion` runs on the applier and must be quick.
+    func submit(
+        _ entry: StateEntry, term: UInt64, _ completion: @escaping @Sendable (Result<ApplyOutcome, any Error>) -> Void
+    ) {
+        consensus.submit(ReplicatedState.entryKind, entry.encoded, command: entry, term: term) { result in
             switch result {
             case .success(let applied):
                 if let refusal = applied.output.refusal { return completion(.failure(CallError(refusal))) }

@@ -19,6 +19,26 @@ struct ShellTests {
         }
     }
 
+    /// What was decided in one term of leadership is not logged in another.
+    @Test func aProposalIsForItsTermOnly() async throws {
+        let world = TestWorld()
+        try await world.run { consensus, machine in
+            try await consensus.barrier()
+            let term = consensus.status.term
+            for (wanted, text) in [(term - 1, "old"), (term, "now"), (term + 1, "new")] {
+                let result: Result<String, ConsensusError> = await withCheckedContinuation { continuation in
+                    consensus.submit(.firstApplication, Array(text.utf8), term: wanted) {
+                        continuation.resume(returning: $0.map(\.output))
+                    }
+                }
+                #expect(wanted == term ? result == .success("now") : (try? result.get()) == nil)
+                if case .failure(let error) = result, case .notLeader = error { continue }
+                #expect(wanted == term, "\(result)")
+            }
+            #expect(machine.applied == ["now"])
+        }
+    }
+
     /// While one sync is under way 5,000 more proposals queue; they share the next few.
     @Test func oneSyncCoversAllThatQueued() async throws {
         let gate = Gate()

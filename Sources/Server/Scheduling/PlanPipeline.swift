@@ -10,7 +10,8 @@ internal import Synchronization
 ///
 /// Plans that gathered are checked together, in order of priority, each seeing the ones before it, and go to the log as one
 /// entry. The next ones are checked while that entry is on its way to the disk: what is in flight is reserved. No other entry
-/// places allocations, so a plan that passed still fits when it is applied.
+/// places allocations, and the log takes plans only in the term of leadership in which they were checked, so a plan that
+/// passed still fits when it is applied.
 final class PlanPipeline: Sendable {
     /// Answers workers, given the index of the entry, or of the one that stood in their way.
     private typealias Answer = @Sendable (Result<UInt64, any Error>) -> Void
@@ -22,7 +23,8 @@ final class PlanPipeline: Sendable {
 
     private struct State {
         var queue = PlanQueue<Ticket>()
-        var enabled = false
+        /// The term in which this server leads; nil while it does not.
+        var term: UInt64?
         /// Nobody takes plans any more: the server is shutting down.
         var closed = false
         /// Entries handed to the log so far, and how many of them are still on their way to the disk.
@@ -54,12 +56,13 @@ final class PlanPipeline: Sendable {
         self.limit = limit
     }
 
-    func enable() { state.withLock { $0.enabled = !$0.closed } }
+    /// Takes plans from now on: this server leads in `term` and has applied all that was committed before.
+    func enable(term: UInt64) { state.withLock { $0.term = $0.closed ? nil : term } }
 
     /// Refuses what waits: another server leads.
     func disable() {
         let waiting = state.withLock { state in
-            state.enabled = false
+            state.term = nil
             return state.queue.dequeue(limit: .max)
         }
         for ticket in waiting { ticket.answer.resume(throwing: Self.notLeading) }
@@ -72,7 +75,7 @@ final class PlanPipeline: Sendable {
     func submit(_ plan: Plan) async throws -> PlanResult {
         try await withCheckedThrowingContinuation { continuation in
             let sleeper = state.withLock { state -> CheckedContinuation<Void, Never>?? in
-                guard state.enabled else { return nil }
+                guard state.term != nil else { return nil }
                 state.queue.enqueue(Ticket(plan: plan, answer: continuation), priority: plan.priority)
                 defer { state.sleeper = nil }
                 return .some(state.sleeper)
@@ -91,8 +94,9 @@ final class PlanPipeline: Sendable {
         while true {
             await waitForPlans()
             try Task.checkCancellation()
-            let tickets = state.withLock { $0.queue.dequeue(limit: limit) }
-            await commit(tickets, server)
+            let (tickets, term) = state.withLock { ($0.queue.dequeue(limit: limit), $0.term) }
+            // Without leadership nothing waits.
+            if let term { await commit(tickets, term, server) }
         }
     }
 
@@ -122,7 +126,7 @@ final class PlanPipeline: Sendable {
 
     /// Checks the plans one after the other and hands what is left of them to the log as one entry; the answers come when it
     /// is durable and applied.
-    private func commit(_ tickets: [Ticket], _ server: ServerAgent) async {
+    private func commit(_ tickets: [Ticket], _ term: UInt64, _ server: ServerAgent) async {
         let checked = try? await seam.blocking.run(lane: Self.lane) { self.verify(tickets.map(\.plan), server) }
         guard let (verdicts, snapshotIndex) = checked else {
             return tickets.forEach { $0.answer.resume(throwing: Self.notLeading) }
@@ -143,7 +147,7 @@ final class PlanPipeline: Sendable {
             state.flightCount += 1
             return state.flightCount
         }
-        server.submit(.plans(plans)) { outcome in
+        server.submit(.plans(plans), term: term) { outcome in
             let index = outcome.map(\.index)
             self.land(verdicts, at: (try? index.get()) ?? 0)
             answer(index)
