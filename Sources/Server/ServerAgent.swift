@@ -43,7 +43,7 @@ package final class ServerAgent: Sendable {
     let membershipChanges = Turnstile(limit: 1)
     /// This life of the server.
     let incarnation: ID
-    let introductions = Mutex(Introductions())
+    let introductions: Mutex<Introductions>
     /// When the leader was last heard of.
     let leaderContact: Mutex<Uptime>
     /// Set while this server leads, has applied all that was committed before, and its queues are filled.
@@ -75,6 +75,7 @@ package final class ServerAgent: Sendable {
         self.peers = peers
         self.pool = pool
         incarnation = seam.random.id()
+        introductions = Mutex(Introductions(version: allegiance.version))
         leaderContact = Mutex(seam.time.uptime)
         plans = PlanPipeline(seam: seam, limit: settings.plansPerEntryMax)
         largePlans = Turnstile(limit: settings.workers)

@@ -275,6 +275,7 @@ struct JoiningTests {
             #expect(later.candidate == "a", "it is on disk")
             let own = try await Allegiance.load(folder: "/data", id: "a", seam: seam)
             #expect(own.candidate.isEmpty, "a poll does not outlive its server's process")
+            #expect(own.version == 5, "a clock set back must not keep others from hearing that")
             // What the candidate said before it asked says nothing of the poll.
             try await later.heard(from: "a", ballot: .none, version: 5)
             try await later.heard(from: "a", ballot: first, version: 6)

@@ -9,7 +9,7 @@ final class Allegiance: Sendable {
     struct Record: Document {
         var cluster = ID.none
         /// The server that may found a cluster with this one, in the poll ``ballot``, and the version of the record that it
-        /// asked with.
+        /// asked with; that stays when the poll is over.
         var candidate = ""
         var ballot = ID.none
         var version: UInt64 = 0
@@ -45,7 +45,7 @@ final class Allegiance: Sendable {
     /// more, and had it founded a cluster, it would be a member of it.
     static func load(folder: String, id: String, seam: Seam) async throws -> Allegiance {
         let (disk, path) = (seam.disk, folder + "/cluster.json")
-        let record = try await seam.blocking.run {
+        var record = try await seam.blocking.run {
             try disk.makeDirectory(folder)
             guard disk.exists(path) else { return Record() }
             do {
@@ -56,7 +56,8 @@ final class Allegiance: Sendable {
                     "\(path) cannot be read (\(error)); restore it from a backup, or remove the server's folder")
             }
         }
-        return Allegiance(path: path, seam: seam, record: record.candidate == id ? Record() : record)
+        if record.candidate == id { (record.candidate, record.ballot) = ("", .none) }
+        return Allegiance(path: path, seam: seam, record: record)
     }
 
     /// The cluster this server is a member of.
@@ -67,6 +68,10 @@ final class Allegiance: Sendable {
 
     /// To whom this server has promised itself; empty when to nobody.
     var candidate: String { record.withLock { $0.candidate } }
+
+    /// What this server says of itself must have a higher version than this, or who has promised himself to it, and whose clock
+    /// or this one's was set back since, would not believe that the poll is over.
+    var version: UInt64 { record.withLock { $0.version } }
 
     /// Promises this server to `candidate`, unless it has a cluster or is promised to another; what was said is on disk.
     ///
@@ -93,7 +98,7 @@ final class Allegiance: Sendable {
             guard record.candidate == candidate, record.cluster.isNone, version > record.version,
                 ballot != record.ballot
             else { return false }
-            (record.candidate, record.ballot, record.version) = ("", .none, 0)
+            (record.candidate, record.ballot) = ("", .none)
             return true
         }
         if isOver { try await store() }
