@@ -1,4 +1,3 @@
-import Agent
 import Basics
 import RPC
 import Synchronization

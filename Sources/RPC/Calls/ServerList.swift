@@ -1,5 +1,4 @@
 package import Basics
-package import RPC
 internal import Synchronization
 
 /// The servers an agent knows: calls go to one until it fails, then to the next.
