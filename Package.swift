@@ -33,6 +33,9 @@ let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swi
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let asyncAlgorithms = Target.Dependency.product(name: "AsyncAlgorithms", package: "swift-async-algorithms")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
+let x509 = Target.Dependency.product(name: "X509", package: "swift-certificates")
+let asn1 = Target.Dependency.product(name: "SwiftASN1", package: "swift-asn1")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 
@@ -114,7 +117,9 @@ let modules: [Target] = [
     module("StateStore", ["Basics", "Model"]),
     module("Scheduling", ["Basics", "Model", "StateStore", abi]),
     module("Broker", ["Basics", "Model"]),
-    module("RPC", ["Basics", "Model", nioCore, nioPosix, nioSSL]),
+    module("Certificates", ["Basics", asn1, crypto, x509]),
+    module("Connections", ["Basics", nioCore, nioSSL, nioTLS]),
+    module("RPC", ["Basics", "Connections", "Model", nioCore, nioPosix, nioSSL]),
     module("Consensus", ["Basics", "Raft"]),
     module("Membership", ["Basics", "Gossip", crypto, logging, nioCore, nioPosix]),
     cModule("CLinux"),
@@ -133,18 +138,17 @@ let modules: [Target] = [
     module(
         "HTTPAPI",
         [
-            "Basics", "JobSpec", "Model", "RPC", hummingbird, nioHTTPTypes, httpTypes, nioCore, nioPosix,
-            asyncAlgorithms,
-            lifecycle, logging,
+            "Basics", "Connections", "JobSpec", "Model", "RPC", hummingbird, nioHTTPTypes, httpTypes, nioCore, nioHTTP,
+            nioPosix, asyncAlgorithms, lifecycle, logging,
         ]),
-    module("APIClient", ["Basics", "Model", nioCore, nioPosix, nioHTTP]),
-    module("CLI", ["APIClient", "Basics", "HCL", "JobSpec", "Model", argumentParser]),
+    module("APIClient", ["Basics", "Connections", "Model", nioCore, nioPosix, nioHTTP, nioSSL]),
+    module("CLI", ["APIClient", "Basics", "Certificates", "HCL", "JobSpec", "Model", argumentParser]),
     module("AgentConfiguration", path: "Sources/Agent/Configuration", ["Basics", "HCL"]),
     .target(
         name: "Agent",
         dependencies: [
-            "AgentConfiguration", "Basics", "Client", "Gossip", "HTTPAPI", "Linux", "Membership", "Model", "PluginHost",
-            "RPC", "Raft", "Server",
+            "AgentConfiguration", "Basics", "Client", "Connections", "Gossip", "HTTPAPI", "Linux", "Membership", "Model",
+            "PluginHost", "RPC", "Raft", "Server",
             argumentParser, lifecycle, logging, unixSignals,
         ], path: "Sources/Agent", exclude: ["Configuration", "README.md"], swiftSettings: swiftSettings),
     module("SimulatedSeam", path: "Sources/Simulation/Seam", ["Basics"], exclude: []),
@@ -203,7 +207,7 @@ let plugins: [Target] =
 // MARK: - Tests
 
 let testTargets: [Target] = [
-    module("TestSupport", path: "Tests/Support", ["Basics", "Linux"], exclude: []),
+    module("TestSupport", path: "Tests/Support", ["Basics", "Certificates", "Linux"], exclude: []),
     module("PluginTestSupport", path: "Tests/PluginTestSupport", [abi, sdk], exclude: []),
     module(
         "PluginHostTestSupport", path: "Tests/PluginHostTestSupport", ["Basics", "Linux", "PluginHost", abi, logging],
@@ -214,7 +218,7 @@ let testTargets: [Target] = [
     tests("HCL", ["Basics", "HCL"]),
     tests("JobSpec", ["Basics", "HCL", "JobSpec", "Model"], exclude: ["Files"]),
     tests("Filter", ["Basics", "Filter"]),
-    tests("Agent", ["Agent", "Basics", "RPC"]),
+    tests("Agent", ["Agent", "Basics", "RPC", logging]),
     tests("AgentConfiguration", ["AgentConfiguration", "Basics", "HCL"]),
     tests("Raft", ["Basics", "Raft"], exclude: ["Cases"]),
     tests("Gossip", ["Basics", "Gossip"]),
@@ -223,12 +227,20 @@ let testTargets: [Target] = [
     tests("StateStore", ["Basics", "Model", "StateStore"]),
     tests("Broker", ["Basics", "Broker", "Model"]),
     tests("Scheduling", ["Basics", "Model", "Scheduling", "StateStore"], exclude: ["Cases"]),
-    tests("RPC", ["Basics", "Model", "RPC", nioCore, nioPosix], exclude: ["Certificates"]),
+    tests("Connections", ["Basics", "Certificates", "Connections", "TestSupport"]),
+    tests("Certificates", ["Basics", "Certificates"]),
+    tests("RPC", ["Basics", "Certificates", "Connections", "Model", "RPC", "TestSupport", nioCore, nioPosix]),
     tests("Linux", ["Basics", "Linux"]),
     tests("Shim", ["Basics", "CSpawn", "Linux", "PluginHost", "drover-shim"]),
     tests(
         "Client", ["Basics", "Client", "Linux", "Model", "PluginHost", "RPC", "SimulatedSeam", logging, "drover-shim"]),
-    tests("HTTPAPI", ["APIClient", "Basics", "HTTPAPI", "Model", "RPC", lifecycle, logging, nioCore, nioPosix]),
+    tests(
+        "HTTPAPI",
+        [
+            "APIClient", "Basics", "Certificates", "Connections", "HTTPAPI", "Model", "RPC", "TestSupport", lifecycle,
+            logging, nioCore,
+            nioPosix,
+        ]),
     tests("APIClient", ["APIClient", "Basics"]),
     tests("CLI", ["APIClient", "Basics", "CLI", "Model", argumentParser]),
     tests("SDK", [abi, sdk, "PluginTestSupport"]),
@@ -260,7 +272,9 @@ let testTargets: [Target] = [
     tests(
         "TraceSimulation",
         ["Basics", "Consensus", "Linux", "Model", "PluginHostTestSupport", "Raft", "StateStore", "TraceSimulation"]),
-    tests("Integration", ["Basics", "Linux", "PluginHostTestSupport", "TestSupport", "drover", "drover-shim"]),
+    tests(
+        "Integration",
+        ["Basics", "Certificates", "Linux", "PluginHostTestSupport", "TestSupport", "drover", "drover-shim"]),
 ]
 
 let package = Package(
@@ -269,7 +283,9 @@ let package = Package(
     dependencies: [
         .package(path: "SDK"),
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-asn1", exact: "1.7.4"),
         .package(url: "https://github.com/apple/swift-async-algorithms", exact: "1.1.4"),
+        .package(url: "https://github.com/apple/swift-certificates", exact: "1.21.1"),
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
         .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),

@@ -3,12 +3,13 @@ internal import Basics
 /// Where an agent's HTTP API is.
 public enum AgentAddress: Sendable, Hashable, CustomStringConvertible {
     case http(host: String, port: Int)
+    case https(host: String, port: Int)
     case unix(path: String)
 
     /// Used when nothing else is given.
     public static let defaultText = "http://127.0.0.1:4646"
 
-    /// Reads `http://host:port`, `unix:///path/to/api.sock`, or `host:port` alone.
+    /// Reads `http://host:port`, `https://host:port`, `unix:///path/to/api.sock`, or `host:port` alone.
     public init(_ text: String) throws(AgentAddressError) {
         if let path = AgentAddress.rest(of: text, after: "unix://") {
             guard path.hasPrefix("/") else {
@@ -17,19 +18,20 @@ public enum AgentAddress: Sendable, Hashable, CustomStringConvertible {
             self = .unix(path: path)
             return
         }
-        guard AgentAddress.rest(of: text, after: "https://") == nil else {
-            throw AgentAddressError(text: text, reason: "TLS is not supported; use http:// or unix://")
-        }
-        let isURL = text.hasPrefix("http://")
-        var host = isURL ? String(text.dropFirst(7)) : text
+        let secure = AgentAddress.rest(of: text, after: "https://")
+        let plain = AgentAddress.rest(of: text, after: "http://")
+        var host = secure ?? plain ?? text
         if host.hasSuffix("/") { host.removeLast() }
         guard !host.contains("/"), !host.isEmpty,
-            let address = NetworkAddress(host, defaultPort: isURL ? 80 : 4646)
+            let address = NetworkAddress(host, defaultPort: secure != nil ? 443 : plain != nil ? 80 : 4646)
         else {
             throw AgentAddressError(
-                text: text, reason: "it must look like \(AgentAddress.defaultText) or unix:///path/api.sock")
+                text: text,
+                reason: "it must look like \(AgentAddress.defaultText), https://host:4646 or unix:///path/api.sock")
         }
-        self = .http(host: address.host, port: address.port)
+        self =
+            secure != nil
+            ? .https(host: address.host, port: address.port) : .http(host: address.host, port: address.port)
     }
 
     private static func rest(of text: String, after prefix: String) -> String? {
@@ -39,6 +41,7 @@ public enum AgentAddress: Sendable, Hashable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .http(let host, let port): "http://\(NetworkAddress(host: host, port: port))"
+        case .https(let host, let port): "https://\(NetworkAddress(host: host, port: port))"
         case .unix(let path): "unix://\(path)"
         }
     }

@@ -11,6 +11,8 @@ public struct DroverClient: Sendable {
     public var namespace: String
     /// The secret of an ACL token; empty is anonymous.
     public var token: String
+    /// For an address under https.
+    public var tls = ClientTLS()
     /// Longest answer read into memory. 512 MiB.
     public var answerBytesMax = 512 << 20
 
@@ -21,8 +23,8 @@ public struct DroverClient: Sendable {
         self.token = token
     }
 
-    /// From `DROVER_ADDR`, `DROVER_REGION`, `DROVER_NAMESPACE` and `DROVER_TOKEN`, each falling back to its `NOMAD_`
-    /// form.
+    /// From `DROVER_ADDR`, `DROVER_REGION`, `DROVER_NAMESPACE`, `DROVER_TOKEN`, and those of ``ClientTLS``, each falling
+    /// back to its `NOMAD_` form.
     ///
     /// - Throws: ``AgentAddressError`` for an address of no known form.
     public init(environment: [String: String]) throws(AgentAddressError) {
@@ -32,6 +34,12 @@ public struct DroverClient: Sendable {
         self.init(
             address: try AgentAddress(variable("ADDR") ?? AgentAddress.defaultText), region: variable("REGION") ?? "",
             namespace: variable("NAMESPACE") ?? "", token: variable("TOKEN") ?? "")
+        tls.authorityFile = variable("CACERT")
+        tls.authorityFolder = variable("CAPATH")
+        tls.certificateFile = variable("CLIENT_CERT")
+        tls.keyFile = variable("CLIENT_KEY")
+        tls.serverName = variable("TLS_SERVER_NAME")
+        tls.skipsVerification = variable("SKIP_VERIFY").map { ["1", "t", "true"].contains($0.lowercased()) } ?? false
     }
 
     /// One request and its whole answer, whatever its status.
@@ -44,7 +52,7 @@ public struct DroverClient: Sendable {
     ) async throws -> Answer {
         let call = request(method, path, query: query, headers: headers, body: body)
         let limit = answerBytesMax
-        return try await Transport(address: address).exchange(call) { head, chunks in
+        return try await Transport(address: address, tls: tls).exchange(call) { head, chunks in
             var bytes: [UInt8] = []
             while let chunk = try await chunks.next() {
                 bytes += chunk
@@ -79,7 +87,7 @@ public struct DroverClient: Sendable {
         _ path: String, query: [(String, String)] = [], piece: @Sendable ([UInt8]) async throws -> Void
     ) async throws {
         let call = request("GET", path, query: query, headers: [], body: nil)
-        try await Transport(address: address).exchange(call) { head, chunks in
+        try await Transport(address: address, tls: tls).exchange(call) { head, chunks in
             guard (200..<300).contains(head.status) else {
                 var text: [UInt8] = []
                 while let chunk = try await chunks.next(), text.count < 1 << 20 { text += chunk }

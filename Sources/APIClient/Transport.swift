@@ -1,7 +1,10 @@
+internal import Connections
 internal import Glibc
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
+internal import NIOSSL
+internal import Synchronization
 
 /// No answer: the agent cannot be reached, or the connection broke.
 public struct ConnectionError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -24,11 +27,24 @@ struct ResponseHead: Sendable {
     var headers: [String: String]
 }
 
-/// HTTP/1.1 over one connection a request.
+/// Why TLS ended after the handshake, which an agent that asks for a certificate may say no earlier (TLS 1.3).
+private final class BrokenTLS: Sendable {
+    private let state = Mutex<String?>(nil)
+
+    var reason: String? { state.withLock { $0 } }
+
+    func note(_ reason: String) { state.withLock { $0 = $0 ?? reason } }
+}
+
+/// HTTP/1.1 over one connection a request, under TLS where the address says so.
 struct Transport: Sendable {
     private typealias Connection = NIOAsyncChannel<HTTPClientResponsePart, HTTPClientRequestPart>
 
+    /// Connecting, and the TLS handshake, may take so long each.
+    private static let timeout = TimeAmount.seconds(10)
+
     let address: AgentAddress
+    let tls: ClientTLS
 
     /// The pieces of an answer's body.
     struct Chunks {
@@ -48,9 +64,11 @@ struct Transport: Sendable {
     func exchange<Result>(
         _ request: TransportRequest, read: (ResponseHead, inout Chunks) async throws -> Result
     ) async throws -> Result {
-        let connection = try await connect()
+        let broken = BrokenTLS()
+        let (connection, handshake) = try await connect(broken)
         do {
             return try await connection.executeThenClose { inbound, outbound in
+                try await handshake?.get()
                 try await send(request, to: outbound)
                 var parts = inbound.makeAsyncIterator()
                 // Informational heads (100 Continue) are dropped by NIO's decoder.
@@ -62,12 +80,18 @@ struct Transport: Sendable {
                 var chunks = Chunks(parts: parts)
                 return try await read(ResponseHead(status: Int(head.status.code), headers: headers), &chunks)
             }
-        } catch let error as HTTPParserError {
-            throw ConnectionError("\(address) does not answer in HTTP: \(error)")
-        } catch let error as IOError {
-            throw ConnectionError("the connection to \(address) broke: \(error)")
-        } catch let error as ChannelError {
-            throw ConnectionError("the connection to \(address) broke: \(error)")
+        } catch {
+            let isOfTLS = TLSFailure.describe(error, certificate: nil) != nil
+            let isBroken = isOfTLS || error is ConnectionError || error is IOError || error is ChannelError
+            // How TLS ended says more than how that looks from above it.
+            if isBroken, let reason = broken.reason {
+                throw ConnectionError("\(address) cannot be used: \(reason)")
+            }
+            switch error {
+            case is IOError, is ChannelError: throw ConnectionError("the connection to \(address) broke: \(error)")
+            case is HTTPParserError: throw ConnectionError("\(address) does not answer in HTTP: \(error)")
+            default: throw error
+            }
         }
     }
 
@@ -75,10 +99,10 @@ struct Transport: Sendable {
         _ request: TransportRequest, to outbound: NIOAsyncChannelOutboundWriter<HTTPClientRequestPart>
     ) async throws {
         var headers = HTTPHeaders(request.headers)
-        if case .http(let host, let port) = address {
+        switch address {
+        case .http(let host, let port), .https(let host, let port):
             headers.replaceOrAdd(name: "Host", value: host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)")
-        } else {
-            headers.replaceOrAdd(name: "Host", value: "localhost")
+        case .unix: headers.replaceOrAdd(name: "Host", value: "localhost")
         }
         headers.add(name: "Accept", value: "application/json, text/plain, */*")
         headers.add(name: "User-Agent", value: "drover")
@@ -95,17 +119,20 @@ struct Transport: Sendable {
         try await outbound.write(contentsOf: parts + [.end(nil)])
     }
 
-    private func connect() async throws(ConnectionError) -> Connection {
-        let bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).connectTimeout(.seconds(10))
-        let setUp: @Sendable (any Channel) -> EventLoopFuture<Connection> = { channel in
+    /// The connection, and, under TLS, when it may be used.
+    private func connect(_ broken: BrokenTLS) async throws(ConnectionError) -> (Connection, EventLoopFuture<Void>?) {
+        let bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).connectTimeout(Self.timeout)
+        let security: NIOSSLContext? = if case .https = address { try tls.context() } else { nil }
+        let setUp: @Sendable (any Channel) -> EventLoopFuture<(Connection, EventLoopFuture<Void>?)> = { channel in
             channel.eventLoop.makeCompletedFuture {
+                let handshake = try security.map { try beginTLS(channel, $0, broken) }
                 try channel.pipeline.syncOperations.addHTTPClientHandlers()
-                return try Connection(wrappingChannelSynchronously: channel)
+                return (try Connection(wrappingChannelSynchronously: channel), handshake)
             }
         }
         do {
             switch address {
-            case .http(let host, let port):
+            case .http(let host, let port), .https(let host, let port):
                 return try await bootstrap.connect(host: host, port: port, channelInitializer: setUp)
             case .unix(let path):
                 return try await bootstrap.connect(unixDomainSocketPath: path, channelInitializer: setUp)
@@ -113,6 +140,31 @@ struct Transport: Sendable {
         } catch {
             throw ConnectionError("cannot reach the agent at \(address): \(Transport.reason(of: error))")
         }
+    }
+
+    /// Puts TLS at the bottom of the channel; the future fails with ``ConnectionError``.
+    private func beginTLS(
+        _ channel: any Channel, _ context: NIOSSLContext, _ broken: BrokenTLS
+    ) throws -> EventLoopFuture<Void> {
+        guard case .https(let host, _) = address else { return channel.eventLoop.makeSucceededVoidFuture() }
+        // Of an address, which is no name that TLS could ask for, the certificate must name the address itself.
+        let isAddress = (try? SocketAddress(ipAddress: host, port: 0)) != nil
+        let handshake = channel.eventLoop.makePromise(of: Void.self)
+        try channel.pipeline.syncOperations.addHandlers([
+            NIOSSLClientHandler(context: context, serverHostname: tls.serverName ?? (isAddress ? nil : host)),
+            HandshakeGuard(timeout: Self.timeout) { [tls] certificate in
+                // The library takes a certificate that names the address, whatever name is asked for.
+                guard let name = tls.serverName, !tls.skipsVerification else { return nil }
+                return TLSFailure.refusal(of: certificate, for: name)
+            } failed: { [address] reason in
+                handshake.fail(ConnectionError("\(address) cannot be used: \(reason)"))
+            } completed: {
+                handshake.succeed()
+            } broken: { reason in
+                broken.note(reason)
+            },
+        ])
+        return handshake.futureResult
     }
 
     private static func reason(of error: any Error) -> String {

@@ -1,5 +1,6 @@
 internal import Basics
 internal import Client
+internal import Connections
 internal import HTTPAPI
 internal import Linux
 internal import Logging
@@ -33,7 +34,11 @@ package struct AgentRuntime {
     /// - Throws: ``AgentError`` or the failing part's error, each saying what to do.
     package func run(started: @escaping @Sendable ([String]) -> Void) async throws {
         let log = output.logger("agent")
-        let network = try TCPNetwork(settings: transport)
+        let certificates = try settings.security.map { try TLSSource($0.files) }
+        let refusals = RefusalLog(log: output.logger("connections"), time: SystemTime())
+        let network = TCPNetwork(
+            settings: transport, security: rpcSecurity(certificates),
+            report: { refusals.note(port: "rpc", address: $0, reason: $1) })
         let seam = Seam.system(network: network)
         let lock = try await AgentFolder(settings.dataFolder, seam).prepare()
         defer { lock.release() }
@@ -61,7 +66,11 @@ package struct AgentRuntime {
                 })
         }
         if let client { services.append(ClientService(client: client, stopsTasks: settings.isDevelopment)) }
-        services.append(api(servers, client, server, pool, plugins, seam, started))
+        services.append(
+            api(
+                endpoints(servers, client, server, pool, plugins, seam), certificates,
+                report: { refusals.note(port: "http", address: $0, reason: $1) }, started))
+        services.append(CancelledService { await Reload.run(certificates, log: log) })
         services.append(signals(server, pool))
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
@@ -79,7 +88,15 @@ package struct AgentRuntime {
         transport.name = settings.name
         // Servers that were away are to be in touch again well before an election is due.
         transport.retryLimit = .seconds(1)
+        transport.connectionsPerClientMax = settings.rpcConnectionsPerClientMax
+        transport.handshakeTimeout = settings.rpcHandshakeTimeout
         return transport
+    }
+
+    private func rpcSecurity(_ certificates: TLSSource?) -> TransportSecurity? {
+        guard let certificates, let wanted = settings.security, wanted.isOnRPC else { return nil }
+        return TransportSecurity(
+            source: certificates, region: wanted.checksNames ? settings.region : nil, allowsPlain: wanted.allowsPlain)
     }
 
     /// What ends the agent, and how its server leaves.
@@ -130,24 +147,35 @@ package struct AgentRuntime {
                 modes: LinuxFileModes(), log: log))
     }
 
-    private func api(
+    private func endpoints(
         _ servers: any Caller, _ client: ClientAgent?, _ server: ServerAgent?, _ pool: PoolService?,
-        _ plugins: PluginManager, _ seam: Seam, _ started: @escaping @Sendable ([String]) -> Void
-    ) -> APIServer {
+        _ plugins: PluginManager, _ seam: Seam
+    ) -> Endpoints {
         let settings = settings
         let info = AgentInfo(
             region: settings.region, nodeName: settings.name, version: Version.text, isServer: server != nil,
             describe: { try await AgentRuntime.describe(settings, servers, server, client) },
             plugins: { .array(plugins.status.map(\.json)) })
-        var configuration = APIConfiguration(addresses: settings.httpAddresses.map { .tcp($0) })
+        return Endpoints(
+            caller: servers, client: client, pool: pool.map { PoolDoor(pool: $0.pool) }, agent: info, time: seam.time)
+    }
+
+    private func api(
+        _ endpoints: Endpoints, _ certificates: TLSSource?,
+        report: @escaping @Sendable (_ address: String, _ reason: String) -> Void,
+        _ started: @escaping @Sendable ([String]) -> Void
+    ) -> APIServer {
+        let isSecure = settings.security?.isOnHTTP ?? false
+        var configuration = APIConfiguration(
+            addresses: settings.httpAddresses.map { isSecure ? .tls($0) : .tcp($0) })
+        configuration.security = certificates.map { APISecurity(source: $0) }
+        configuration.security?.asksCertificate = settings.security?.asksCertificate ?? false
+        configuration.security?.handshakeTimeout = settings.httpsHandshakeTimeout
         configuration.responseHeaders = settings.responseHeaders
         configuration.connectionsPerClientMax = settings.connectionsPerClientMax
         return APIServer(
-            configuration: configuration,
-            endpoints: Endpoints(
-                caller: servers, client: client, pool: pool.map { PoolDoor(pool: $0.pool) }, agent: info,
-                time: seam.time),
-            log: output.logger("http"), onReady: { started($0.map(\.description)) })
+            configuration: configuration, endpoints: endpoints, log: output.logger("http"), report: report,
+            onReady: { started($0.map(\.description)) })
     }
 
     /// The answer of `/v1/agent/self`.

@@ -1,6 +1,7 @@
 internal import AgentConfiguration
 internal import Basics
 internal import Client
+internal import Connections
 internal import Glibc
 internal import Linux
 internal import Logging
@@ -32,7 +33,8 @@ extension AgentSettings {
         try resolveAddresses(configuration)
         try resolveLogging(configuration)
         responseHeaders = configuration.httpAPIResponseHeaders
-        connectionsPerClientMax = configuration.limits.httpConnectionsPerClientMax
+        resolveLimits(configuration.limits)
+        security = AgentSecurity(configuration.tls)
         if configuration.server.isEnabled {
             server = try serverOptions(configuration)
             pool = try PoolSettings(configuration)
@@ -83,6 +85,15 @@ extension AgentSettings {
         return try AddressTemplate.resolve(text, interfaces: interfaces())
     }
 
+    /// A timeout of 0 is none; a day is as good.
+    private mutating func resolveLimits(_ limits: LimitsBlock) {
+        connectionsPerClientMax = limits.httpConnectionsPerClientMax
+        rpcConnectionsPerClientMax = limits.rpcConnectionsPerClientMax
+        let day = Duration.seconds(86_400)
+        httpsHandshakeTimeout = limits.httpsHandshakeTimeout == .zero ? day : limits.httpsHandshakeTimeout
+        rpcHandshakeTimeout = limits.rpcHandshakeTimeout == .zero ? day : limits.rpcHandshakeTimeout
+    }
+
     // MARK: - Parts
 
     private func serverOptions(_ configuration: Configuration) throws -> ServerOptions {
@@ -129,6 +140,7 @@ extension AgentSettings {
         // What the fingerprinters are told.
         if !block.networkInterface.isEmpty { client.options["network_interface"] = block.networkInterface }
         client.httpAddress = httpAdvertised.description
+        client.usesTLS = security?.isOnHTTP ?? false
         client.reserved.cpu.cpuShares = Int64(block.reserved.cpu)
         client.reserved.memory.memoryMB = Int64(block.reserved.memory)
         client.reserved.disk.diskMB = Int64(block.reserved.disk)
@@ -178,9 +190,6 @@ extension AgentSettings {
     private func refuseWhatIsAbsent(_ configuration: Configuration) throws {
         if configuration.acl.isEnabled {
             throw AgentError("acl.enabled: this release has no access control yet; remove the block to run without")
-        }
-        if configuration.tls.http || configuration.tls.rpc {
-            throw AgentError("tls: this release does not serve TLS yet; set tls.http and tls.rpc to false")
         }
         guard server != nil || client != nil else {
             throw AgentError(
@@ -233,6 +242,39 @@ extension AgentSettings {
             ("Client", .object([("Enabled", .bool(client != nil))])),
             ("Version", .object([("Version", .string(Version.compatibility)), ("Drover", .string(Version.text))])),
             ("ACL", .object([("Enabled", .bool(false))])),
+            ("TLSConfig", security?.shown ?? .object([("EnableHTTP", .bool(false)), ("EnableRPC", .bool(false))])),
+        ])
+    }
+}
+
+extension AgentSecurity {
+    /// Nil when the block turns TLS on nowhere; a checked block has all it needs.
+    fileprivate init?(_ block: TLSBlock) {
+        guard block.http || block.rpc else { return nil }
+        files = TLSSettings(
+            authorityFile: AgentSettings.absolute(block.caFile),
+            certificateFile: AgentSettings.absolute(block.certFile),
+            keyFile: AgentSettings.absolute(block.keyFile))
+        files.versionMin = TLSSettings.Version(rawValue: block.versionMin) ?? .tls12
+        files.cipherSuites = block.cipherSuites.split(separator: ",").map { suite in
+            String(suite.drop { $0 == " " }.prefix { $0 != " " })
+        }
+        isOnHTTP = block.http
+        isOnRPC = block.rpc
+        checksNames = block.verifyServerHostname
+        allowsPlain = block.rpcUpgradeMode
+        asksCertificate = block.verifyHTTPSClient
+    }
+
+    /// As `/v1/agent/self` shows it.
+    fileprivate var shown: JSON {
+        .object([
+            ("EnableHTTP", .bool(isOnHTTP)), ("EnableRPC", .bool(isOnRPC)),
+            ("VerifyServerHostname", .bool(checksNames)), ("RPCUpgradeMode", .bool(allowsPlain)),
+            ("VerifyHTTPSClient", .bool(asksCertificate)), ("CAFile", .string(files.authorityFile)),
+            ("CertFile", .string(files.certificateFile)), ("KeyFile", .string(files.keyFile)),
+            ("TLSMinVersion", .string(files.versionMin.rawValue)),
+            ("TLSCipherSuites", .string(files.cipherSuites.joined(separator: ","))),
         ])
     }
 }

@@ -1,8 +1,22 @@
 package import Basics
 package import Client
+package import Connections
 package import Logging
 package import PluginHost
 package import Server
+
+/// TLS of an agent's ports.
+package struct AgentSecurity: Sendable {
+    package var files: TLSSettings
+    package var isOnHTTP: Bool
+    package var isOnRPC: Bool
+    /// Certificates of other agents must name this region, and the role they call in.
+    package var checksNames: Bool
+    /// The RPC port takes plain connections as well.
+    package var allowsPlain: Bool
+    /// Callers of the HTTP API must show a certificate.
+    package var asksCertificate: Bool
+}
 
 /// An agent as it is to run: configuration files and flags put together, checked, with every address and folder resolved.
 package struct AgentSettings: Sendable {
@@ -26,6 +40,11 @@ package struct AgentSettings: Sendable {
     package var httpAdvertised = NetworkAddress(host: "127.0.0.1", port: 4646)
     package var responseHeaders: [String: String] = [:]
     package var connectionsPerClientMax = 100
+    package var rpcConnectionsPerClientMax = 100
+    package var httpsHandshakeTimeout = Duration.seconds(5)
+    package var rpcHandshakeTimeout = Duration.seconds(5)
+    /// Nil: neither port speaks TLS.
+    package var security: AgentSecurity?
     package var plugins: PluginHostConfiguration
     package var server: ServerOptions?
     /// How the server finds and leaves the gossip pool.

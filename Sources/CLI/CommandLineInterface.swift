@@ -1,5 +1,6 @@
 internal import APIClient
 public import ArgumentParser
+internal import Certificates
 internal import Glibc
 
 /// The command line, put together: the executable declares its root command with ``configuration(adding:)`` and hands
@@ -28,7 +29,7 @@ public enum CommandLineInterface {
             subcommands: [
                 JobCommand.self, AllocCommand.self, NodeCommand.self, EvalCommand.self, ServerCommand.self,
                 NamespaceCommand.self, QuotaCommand.self, PluginCommand.self, SystemCommand.self, OperatorCommand.self,
-                StatusCommand.self, VersionCommand.self,
+                TLSCommand.self, StatusCommand.self, VersionCommand.self,
             ] + extra,
             groupedSubcommands: [
                 CommandGroup(
@@ -66,7 +67,7 @@ public enum CommandLineInterface {
         case let error as CommandError:
             Console.fail(error.message)
             exit(error.exitCode)
-        case is APIError, is ConnectionError, is AgentAddressError:
+        case is APIError, is ConnectionError, is AgentAddressError, is CertificateError:
             Console.fail("\(error)")
             exit(1)
         case is CancellationError: exit(1)

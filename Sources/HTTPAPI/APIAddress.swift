@@ -5,27 +5,32 @@ internal import HummingbirdCore
 /// Where the API listens.
 package enum APIAddress: Sendable, Hashable, CustomStringConvertible {
     case tcp(NetworkAddress)
+    /// TCP under TLS; needs ``APIConfiguration/security``.
+    case tls(NetworkAddress)
     /// A socket file; an old one of that name is replaced.
     case unix(path: String)
 
     package var description: String {
         switch self {
         case .tcp(let address): "http://\(address)"
+        case .tls(let address): "https://\(address)"
         case .unix(let path): "unix://\(path)"
         }
     }
 
     var bindAddress: BindAddress {
         switch self {
-        case .tcp(let address): .hostname(address.host, port: address.port)
+        case .tcp(let address), .tls(let address): .hostname(address.host, port: address.port)
         case .unix(let path): .unixDomainSocket(path: path)
         }
     }
 
     func withPort(_ port: Int?) -> APIAddress {
-        guard case .tcp(var address) = self, let port else { return self }
-        address.port = port
-        return .tcp(address)
+        switch (self, port) {
+        case (.tcp(let address), let port?): .tcp(NetworkAddress(host: address.host, port: port))
+        case (.tls(let address), let port?): .tls(NetworkAddress(host: address.host, port: port))
+        default: self
+        }
     }
 }
 

@@ -1,4 +1,6 @@
 internal import Basics
+internal import Connections
+internal import Glibc
 internal import HummingbirdCore
 package import Logging
 internal import NIOCore
@@ -14,15 +16,19 @@ package struct APIServer: Service {
     package let configuration: APIConfiguration
     private let exchange: Exchange
     private let log: Logger
+    private let report: @Sendable (_ address: String, _ reason: String) -> Void
     private let onReady: @Sendable ([APIAddress]) -> Void
 
-    /// `onReady` is told once, when all addresses are bound, with real ports where 0 was asked.
+    /// `onReady` is told once, when all addresses are bound, with real ports where 0 was asked; `report` is told of callers that were
+    /// turned away, each time.
     package init(
         configuration: APIConfiguration, endpoints: Endpoints, log: Logger,
+        report: @escaping @Sendable (_ address: String, _ reason: String) -> Void = { _, _ in },
         onReady: @escaping @Sendable ([APIAddress]) -> Void = { _ in }
     ) {
         self.configuration = configuration
         self.log = log
+        self.report = report
         self.onReady = onReady
         exchange = Exchange(table: .standard, endpoints: endpoints, configuration: configuration, log: log)
     }
@@ -31,7 +37,8 @@ package struct APIServer: Service {
     ///
     /// - Throws: ``APIBindError`` when an address cannot be bound; then none is served.
     package func run() async throws {
-        let limiter = ConnectionLimiter(limit: configuration.connectionsPerClientMax)
+        let limiter = ConnectionLimiter(
+            perClientMax: configuration.connectionsPerClientMax, totalMax: configuration.connectionsMax)
         let board = ReadyBoard(awaited: configuration.addresses.count)
         try await withThrowingTaskGroup(of: Void.self) { group in
             for address in configuration.addresses {
@@ -58,14 +65,26 @@ package struct APIServer: Service {
     private func listener(
         at address: APIAddress, limiter: ConnectionLimiter, bound: @escaping @Sendable (APIAddress) -> Void
     ) throws -> any Service {
+        let report = report
         let channel = HTTP1Channel.Configuration(
-            additionalChannelHandlers: [ConnectionLimitHandler(limiter: limiter)],
+            additionalChannelHandlers: [ConnectionLimitHandler(limiter: limiter, report: report)],
             idleTimeout: .nanoseconds(configuration.idleTimeout.nanosecondCount))
+        let builder: HTTPServerBuilder
+        if case .tls = address {
+            guard let security = configuration.security else { throw APIBindError(address: address, code: EINVAL) }
+            builder = HTTPServerBuilder { responder in
+                SecureChannel(
+                    base: HTTP1Channel(responder: responder, configuration: channel), security: security, report: report
+                )
+            }
+        } else {
+            builder = .http1(configuration: channel)
+        }
         let exchange = self.exchange
         // The listeners' own lines repeat what the agent reports in its words.
         var quiet = log
         quiet.logLevel = max(log.logLevel, .notice)
-        return try HTTPServerBuilder.http1(configuration: channel).buildServer(
+        return try builder.buildServer(
             configuration: ServerConfiguration(address: address.bindAddress),
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: quiet
         ) { request, writer, channel in

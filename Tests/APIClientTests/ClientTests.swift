@@ -9,6 +9,8 @@ struct ClientTests {
         ("http://127.0.0.1:4646", AgentAddress.http(host: "127.0.0.1", port: 4646)),
         ("http://nomad.example/", .http(host: "nomad.example", port: 80)),
         ("http://[::1]:4646", .http(host: "::1", port: 4646)),
+        ("https://nomad.example", .https(host: "nomad.example", port: 443)),
+        ("https://10.0.0.1:4646/", .https(host: "10.0.0.1", port: 4646)),
         ("10.0.0.1:1234", .http(host: "10.0.0.1", port: 1234)),
         ("somewhere", .http(host: "somewhere", port: 4646)),
         ("unix:///run/drover/api.sock", .unix(path: "/run/drover/api.sock")),
@@ -18,7 +20,7 @@ struct ClientTests {
     @Test(arguments: [
         ("", "must look like"), ("http://", "must look like"), ("http://a:b", "must look like"),
         ("http://h/path", "must look like"),
-        ("unix://relative", "must begin with /"), ("https://h:4646", "TLS is not supported"),
+        ("unix://relative", "must begin with /"), ("https://h/path", "must look like"),
         ("h:99999", "must look like"),
     ])
     func badAddresses(text: String, reason: String) {
@@ -36,7 +38,15 @@ struct ClientTests {
         let both = try DroverClient(environment: [
             "NOMAD_ADDR": "http://a:1", "DROVER_ADDR": "http://b:2", "DROVER_REGION": "",
         ])
-        #expect(both.address == .http(host: "b", port: 2) && both.region.isEmpty)
+        #expect(both.address == .http(host: "b", port: 2) && both.region.isEmpty && both.tls == ClientTLS())
+        let secure = try DroverClient(environment: [
+            "NOMAD_ADDR": "https://a", "NOMAD_CACERT": "ca", "NOMAD_CAPATH": "folder", "NOMAD_CLIENT_CERT": "cert",
+            "DROVER_CLIENT_KEY": "key", "NOMAD_TLS_SERVER_NAME": "server.global.nomad", "NOMAD_SKIP_VERIFY": "true",
+        ])
+        var tls = ClientTLS()
+        (tls.authorityFile, tls.authorityFolder, tls.certificateFile, tls.keyFile) = ("ca", "folder", "cert", "key")
+        (tls.serverName, tls.skipsVerification) = ("server.global.nomad", true)
+        #expect(secure.address == .https(host: "a", port: 443) && secure.tls == tls)
     }
 
     @Test(arguments: [("web", "web"), ("a/b c", "a%2Fb%20c"), ("€", "%E2%82%AC"), ("a.b-c_d~", "a.b-c_d~")])

@@ -69,7 +69,7 @@ import Testing
         }
         acl { enabled = true token_ttl = "60s" }
         telemetry { prometheus_metrics = true prefix_filter = ["+a", "-b"] }
-        tls { http = true ca_file = "/ca.pem" }
+        tls { http = true ca_file = "/ca.pem" cert_file = "/c.pem" key_file = "/k.pem" }
         limits { http_max_conns_per_client = 0 }
         ui { enabled = false label { text = "Prod" } }
         autopilot { max_trailing_logs = 500 }
@@ -107,7 +107,7 @@ import Testing
           "plugin": [{"docker": {"args": ["-x"], "config": [{"allow_privileged": true, "volumes": [{"enabled": true}]}]}}],
           "acl": {"enabled": true, "token_ttl": "60s"},
           "telemetry": {"prometheus_metrics": true, "prefix_filter": ["+a", "-b"]},
-          "tls": {"http": true, "ca_file": "/ca.pem"},
+          "tls": {"http": true, "ca_file": "/ca.pem", "cert_file": "/c.pem", "key_file": "/k.pem"},
           "limits": {"http_max_conns_per_client": 0},
           "ui": {"enabled": false, "label": {"text": "Prod"}},
           "autopilot": {"max_trailing_logs": 500},
@@ -247,6 +247,10 @@ import Testing
             "ports must differ: http 5, rpc 5, serf 4648"
         ),
         ("log_level = \"loud\"", "log_level \"loud\" is not one of"),
+        ("tls { rpc = true ca_file = \"/ca\" cert_file = \"/c\" }", "tls.key_file must name a PEM file"),
+        ("tls { tls_min_version = \"ssl3\" }", "tls.tls_min_version \"ssl3\" is not one of"),
+        ("tls { rpc_upgrade_mode = true }", "tls.rpc_upgrade_mode needs tls.rpc"),
+        ("tls { verify_https_client = true }", "tls.verify_https_client needs tls.http"),
         (
             "client {\nenabled = true\nmin_dynamic_port = 30\nmax_dynamic_port = 20\n}",
             "client.min_dynamic_port (30) must not be above"

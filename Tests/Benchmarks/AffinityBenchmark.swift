@@ -25,7 +25,7 @@ enum AffinityBenchmark: Benchmark {
         var off = PluginHostConfiguration.Plugin()
         off.isEnabled = false
         for name in ["raw_exec", "mock_driver", "host"] { configuration.plugins[name] = off }
-        let seam = Seam.system(network: try TCPNetwork())
+        let seam = Seam.system(network: TCPNetwork())
         let host = PluginManager(
             seam: seam, configuration: configuration, log: Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() })
         await host.start()

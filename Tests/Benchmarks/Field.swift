@@ -44,7 +44,7 @@ struct Field {
     private static func client(
         _ number: Int, of agent: AgentProcess, _ script: SimulatedClient.Script
     ) throws -> SimulatedClient {
-        let seam = Seam.system(network: try TCPNetwork())
+        let seam = Seam.system(network: TCPNetwork())
         let address = NetworkAddress(host: "127.0.0.1", port: agent.rpcPort)
         return SimulatedClient(
             node: .simulated(number: number, random: seam.random), seam: seam,

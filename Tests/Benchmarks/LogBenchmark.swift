@@ -27,7 +27,7 @@ enum LogBenchmark: Benchmark {
         let largest = try await withThrowingTaskGroup(of: Void.self) { tasks in
             for _ in 0..<connections {
                 let caller = RemoteCaller(
-                    peer: try TCPNetwork().peer(at: NetworkAddress(host: "127.0.0.1", port: leader.rpcPort)))
+                    peer: TCPNetwork().peer(at: NetworkAddress(host: "127.0.0.1", port: leader.rpcPort)))
                 for _ in 0..<inFlight { tasks.addTask { try await write(caller, left) } }
             }
             let watching = Task {

@@ -76,6 +76,11 @@ struct ArgumentTests {
         ("job run -immediate a.hcl", "JobRunCommand"),
         ("job dispatch -meta a=1 -meta b=2 -idempotency-token t -detach resize input", "JobDispatchCommand"),
         ("operator api -X POST -H a:b /v1/system/gc", "OperatorAPICommand"),
+        ("tls ca create -name-constraint=true -domain example -days=30", "TLSAuthorityCreateCommand"),
+        ("tls ca info ca.pem", "TLSAuthorityInfoCommand"),
+        ("tls cert create -server -region eu -additional-dnsname db -ca ca.pem", "TLSCertificateCreateCommand"),
+        ("tls cert info c.pem", "TLSCertificateInfoCommand"),
+        ("node status -ca-cert ca.pem -client-cert=c.pem -client-key k.pem -insecure", "NodeStatusCommand"),
         ("agent", "Extra"),
         ("version", "VersionCommand"),
     ])
@@ -120,6 +125,7 @@ struct ArgumentTests {
                   plugin                  Look at an agent's plug-ins.
                   system                  Keep the cluster's state in order.
                   operator                Tools for those who run the cluster.
+                  tls                     Make and read certificates for a cluster's TLS.
                   status                  List jobs, or show whatever an ID belongs to.
                   version                 Show the program's version.
                   agent                   Runs an agent.
@@ -153,11 +159,18 @@ struct ArgumentTests {
                   <task>                  The task; needed when there are several.
 
                 OPTIONS:
-                  -address <address>      The agent: http://host:port or unix:///path.
+                  -address <address>      The agent: http://host:port, https://host:port or unix:///path.
                         Also DROVER_ADDR or NOMAD_ADDR.
                   -region <name>          The region asked, forwarded by the agent.
                   -namespace <name>       The namespace asked; * is all on lists.
                   -token <secret>         The secret of an ACL token.
+                  -ca-cert <path>         PEM file of the CA that signed an https agent's certificate.
+                  -ca-path <path>         Folder of such files, .pem or .crt.
+                  -client-cert <path>     PEM file of a certificate for agents that ask for one.
+                  -client-key <path>      PEM file of its key.
+                  -tls-server-name <name> Name in the agent's certificate, if not the address's host.
+                  -tls-skip-verify, -insecure
+                                          Believe any certificate of the agent; for trying out only.
                   -no-color               Output without colors; it has none on pipes in any case.
                   -force-color            Output with colors on pipes too.
                   -f                      Go on with what is appended, until interrupted.

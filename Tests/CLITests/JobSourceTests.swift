@@ -12,7 +12,7 @@ struct JobSourceTests {
     /// A file that is gone once `body` returns.
     private func withFile(_ text: String, body: (String) throws -> Void) throws {
         let path = "/tmp/drover-cli-\(UInt64.random(in: 0...UInt64.max)).hcl"
-        try LocalFile.create(path, text)
+        try LocalFile.create(path, text, what: "File")
         defer { unlinkFile(path) }
         try body(path)
     }

@@ -284,7 +284,7 @@ struct OutputTests {
     @Test func theExampleJobIsValid() throws {
         for text in [ExampleJob.text, ExampleJob.short] {
             let path = "/tmp/drover-example-\(UInt64.random(in: 0...UInt64.max)).hcl"
-            try LocalFile.create(path, text)
+            try LocalFile.create(path, text, what: "Job file")
             defer { unlinkFile(path) }
             let source = try JobSource.parse([path])
             let job = try source.read().job.canonicalized()

@@ -130,7 +130,9 @@ func withAPI(
     servers: FakeServers = FakeServers(), client: FakeClient? = FakeClient(), pool: FakePool? = nil,
     region: String = "global",
     authorize: @escaping @Sendable (Capability, CallContext) async throws -> Void = { _, _ in },
-    change: (inout APIConfiguration) -> Void = { _ in }, body: @Sendable (DroverClient) async throws -> Void
+    change: (inout APIConfiguration) -> Void = { _ in },
+    report: @escaping @Sendable (String, String) -> Void = { _, _ in },
+    body: @Sendable (DroverClient) async throws -> Void
 ) async throws {
     let endpoints = endpoints(servers: servers, client: client, pool: pool, region: region, authorize: authorize)
     var configuration = APIConfiguration(addresses: [.tcp(NetworkAddress(host: "127.0.0.1", port: 0))])
@@ -138,7 +140,8 @@ func withAPI(
     change(&configuration)
     let (ready, note) = AsyncStream.makeStream(of: [APIAddress].self)
     let server = APIServer(
-        configuration: configuration, endpoints: endpoints, log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        configuration: configuration, endpoints: endpoints,
+        log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, report: report
     ) { note.yield($0) }
     try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask {

@@ -70,8 +70,7 @@ struct ServingTests {
         let log = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let server = APIServer(
             configuration: APIConfiguration(addresses: [.tcp(NetworkAddress(host: "127.0.0.1", port: 0))]),
-            endpoints: endpoints(servers: servers, client: FakeClient()), log: log
-        ) { ready.yield($0) }
+            endpoints: endpoints(servers: servers, client: FakeClient()), log: log, onReady: { ready.yield($0) })
         let services = ServiceGroup(services: [server], logger: log)
         try await withThrowingTaskGroup(of: Int.self) { group in
             group.addTask {
@@ -157,7 +156,8 @@ struct ServingTests {
 struct RawConnection {
     let port: Int
 
-    func exchange(_ text: String) throws -> String {
+    /// `closes` this side after the bytes.
+    func exchange(_ text: String, closes: Bool = true) throws -> String {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }
         var address = sockaddr_in()
@@ -173,7 +173,7 @@ struct RawConnection {
         let bytes = Array(text.utf8)
         // The other side may close before it has read everything.
         _ = send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
-        shutdown(descriptor, Int32(SHUT_WR))
+        if closes { shutdown(descriptor, Int32(SHUT_WR)) }
         var answer: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 4096)
         while true {

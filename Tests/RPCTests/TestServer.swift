@@ -131,9 +131,9 @@ func withServer(
     _ settings: TransportSettings = quick, client clientSettings: TransportSettings? = nil,
     _ body: @Sendable (any Peer, TestHandler) async throws -> Void
 ) async throws {
-    let client = try TCPNetwork(settings: clientSettings ?? settings)
+    let client = TCPNetwork(settings: clientSettings ?? settings)
     let handler = TestHandler()
-    try await serving(try TCPNetwork(settings: settings), handler) { try await body(client.peer(at: $0), handler) }
+    try await serving(TCPNetwork(settings: settings), handler) { try await body(client.peer(at: $0), handler) }
     client.disconnect()
 }
 
@@ -145,19 +145,37 @@ func eventually(_ body: @Sendable () async throws -> Bool) async throws {
     }
 }
 
-/// Sends raw text to a port and returns all that comes back until the connection ends.
-func talk(to port: Int, _ text: String) async throws -> String {
-    let collected = Shared<[UInt8]>([])
-    let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-        .channelInitializer { channel in
-            channel.eventLoop.makeCompletedFuture {
-                try channel.pipeline.syncOperations.addHandler(Collector(collected))
+/// A peer made of bytes.
+struct Stranger: Sendable {
+    private let channel: any Channel
+    private let collected: Shared<[UInt8]>
+
+    private init(channel: any Channel, collected: Shared<[UInt8]>) {
+        self.channel = channel
+        self.collected = collected
+    }
+
+    static func connect(to port: Int) async throws -> Stranger {
+        let collected = Shared<[UInt8]>([])
+        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(Collector(collected))
+                }
             }
-        }
-        .connect(host: "127.0.0.1", port: port).get()
-    try await channel.writeAndFlush(ByteBuffer(string: text))
-    try await channel.closeFuture.get()
-    return String(decoding: collected.withLock { $0 }, as: UTF8.self)
+            .connect(host: "127.0.0.1", port: port).get()
+        return Stranger(channel: channel, collected: collected)
+    }
+
+    func send(_ bytes: [UInt8]) async throws { try await channel.writeAndFlush(ByteBuffer(bytes: bytes)) }
+
+    /// All that came until the connection ended.
+    func receive() async -> String {
+        try? await channel.closeFuture.get()
+        return String(decoding: collected.withLock { $0 }, as: UTF8.self)
+    }
+
+    func close() async { try? await channel.close() }
 }
 
 private final class Collector: ChannelInboundHandler {

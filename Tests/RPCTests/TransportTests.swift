@@ -1,5 +1,4 @@
 import Basics
-import Foundation
 import NIOCore
 import NIOPosix
 import RPC
@@ -112,11 +111,11 @@ struct TransportTests {
     }
 
     @Test func callsFailWhenTheServerGoesAndWorkWhenItIsBack() async throws {
-        let client = try TCPNetwork(settings: quick)
+        let client = TCPNetwork(settings: quick)
         let port = Shared(0)
         for _ in 0..<2 {
             let handler = TestHandler()
-            let server = try TCPNetwork(settings: quick)
+            let server = TCPNetwork(settings: quick)
             try await serving(server, handler, port: port.withLock { $0 }) { address in
                 port.withLock { $0 = address.port }
                 let peer = client.peer(at: address)
@@ -139,8 +138,8 @@ struct TransportTests {
     }
 
     @Test func drainingAnswersWhatIsUnderWay() async throws {
-        let client = try TCPNetwork(settings: quick)
-        let server = try TCPNetwork(settings: quick)
+        let client = TCPNetwork(settings: quick)
+        let server = TCPNetwork(settings: quick)
         let handler = TestHandler()
         try await serving(server, handler) { address in
             let peer = client.peer(at: address)
@@ -165,10 +164,12 @@ struct TransportTests {
     func strangersAreTurnedAway(bytes: String) async throws {
         // Too few bytes are waited on for so long; the test's own peer must greet within it, on a busy machine too.
         var settings = quick
-        settings.connectTimeout = .seconds(2)
+        settings.handshakeTimeout = .seconds(2)
         try await withServer(settings, client: quick) { peer, handler in
             #expect(try await peer.call(TestHandler.echo, [0], deadline: .seconds(20)) == [0])
-            let received = try await talk(to: handler.ownPort.withLock { $0 }, bytes)
+            let stranger = try await Stranger.connect(to: handler.ownPort.withLock { $0 })
+            try await stranger.send(Array(bytes.utf8))
+            let received = await stranger.receive()
             #expect(received.contains("the first bytes are not Drover's"), "\(received)")
             #expect(
                 try await peer.call(TestHandler.echo, [1], deadline: .seconds(20)) == [1], "only the stranger is gone")
@@ -185,7 +186,9 @@ struct TransportTests {
             let hello: [UInt8] =
                 [0x20, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0] + Array("DROVERPC".utf8)
                 + [1, 0, 1, 0, 3, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0]
-            let received = try await talk(to: port, String(decoding: hello, as: UTF8.self))
+            let stranger = try await Stranger.connect(to: port)
+            try await stranger.send(hello)
+            let received = await stranger.receive()
             #expect(received.contains("nothing was heard"), "\(received)")
             let after = try await peer.call(TestHandler.echo, [1], deadline: .seconds(20))
             #expect(after == [1], "the pinged client stays")
@@ -193,7 +196,7 @@ struct TransportTests {
     }
 
     @Test func aPortInUseIsNamed() async throws {
-        let server = try TCPNetwork()
+        let server = TCPNetwork()
         try await serving(server, TestHandler()) { address in
             let error = await #expect(throws: CallError.self) {
                 try await TCPNetwork().serve(at: address, handler: TestHandler()) { _ in }
@@ -202,51 +205,5 @@ struct TransportTests {
                 error?.code == .conflict
                     && error?.message.contains("cannot listen at 127.0.0.1:\(address.port)") == true)
         }
-    }
-
-    // MARK: - TLS
-
-    @Test func mutualTLSNamesTheCaller() async throws {
-        try await withTLS(client: "client") { peer in
-            let caller = try await peer.call(TestHandler.caller, [], deadline: .seconds(20))
-            #expect(String(decoding: caller, as: UTF8.self) == "client.global.nomad")
-        }
-    }
-
-    @Test(arguments: [
-        (client: "outsider", serverName: "server.global.nomad"), ("client", "server.europe.nomad"),
-        (nil, "server.global.nomad"),
-    ])
-    func wrongCertificatesAreRefused(client: String?, serverName: String) async throws {
-        try await withTLS(client: client, serverName: serverName) { peer in
-            let error = await #expect(throws: CallError.self) {
-                try await peer.call(TestHandler.echo, [], deadline: .seconds(20))
-            }
-            #expect(error?.code == .undone)
-        }
-    }
-
-    @Test func aMissingCertificateFileIsNamed() {
-        let security = TransportSecurity(authorityFile: "/absent/ca.pem", certificateFile: "c", keyFile: "k")
-        let error = #expect(throws: CallError.self) { try TCPNetwork(security: security) }
-        #expect(error?.message.contains("CA file /absent/ca.pem cannot be used") == true)
-    }
-
-    private func withTLS(
-        client name: String?, serverName: String = "server.global.nomad",
-        _ body: @Sendable (any Peer) async throws -> Void
-    ) async throws {
-        func security(_ name: String) -> TransportSecurity {
-            let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent(
-                "Certificates"
-            ).path
-            return TransportSecurity(
-                authorityFile: "\(folder)/authority.pem", certificateFile: "\(folder)/\(name).pem",
-                keyFile: "\(folder)/\(name).key", serverName: serverName)
-        }
-        let server = try TCPNetwork(settings: quick, security: security("server"))
-        let client = try TCPNetwork(settings: quick, security: name.map { security($0) })
-        try await serving(server, TestHandler()) { try await body(client.peer(at: $0)) }
-        client.disconnect()
     }
 }

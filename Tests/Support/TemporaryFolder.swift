@@ -3,7 +3,7 @@ package import Glibc
 internal import Linux
 
 /// A folder that is gone when the value is.
-package final class TemporaryFolder {
+package final class TemporaryFolder: Sendable {
     package let path: String
 
     package init(_ name: String = "test") throws {

@@ -39,7 +39,25 @@ extension Configuration {
         where !["", "process", "agent"].contains(plugin.isolation) {
             faults.append("plugin \"\(name)\": isolation \"\(plugin.isolation)\" is not \"process\" or \"agent\"")
         }
-        return faults + validateServer() + validateClient()
+        return faults + validateTLS() + validateServer() + validateClient()
+    }
+
+    private func validateTLS() -> [String] {
+        var faults: [String] = []
+        if tls.http || tls.rpc {
+            for (key, file) in [("ca_file", tls.caFile), ("cert_file", tls.certFile), ("key_file", tls.keyFile)]
+            where file.isEmpty {
+                faults.append("tls.\(key) must name a PEM file when tls.http or tls.rpc is on")
+            }
+        }
+        if !["tls10", "tls11", "tls12", "tls13"].contains(tls.versionMin) {
+            faults.append("tls.tls_min_version \"\(tls.versionMin)\" is not one of tls10, tls11, tls12, tls13")
+        }
+        if tls.rpcUpgradeMode, !tls.rpc { faults.append("tls.rpc_upgrade_mode needs tls.rpc: set both, or neither") }
+        if tls.verifyHTTPSClient, !tls.http {
+            faults.append("tls.verify_https_client needs tls.http: set both, or neither")
+        }
+        return faults
     }
 
     private func validateServer() -> [String] {

@@ -15,7 +15,8 @@ enum ArgumentForm {
         "all-allocs": nil, "evals": nil, "all-tasks": nil, "no-shutdown-delay": nil, "preserve-counts": nil,
         "stat": nil, "immediate": nil, "detailed": nil, "prune": nil, "rejoin": nil,
         "H": nil, "allocs": nil, "quiet": nil, "no-color": nil, "force-color": nil, "dev": nil,
-        "server": nil, "client": nil, "log-json": nil,
+        "server": nil, "client": nil, "cli": nil, "log-json": nil, "tls-skip-verify": nil, "insecure": nil,
+        "name-constraint": nil,
     ]
 
     /// One dash for two, `-flag=true` and `-flag=false` as flags, old names of commands as new ones; after `--` nothing

@@ -22,11 +22,11 @@ enum LocalFile {
         }
     }
 
-    /// Writes a file that must not exist yet.
-    static func create(_ path: String, _ text: String) throws(CommandError) {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+    /// Writes a file that must not exist yet; `what` it is begins the message if it does.
+    static func create(_ path: String, _ text: String, what: String, mode: mode_t = 0o644) throws(CommandError) {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
         guard descriptor >= 0 else {
-            if errno == EEXIST { throw CommandError("Job file \"\(path)\" already exists") }
+            if errno == EEXIST { throw CommandError("\(what) \"\(path)\" already exists") }
             throw failure("create", path)
         }
         defer { close(descriptor) }

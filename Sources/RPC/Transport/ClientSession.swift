@@ -184,17 +184,17 @@ final class ClientSession: ConnectionSession {
     /// Ends the connection from this end.
     func stop() {
         outbox.closeChannel()
-        closed("this agent is shutting down")
+        closed("this agent is shutting down", isUndone: false)
     }
 
-    func closed(_ reason: String) {
+    func closed(_ reason: String, isUndone: Bool) {
         let (error, calls, wasOpen) = state.withLock { state in
             // Calls are sent once the connection is open: before that, nothing of them has arrived.
-            let error = CallError(
-                state.wasOpen ? .unavailable : .undone, "the connection to \(address) failed: \(reason)")
+            let wasOpen = state.wasOpen && !isUndone
+            let error = CallError(wasOpen ? .unavailable : .undone, "the connection to \(address) failed: \(reason)")
             state.closed = state.closed ?? error
             defer { state.calls = [:] }
-            return (error, state.calls.sorted { $0.key < $1.key }.map(\.value), state.wasOpen)
+            return (error, state.calls.sorted { $0.key < $1.key }.map(\.value), wasOpen)
         }
         outbox.close()
         onClose(self, reason, wasOpen)

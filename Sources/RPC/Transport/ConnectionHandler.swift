@@ -1,4 +1,5 @@
 internal import Basics
+internal import Connections
 internal import NIOCore
 internal import NIOSSL
 
@@ -11,8 +12,18 @@ protocol ConnectionSession: AnyObject, Sendable {
 
     func receive(_ frame: Frame) throws(FrameError)
 
-    /// The connection is gone; called once.
-    func closed(_ reason: String)
+    /// The connection is gone; called once. `isUndone` when the other end said that it took nothing on it.
+    func closed(_ reason: String, isUndone: Bool)
+}
+
+/// Who is let onto a connection, and who is told of those that are not.
+struct ConnectionGate: Sendable {
+    /// Why a peer with these names in its certificate, which said this hello, is turned away, if it is.
+    var refusal: @Sendable (_ certificateNames: [String], Hello) -> String? = { _, _ in nil }
+    /// Told of a peer that was turned away, or that turned this end away, before or after the hello.
+    var report: @Sendable (_ address: String, _ reason: String) -> Void = { _, _ in }
+    /// Shared by accepted connections; those this end made hold what it asked for.
+    var budget: ByteBudget?
 }
 
 /// The bottom of a connection: hello, framing, keep-alive, and one reason when it ends. Lives on its event loop.
@@ -21,15 +32,18 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     private let session: any ConnectionSession
     private let settings: TransportSettings
-    /// Refuses a peer by its certificate's names; nil accepts.
-    private let refusal: @Sendable ([String]) -> String?
+    private let gate: ConnectionGate
     private var decoder: FrameDecoder
     private var phase = Phase.greeting
     private var reason: String?
+    private var isUndone = false
     private var lastRead = NIODeadline.now()
     /// A ping went out and nothing was heard since.
     private var isPinged = false
     private var timer: Scheduled<Void>?
+    /// Bytes of an unfinished frame, taken from the budget, and when that frame began.
+    private var heldBytes = 0
+    private var unfinishedSince: NIODeadline?
 
     private enum Phase {
         case greeting
@@ -37,13 +51,10 @@ final class ConnectionHandler: ChannelInboundHandler {
         case closed
     }
 
-    init(
-        session: any ConnectionSession, settings: TransportSettings,
-        refusal: @escaping @Sendable ([String]) -> String? = { _ in nil }
-    ) {
+    init(session: any ConnectionSession, settings: TransportSettings, gate: ConnectionGate) {
         self.session = session
         self.settings = settings
-        self.refusal = refusal
+        self.gate = gate
         decoder = FrameDecoder(frameBytesMax: settings.bodyBytesMax + Frame.headerBytes + 4)
     }
 
@@ -66,7 +77,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         var buffer = context.channel.allocator.buffer(capacity: 64)
         Frame.write(.hello, id: 0, body: hello.bytes, to: &buffer)
         context.writeAndFlush(NIOAny(buffer), promise: nil)
-        schedule(context, in: settings.connectTimeout)
+        schedule(context, in: settings.handshakeTimeout)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -77,16 +88,23 @@ final class ConnectionHandler: ChannelInboundHandler {
     func handlerRemoved(context: ChannelHandlerContext) { end(reason ?? "the connection was closed") }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        reason = reason ?? "\(error)"
+        let certificate = try? context.pipeline.syncOperations.nioSSL_peerCertificate()
+        if reason == nil, case .greeting = phase, let text = TLSFailure.describe(error, certificate: certificate) {
+            reason = text
+            report(context, text)
+        }
+        reason = reason ?? TLSFailure.describe(error, certificate: nil) ?? "\(error)"
         context.close(promise: nil)
     }
 
     private func end(_ reason: String) {
         timer?.cancel()
+        gate.budget?.giveBack(heldBytes)
+        heldBytes = 0
         guard case .closed = phase else {
             phase = .closed
             session.outbox.close()
-            session.closed(reason)
+            session.closed(reason, isUndone: isUndone)
             return
         }
     }
@@ -94,10 +112,17 @@ final class ConnectionHandler: ChannelInboundHandler {
     /// Closes because of what the other end did, and tells it.
     private func refuse(_ context: ChannelHandlerContext, _ text: String) {
         reason = text
+        report(context, text)
         var buffer = context.channel.allocator.buffer(capacity: 64)
-        Frame.write(.error, id: 0, body: CallError(.invalid, text).frameBody, to: &buffer)
+        // Before the hello nothing of the other end's calls was taken.
+        let code = if case .greeting = phase { CallError.Code.undone } else { CallError.Code.invalid }
+        Frame.write(.error, id: 0, body: CallError(code, text).frameBody, to: &buffer)
         let channel = context.channel
         context.writeAndFlush(NIOAny(buffer)).whenComplete { _ in channel.close(promise: nil) }
+    }
+
+    private func report(_ context: ChannelHandlerContext, _ text: String) {
+        gate.report(context.remoteAddress?.ipAddress ?? "unknown", text)
     }
 
     // MARK: - Reading
@@ -108,10 +133,26 @@ final class ConnectionHandler: ChannelInboundHandler {
         isPinged = false
         decoder.append(unwrapInboundIn(data))
         do throws(FrameError) {
-            while reason == nil, let frame = try decoder.next() { try receive(frame, context) }
+            while reason == nil, let frame = try decoder.next() {
+                unfinishedSince = nil
+                try receive(frame, context)
+            }
         } catch {
-            refuse(context, error.description)
+            return refuse(context, error.description)
         }
+        hold(decoder.bytesHeld, context)
+    }
+
+    /// Accounts for what is kept of a frame that has not come whole.
+    private func hold(_ bytes: Int, _ context: ChannelHandlerContext) {
+        unfinishedSince = bytes == 0 ? nil : unfinishedSince ?? .now()
+        guard let budget = gate.budget, bytes != heldBytes, reason == nil else { return }
+        if bytes < heldBytes {
+            budget.giveBack(heldBytes - bytes)
+        } else if !budget.take(bytes - heldBytes) {
+            return refuse(context, "unfinished frames and requests of all connections take all the memory they may")
+        }
+        heldBytes = bytes
     }
 
     private func receive(_ frame: Frame, _ context: ChannelHandlerContext) throws(FrameError) {
@@ -122,7 +163,11 @@ final class ConnectionHandler: ChannelInboundHandler {
             session.outbox.add { Frame.write(.pong, id: 0, body: frame.body, to: &$0) }
         case .pong: break
         case .error where frame.id == 0:
-            reason = "the other end refused: \(CallError(frameBody: frame.body).message)"
+            let refusal = CallError(frameBody: frame.body)
+            let text = "the other end refused: \(refusal.message)"
+            isUndone = refusal.code == .undone
+            reason = text
+            report(context, text)
             context.close(promise: nil)
         case .call, .reply, .error, .item, .end, .credit, .cancel, .drain: try session.receive(frame)
         }
@@ -132,7 +177,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         let own = Hello(role: settings.role, name: settings.name, bodyBytesMax: 0, streamWindowBytes: 0)
         if let mismatch = own.mismatch(with: hello) { return refuse(context, mismatch) }
         let names = context.peerCertificateNames
-        if let text = refusal(names) { return refuse(context, text) }
+        if let text = gate.refusal(names, hello) { return refuse(context, text) }
         phase = .open
         timer?.cancel()
         schedule(context, in: settings.keepAlive)
@@ -154,10 +199,13 @@ final class ConnectionHandler: ChannelInboundHandler {
     private func timerFired(_ context: ChannelHandlerContext) {
         switch phase {
         case .closed: return
-        case .greeting: refuse(context, "no hello within \(settings.connectTimeout.goText): \(FrameError.noHello)")
+        case .greeting: refuse(context, "no hello within \(settings.handshakeTimeout.goText): \(FrameError.noHello)")
         case .open:
             if isPinged {
                 return refuse(context, "nothing was heard for \(settings.keepAlive.goText) after a ping")
+            }
+            if let unfinishedSince, unfinishedSince + .nanoseconds(settings.frameTimeout.nanosecondCount) < .now() {
+                return refuse(context, "a frame was not finished within \(settings.frameTimeout.goText)")
             }
             let silence = Duration.nanoseconds((NIODeadline.now() - lastRead).nanoseconds)
             if silence >= settings.keepAlive {
@@ -172,11 +220,7 @@ final class ConnectionHandler: ChannelInboundHandler {
 extension ChannelHandlerContext {
     /// The DNS names in the peer's verified certificate; empty without TLS.
     fileprivate var peerCertificateNames: [String] {
-        guard let certificate = try? pipeline.syncOperations.nioSSL_peerCertificate() else { return [] }
-        return certificate._subjectAlternativeNames().compactMap { name in
-            guard name.nameType == .dnsName else { return nil }
-            return name.contents.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
-        }
+        (try? pipeline.syncOperations.nioSSL_peerCertificate())?.dnsNames ?? []
     }
 }
 

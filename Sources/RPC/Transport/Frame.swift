@@ -94,6 +94,9 @@ struct FrameDecoder {
 
     init(frameBytesMax: Int) { self.frameBytesMax = frameBytesMax }
 
+    /// Bytes of a frame that has not come whole.
+    var bytesHeld: Int { buffer.readableBytes }
+
     mutating func append(_ bytes: ByteBuffer) {
         if buffer.readableBytes == 0 {
             buffer = bytes

@@ -9,6 +9,7 @@ final class ServerSession: ConnectionSession {
     let calls: AsyncStream<IncomingCall>
     private let arrivals: AsyncStream<IncomingCall>.Continuation
     private let settings: TransportSettings
+    private let budget: ByteBudget
     private let state = Mutex(State())
 
     struct IncomingCall: Sendable {
@@ -33,8 +34,9 @@ final class ServerSession: ConnectionSession {
         var cancels: [UInt32: AsyncStream<Void>.Continuation] = [:]
     }
 
-    init(settings: TransportSettings) {
+    init(settings: TransportSettings, budget: ByteBudget) {
         self.settings = settings
+        self.budget = budget
         outbox = Outbox(bytesMax: settings.outboxBytesMax)
         (calls, arrivals) = AsyncStream.makeStream(of: IncomingCall.self)
     }
@@ -77,6 +79,9 @@ final class ServerSession: ConnectionSession {
             guard state.live[call.id] == nil else {
                 return CallError(.invalid, "call id \(call.id) is in use on this connection")
             }
+            guard budget.take(bytes) else {
+                return CallError(.limited, "requests under way take all the memory they may; ask again later")
+            }
             state.live[call.id] = bytes
             state.liveBytes += bytes
             if call.isStream { state.gates[call.id] = CreditGate(bytes: state.peerWindowBytes) }
@@ -85,7 +90,7 @@ final class ServerSession: ConnectionSession {
         if let refusal { fail(call.id, refusal) } else { arrivals.yield(call) }
     }
 
-    func closed(_ reason: String) {
+    func closed(_ reason: String, isUndone: Bool) {
         let gates = state.withLock { Array($0.gates.values) }
         for gate in gates { gate.close() }
         arrivals.finish()
@@ -142,7 +147,9 @@ final class ServerSession: ConnectionSession {
 
     private func forget(_ id: UInt32) {
         state.withLock { state in
-            state.liveBytes -= state.live.removeValue(forKey: id) ?? 0
+            let bytes = state.live.removeValue(forKey: id) ?? 0
+            state.liveBytes -= bytes
+            budget.giveBack(bytes)
             state.gates[id] = nil
             state.cancels[id] = nil
         }

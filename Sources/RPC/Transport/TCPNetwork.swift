@@ -1,7 +1,7 @@
 package import Basics
+internal import Connections
 internal import NIOCore
 internal import NIOPosix
-internal import NIOSSL
 internal import Synchronization
 
 /// The real network: calls over framed TCP connections, with mutual TLS when given a ``TransportSecurity``.
@@ -10,11 +10,14 @@ internal import Synchronization
 /// ``serve(at:handler:ready:)``.
 package final class TCPNetwork: Network {
     private let settings: TransportSettings
+    private let security: TransportSecurity?
+    private let report: @Sendable (_ address: String, _ reason: String) -> Void
+    private let limiter: ConnectionLimiter
+    private let budget: ByteBudget
     private let group: any EventLoopGroup
-    private let state: Mutex<State>
+    private let state = Mutex(State())
 
     private struct State {
-        var security: SecurityContext?
         var peers: [NetworkAddress: TCPPeer] = [:]
         var sessions: [ObjectIdentifier: Accepted] = [:]
         var listeners: [any Channel] = []
@@ -25,29 +28,31 @@ package final class TCPNetwork: Network {
     /// Peers remembered by address; beyond this each call site gets its own connection.
     private static let peersMax = 4_096
 
-    /// Throws when the certificates cannot be used, naming the file.
-    package init(settings: TransportSettings = TransportSettings(), security: TransportSecurity? = nil) throws {
+    /// `report` is told of callers that were turned away, each time.
+    package init(
+        settings: TransportSettings = TransportSettings(), security: TransportSecurity? = nil,
+        report: @escaping @Sendable (_ address: String, _ reason: String) -> Void = { _, _ in }
+    ) {
         self.settings = settings
+        self.security = security
+        self.report = report
+        limiter = ConnectionLimiter(
+            perClientMax: settings.connectionsPerClientMax, totalMax: settings.connectionsMax)
+        budget = ByteBudget(bytesMax: settings.receivedBytesMax)
         group = MultiThreadedEventLoopGroup.singleton
-        state = Mutex(State(security: try security.map { try SecurityContext($0) }))
-    }
-
-    /// Uses other certificates for connections from now on.
-    package func replaceSecurity(_ security: TransportSecurity?) throws {
-        let context = try security.map { try SecurityContext($0) }
-        state.withLock { $0.security = context }
     }
 
     package func peer(at address: NetworkAddress) -> any Peer {
         state.withLock { state in
             if let known = state.peers[address] { return known }
-            let peer = TCPPeer(address: address, settings: settings, group: group) { [weak self] in self?.security }
+            let peer = TCPPeer(address: address, settings: settings, group: group, security: security)
             if state.peers.count < TCPNetwork.peersMax { state.peers[address] = peer }
             return peer
         }
     }
 
-    private var security: SecurityContext? { state.withLock { $0.security } }
+    /// Bytes of unfinished frames and of requests under way on accepted connections.
+    package var receivedBytes: Int { budget.bytesTaken }
 
     // MARK: - Serving
 
@@ -126,18 +131,48 @@ package final class TCPNetwork: Network {
     private func accept(
         _ channel: any Channel, listener: Int, _ arrivals: AsyncStream<Accepted>.Continuation
     ) throws {
-        let session = ServerSession(settings: settings)
-        let connection = Accepted(session: session, channel: channel, listener: listener)
-        let (isAdmitted, security) = state.withLock { state -> (Bool, SecurityContext?) in
-            guard state.sessions.count < settings.connectionsMax, !state.isDraining else { return (false, nil) }
-            state.sessions[ObjectIdentifier(session)] = connection
-            return (true, state.security)
-        }
-        guard isAdmitted else { throw CallError(.limited, "\(settings.connectionsMax) connections are open") }
         let pipeline = channel.pipeline.syncOperations
-        if let security { try pipeline.addHandler(security.serverHandler()) }
-        let refusal: @Sendable ([String]) -> String? = { security?.refusalOfCaller($0) }
-        try pipeline.addHandler(ConnectionHandler(session: session, settings: settings, refusal: refusal))
+        try pipeline.addHandler(AdmissionHandler(limiter: limiter, isPlain: security == nil, report: report))
+        guard let security else { return try begin(channel, security: nil, listener: listener, arrivals) }
+        let timeout = TimeAmount.nanoseconds(settings.handshakeTimeout.nanosecondCount)
+        let report = report
+        let detector = TLSDetector(timeout: timeout) {
+            let address = channel.remoteAddress?.ipAddress ?? "unknown"
+            report(address, "nothing was said within \(timeout.nanoseconds / 1_000_000) ms")
+        } decide: { [weak self] isTLS, context in
+            guard isTLS || security.allowsPlain else {
+                report(context.remoteAddress?.ipAddress ?? "unknown", TCPNetwork.needsTLS)
+                var answer = ByteBuffer()
+                Frame.write(.error, id: 0, body: CallError(.undone, TCPNetwork.needsTLS).frameBody, to: &answer)
+                return .refuse(Array(answer.readableBytesView))
+            }
+            try self?.begin(context.channel, security: isTLS ? security : nil, listener: listener, arrivals)
+            return .goOn
+        }
+        try pipeline.addHandler(detector)
+    }
+
+    /// Told to callers without TLS, and of them.
+    private static let needsTLS = "this port speaks TLS only, and the other end does not; set tls.rpc at both ends"
+
+    /// Sets up a connection of which is known whether it is under TLS.
+    private func begin(
+        _ channel: any Channel, security: TransportSecurity?, listener: Int,
+        _ arrivals: AsyncStream<Accepted>.Continuation
+    ) throws {
+        let session = ServerSession(settings: settings, budget: budget)
+        let connection = Accepted(session: session, channel: channel, listener: listener)
+        let isDraining = state.withLock { state in
+            if !state.isDraining { state.sessions[ObjectIdentifier(session)] = connection }
+            return state.isDraining
+        }
+        guard !isDraining else { throw CallError(.undone, "the server is shutting down") }
+        let pipeline = channel.pipeline.syncOperations
+        if let security { try pipeline.addHandler(security.source.current.serverHandler(asksCertificate: true)) }
+        let gate = ConnectionGate(
+            refusal: { names, hello in security?.refusalOfCaller(names, role: hello.role) }, report: report,
+            budget: budget)
+        try pipeline.addHandler(ConnectionHandler(session: session, settings: settings, gate: gate))
         arrivals.yield(connection)
     }
 

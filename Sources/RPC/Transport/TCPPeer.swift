@@ -1,7 +1,7 @@
 internal import Basics
+internal import Connections
 internal import NIOCore
 internal import NIOPosix
-internal import NIOSSL
 internal import Synchronization
 
 /// The far end at one address: connects at the first call, and again after a failure, with growing pauses.
@@ -9,7 +9,7 @@ final class TCPPeer: Peer {
     private let address: NetworkAddress
     private let settings: TransportSettings
     private let group: any EventLoopGroup
-    private let security: @Sendable () -> SecurityContext?
+    private let security: TransportSecurity?
     private let state: Mutex<State>
 
     private struct State {
@@ -18,11 +18,13 @@ final class TCPPeer: Peer {
         var retryAt = NIODeadline.uptimeNanoseconds(0)
         var lastFailure = ""
         var isStopped = false
+        /// Whether the next connection is to be a plain one, where both kinds are allowed.
+        var isPlainNext = false
     }
 
     init(
         address: NetworkAddress, settings: TransportSettings, group: any EventLoopGroup,
-        security: @escaping @Sendable () -> SecurityContext?
+        security: TransportSecurity?
     ) {
         self.address = address
         self.settings = settings
@@ -41,8 +43,8 @@ final class TCPPeer: Peer {
 
     /// A session that takes calls; they wait in it while it connects.
     private func session() throws -> ClientSession {
-        let (session, isNew) = try state.withLock { state -> (ClientSession, Bool) in
-            if let session = state.session, session.isUsable { return (session, false) }
+        let (session, isNew, isPlain) = try state.withLock { state -> (ClientSession, Bool, Bool) in
+            if let session = state.session, session.isUsable { return (session, false, false) }
             guard !state.isStopped else { throw CallError(.unavailable, "this agent is shutting down") }
             let pause = state.retryAt - .now()
             guard pause <= .zero else {
@@ -54,27 +56,27 @@ final class TCPPeer: Peer {
                 self?.ended($0, reason: $1, wasOpen: $2)
             }
             state.session = session
-            return (session, true)
+            return (session, true, state.isPlainNext)
         }
-        if isNew { connect(session) }
+        if isNew { connect(session, security: isPlain ? nil : security) }
         return session
     }
 
-    private func connect(_ session: ClientSession) {
-        let (settings, address, security) = (settings, address, security())
+    private func connect(_ session: ClientSession, security: TransportSecurity?) {
+        let settings = settings
         ClientBootstrap(group: session.eventLoop)
             .connectTimeout(.nanoseconds(settings.connectTimeout.nanosecondCount))
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let pipeline = channel.pipeline.syncOperations
-                    if let security { try pipeline.addHandler(security.clientHandler(for: address)) }
-                    let refusal: @Sendable ([String]) -> String? = { security?.refusalOfServer($0) }
-                    try pipeline.addHandler(ConnectionHandler(session: session, settings: settings, refusal: refusal))
+                    if let security { try pipeline.addHandler(security.source.current.clientHandler()) }
+                    let gate = ConnectionGate(refusal: { names, _ in security?.refusalOfServer(names) })
+                    try pipeline.addHandler(ConnectionHandler(session: session, settings: settings, gate: gate))
                 }
             }
             .connect(host: address.host, port: address.port)
-            .whenFailure { session.closed($0.connectionText) }
+            .whenFailure { session.closed($0.connectionText, isUndone: true) }
     }
 
     private func ended(_ session: ClientSession, reason: String, wasOpen: Bool) {
@@ -83,7 +85,7 @@ final class TCPPeer: Peer {
             guard state.session === session else { return }
             state.session = nil
             state.lastFailure = reason
-            if wasOpen { state.backoff.reset() }
+            if wasOpen { state.backoff.reset() } else if security?.allowsPlain == true { state.isPlainNext.toggle() }
             state.retryAt = .now() + .nanoseconds(state.backoff.next(using: &generator).nanosecondCount)
         }
     }

@@ -1,84 +1,45 @@
-internal import Basics
-internal import NIOCore
-internal import NIOSSL
+package import Connections
 
-/// Mutual TLS: both ends show a certificate of one authority, and are checked for their role.
+/// Mutual TLS: both ends show a certificate of one authority and, if wanted, are checked for role and region.
 package struct TransportSecurity: Sendable {
-    /// PEM files: the authority's certificates, this agent's certificate (chain) and its key.
-    package var authorityFile: String
-    package var certificateFile: String
-    package var keyFile: String
-    /// A DNS name that a server's certificate must carry, such as `server.global.nomad`; nil accepts any of the
-    /// authority.
-    package var serverName: String?
-    /// DNS names of which a caller's certificate must carry one; empty accepts any of the authority.
-    package var callerNames: [String] = []
-    /// Refuse versions below TLS 1.3.
-    package var requiresTLS13 = false
+    package var source: TLSSource
+    /// The region whose agents are called and let in, by the names in their certificates; nil lets in whoever has a
+    /// certificate of the authority (`verify_server_hostname`).
+    package var region: String?
+    /// Take plain connections too, and try plain ones where TLS fails: for the time in which a cluster changes over
+    /// (`rpc_upgrade_mode`).
+    package var allowsPlain = false
 
-    package init(authorityFile: String, certificateFile: String, keyFile: String, serverName: String? = nil) {
-        self.authorityFile = authorityFile
-        self.certificateFile = certificateFile
-        self.keyFile = keyFile
-        self.serverName = serverName
-    }
-}
-
-/// A ``TransportSecurity`` with its files read.
-///
-/// The chain is checked by the TLS library, which is why nothing here replaces its verification; names are checked once
-/// a connection,
-/// afterwards. Host names are not: agents are dialled by address.
-struct SecurityContext: Sendable {
-    private let client: NIOSSLContext
-    private let server: NIOSSLContext
-    private let settings: TransportSecurity
-
-    init(_ settings: TransportSecurity) throws {
-        self.settings = settings
-        func read<Value>(_ file: String, _ what: String, _ body: () throws -> Value) throws -> Value {
-            do {
-                return try body()
-            } catch {
-                throw CallError(.invalid, "\(what) \(file) cannot be used (\(error)); expected PEM")
-            }
-        }
-        let authority = try read(settings.authorityFile, "CA file") {
-            try NIOSSLCertificate.fromPEMFile(settings.authorityFile)
-        }
-        let chain = try read(settings.certificateFile, "certificate") {
-            try NIOSSLCertificate.fromPEMFile(settings.certificateFile).map { NIOSSLCertificateSource.certificate($0) }
-        }
-        let key = try read(settings.keyFile, "key") { try NIOSSLPrivateKey(file: settings.keyFile, format: .pem) }
-        var serverTLS = TLSConfiguration.makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key))
-        serverTLS.trustRoots = .certificates(authority)
-        serverTLS.certificateVerification = .noHostnameVerification
-        var clientTLS = TLSConfiguration.makeClientConfiguration()
-        clientTLS.trustRoots = .certificates(authority)
-        clientTLS.certificateChain = chain
-        clientTLS.privateKey = .privateKey(key)
-        clientTLS.certificateVerification = .noHostnameVerification
-        serverTLS.minimumTLSVersion = settings.requiresTLS13 ? .tlsv13 : .tlsv12
-        clientTLS.minimumTLSVersion = serverTLS.minimumTLSVersion
-        server = try read(settings.certificateFile, "certificate") { try NIOSSLContext(configuration: serverTLS) }
-        client = try read(settings.certificateFile, "certificate") { try NIOSSLContext(configuration: clientTLS) }
+    package init(source: TLSSource, region: String? = nil, allowsPlain: Bool = false) {
+        self.source = source
+        self.region = region
+        self.allowsPlain = allowsPlain
     }
 
-    func clientHandler(for address: NetworkAddress) throws -> NIOSSLClientHandler {
-        try NIOSSLClientHandler(context: client, serverHostname: nil)
-    }
-
-    func serverHandler() -> NIOSSLServerHandler { NIOSSLServerHandler(context: server) }
-
+    /// Why a server with these names in its certificate is not called, if it is not.
     func refusalOfServer(_ names: [String]) -> String? {
-        guard let wanted = settings.serverName, !names.contains(wanted) else { return nil }
-        return
-            "the server's certificate is for \(names.joined(separator: ", ")), not for \(wanted): wrong region or role?"
+        refusal(names, roles: ["server"], whose: "the server's")
     }
 
-    func refusalOfCaller(_ names: [String]) -> String? {
-        guard !settings.callerNames.isEmpty, !names.contains(where: settings.callerNames.contains) else { return nil }
-        return "the caller's certificate is for \(names.joined(separator: ", ")), not for any of "
-            + settings.callerNames.joined(separator: ", ")
+    /// Why a caller with these names in its certificate, which says it is a `role`, is not let in, if it is not.
+    ///
+    /// A server may call as a client, for one agent can be both.
+    func refusalOfCaller(_ names: [String], role: TransportRole) -> String? {
+        switch role {
+        case .server: refusal(names, roles: ["server"], whose: "the caller says it is a server; its")
+        case .client: refusal(names, roles: ["client", "server"], whose: "the caller says it is a client; its")
+        case .tool: refusal(names, roles: ["cli", "client", "server"], whose: "the caller's")
+        }
     }
+
+    private func refusal(_ names: [String], roles: [String], whose: String) -> String? {
+        guard let region else { return nil }
+        let wanted = roles.flatMap { role in Self.domains.map { "\(role).\(region).\($0)" } }
+        guard !names.contains(where: wanted.contains) else { return nil }
+        return "\(whose) certificate is for \(names.isEmpty ? "no name" : names.joined(separator: ", ")), not for "
+            + roles.map { "\($0).\(region).\(Self.domains[0])" }.joined(separator: " or ") + ": wrong region or role?"
+    }
+
+    /// The last part of a name in a certificate.
+    private static let domains = ["nomad", "drover"]
 }

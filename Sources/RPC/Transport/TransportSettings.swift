@@ -16,12 +16,21 @@ package struct TransportSettings: Sendable {
     package var callBytesMax = 256 << 20
     /// Bytes waiting to be written to one connection; 128 MiB. A peer that does not read is disconnected at the limit.
     package var outboxBytesMax = 128 << 20
-    /// Connections a listener holds; 50,000. More are closed at once.
+    /// Bytes of unfinished frames and of requests under way on all accepted connections; 512 MiB. At the limit requests are
+    /// refused with ``CallError/Code/limited``, and who sends more of a frame is disconnected.
+    package var receivedBytesMax = 512 << 20
+    /// Connections a network accepts; 50,000. More are refused.
     package var connectionsMax = 50_000
+    /// Of these, connections from one address; 0, the default, is no limit. More are refused.
+    package var connectionsPerClientMax = 0
     /// Silence after which a ping is sent; 15 s. As much again without an answer ends the connection.
     package var keepAlive = Duration.seconds(15)
-    /// Time for connecting, and again for TLS and hello; 5 s.
+    /// Time for connecting; 5 s.
     package var connectTimeout = Duration.seconds(5)
+    /// Time for TLS and hello; 5 s.
+    package var handshakeTimeout = Duration.seconds(5)
+    /// Time for a frame to come whole, looked at every ``keepAlive``; 2 minutes. A slower one ends its connection.
+    package var frameTimeout = Duration.seconds(120)
     /// Calls whose deadline is further away than this can be cancelled while the server works on them; 5 s. Shorter
     /// ones end by
     /// themselves soon enough.

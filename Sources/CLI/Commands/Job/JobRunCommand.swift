@@ -116,7 +116,7 @@ package struct JobInitCommand: ParsableCommand {
     package init() {}
 
     package func run() throws {
-        try LocalFile.create(path, short ? ExampleJob.short : ExampleJob.text)
+        try LocalFile.create(path, short ? ExampleJob.short : ExampleJob.text, what: "Job file")
         Console.write("Example job file written to \(path)")
     }
 }

@@ -1,34 +1,10 @@
+internal import Connections
 internal import HTTPTypes
 internal import NIOCore
+internal import NIOHTTP1
 internal import NIOHTTPTypes
-internal import Synchronization
 
-/// Counts the open connections of each client address.
-final class ConnectionLimiter: Sendable {
-    private let limit: Int
-    private let counts = Mutex<[String: Int]>([:])
-
-    /// - Parameter limit: connections an address may have open; 0 is no limit.
-    init(limit: Int) { self.limit = limit }
-
-    /// Counts one more; false when that is one too many.
-    func open(_ address: String) -> Bool {
-        counts.withLock { counts in
-            let count = counts[address, default: 0] + 1
-            counts[address] = count
-            return limit == 0 || count <= limit
-        }
-    }
-
-    func close(_ address: String) {
-        counts.withLock { counts in
-            let count = counts[address, default: 1] - 1
-            counts[address] = count > 0 ? count : nil
-        }
-    }
-}
-
-/// Answers 429 and closes a connection beyond its client's limit.
+/// Answers 429 and closes a connection beyond a limit; tells of those that do not speak HTTP.
 ///
 /// One for each connection, on its event loop.
 final class ConnectionLimitHandler: ChannelInboundHandler, RemovableChannelHandler {
@@ -36,16 +12,24 @@ final class ConnectionLimitHandler: ChannelInboundHandler, RemovableChannelHandl
     typealias OutboundOut = HTTPResponsePart
 
     private let limiter: ConnectionLimiter
+    private let report: @Sendable (_ address: String, _ reason: String) -> Void
     private var address: String?
     private var isRefused = false
 
-    init(limiter: ConnectionLimiter) { self.limiter = limiter }
+    init(
+        limiter: ConnectionLimiter, report: @escaping @Sendable (_ address: String, _ reason: String) -> Void
+    ) {
+        self.limiter = limiter
+        self.report = report
+    }
 
     func channelActive(context: ChannelHandlerContext) {
         // Connections through a socket file have no address and are not limited.
         if let address = context.channel.remoteAddress?.ipAddress {
             self.address = address
-            isRefused = !limiter.open(address)
+            let broken = limiter.open(address)
+            isRefused = broken != nil
+            if let broken { report(address, broken) }
         }
         guard isRefused else { return context.fireChannelActive() }
         // Who sends no request within a second is not waited for.
@@ -69,6 +53,11 @@ final class ConnectionLimitHandler: ChannelInboundHandler, RemovableChannelHandl
         context.write(wrapOutboundOut(.body(text)), promise: nil)
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
         context.close(promise: nil)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if error is HTTPParserError { report(address ?? "unknown", "what it sent is no HTTP request: \(error)") }
+        context.fireErrorCaught(error)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
