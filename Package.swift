@@ -213,6 +213,7 @@ let testTargets: [Target] = [
         "PluginHostTestSupport", path: "Tests/PluginHostTestSupport", ["Basics", "Linux", "PluginHost", abi, logging],
         exclude: []),
     tests("House", []),
+    tests("Support", ["Basics", "TestSupport"]),
     tests("Basics", ["Basics"]),
     tests("Model", ["Basics", "Model"]),
     tests("HCL", ["Basics", "HCL"]),
