@@ -132,7 +132,7 @@ let modules: [Target] = [
         "Server",
         [
             "Basics", "Broker", "Consensus", "Filter", "Gossip", "Linux", "Model", "PluginHost", "RPC", "Raft",
-            "Scheduling", "StateStore", logging,
+            "Scheduling", "StateStore", crypto, logging,
         ]),
     module("Client", ["Basics", "Linux", "Model", "PluginHost", "RPC", grdb, logging]),
     module(

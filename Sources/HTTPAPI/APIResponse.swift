@@ -62,6 +62,14 @@ struct APIResponse: Sendable {
 }
 
 extension APIResponse {
+    /// Lets web pages of other origins read it; a token in a header is the only thing that says who asks, so any may.
+    mutating func admitOtherOrigins(_ methods: String) {
+        headers[.accessControlAllowOrigin] = "*"
+        headers[.accessControlAllowMethods] = methods
+        headers[.accessControlAllowHeaders] = "*"
+        headers[.accessControlExposeHeaders] = "X-Nomad-Index, X-Nomad-NextToken"
+    }
+
     /// Text that is no JSON stays as it is.
     private static func indented(_ bytes: [UInt8]) -> [UInt8] {
         guard let value = try? JSONParser.parse(bytes) else { return bytes }
@@ -79,7 +87,8 @@ extension APIResponse {
             return (head, ResponseBody(byteBuffer: ByteBuffer(bytes: text)))
         case .text(let text):
             if !text.isEmpty { head.headerFields[.contentType] = "text/plain; charset=utf-8" }
-            head.headerFields[.contentLength] = String(text.utf8.count)
+            // RFC 9110 §8.6: a 204 has no length.
+            if status != .noContent { head.headerFields[.contentLength] = String(text.utf8.count) }
             return (head, ResponseBody(byteBuffer: ByteBuffer(string: text)))
         case .stream(let write):
             return (head, ResponseBody { writer in try await write(&writer) })

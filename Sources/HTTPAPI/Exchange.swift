@@ -33,6 +33,9 @@ struct Exchange: Sendable {
             try await writer.writeInformationalHead(HTTPResponse(status: .continue))
         }
         var response = await answer(request, path: target[..<split], query: query)
+        if request.headers[.origin] != nil, let methods = table.methodsForOthers(at: target[..<split]) {
+            response.admitOtherOrigins(methods)
+        }
         for field in extraHeaders { response.headers[field.name] = field.value }
         let pretty = query["pretty"].map { $0 != "0" && $0 != "false" } ?? false
         let (head, body) = response.encoded(pretty: pretty)
@@ -47,6 +50,10 @@ struct Exchange: Sendable {
     }
 
     private func answer(_ request: Request, path: Substring, query: QueryItems) async -> APIResponse {
+        // A browser asks before it lets a page make the request itself (Fetch standard, CORS-preflight).
+        if request.method == .options, table.methodsForOthers(at: path) != nil {
+            return APIResponse(status: .noContent, body: .text(""))
+        }
         switch table.find(request.method, path: path) {
         case .unknown: return .failure(.notFound, "404 page not found: no such path in this API")
         case .wrongMethod: return .failure(.methodNotAllowed, "Invalid method")

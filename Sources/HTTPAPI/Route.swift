@@ -7,6 +7,8 @@ package struct Route: Sendable {
     package let pattern: PathPattern
     /// Checked before the handler runs. A call the handler makes is checked again where it is answered.
     package let capability: Capability
+    /// Whether web pages of other origins may use it (SURFACE §1.1, CORS).
+    var admitsOtherOrigins = false
     let handler: Handler
 
     typealias Handler = @Sendable (APIRequest, Endpoints) async throws -> APIResponse
@@ -32,6 +34,13 @@ package struct Route: Sendable {
         self.pattern = PathPattern(pattern)
         self.capability = capability
         self.handler = handler
+    }
+
+    /// The route, open to web pages of other origins.
+    func admittingOtherOrigins() -> Route {
+        var route = self
+        route.admitsOtherOrigins = true
+        return route
     }
 }
 

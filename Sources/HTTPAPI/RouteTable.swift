@@ -18,7 +18,18 @@ package struct RouteTable: Sendable {
     /// The whole API.
     package static let standard = RouteTable(
         routes: Route.jobs + Route.nodes + Route.allocations + Route.evaluations + Route.clients + Route.agent
-            + Route.pool + Route.operators + Route.namespaces + Route.nodePools)
+            + Route.pool + Route.operators + Route.namespaces + Route.nodePools + Route.variables
+            + Route.rootKeys)
+
+    /// The methods that pages of other origins may use at a path, such as `GET, PUT, DELETE`; nil when they may not at all.
+    func methodsForOthers(at path: Substring) -> String? {
+        var methods: [String] = []
+        for (method, request) in [(Route.Method.get, HTTPRequest.Method.get), (.write, .put), (.delete, .delete)] {
+            guard case .found(let route, _) = find(request, path: path), route.admitsOtherOrigins else { continue }
+            methods.append(method.rawValue)
+        }
+        return methods.isEmpty ? nil : methods.joined(separator: ", ")
+    }
 
     enum Lookup {
         case found(Route, parameters: [String: String])

@@ -38,6 +38,7 @@ extension ServerAgent {
             return false
         }
         heartbeats.enable(from: state.feed)
+        locks.enable(from: state.feed)
         plans.enable(term: term)
         queue.enable(from: state.feed)
         isEstablished.store(true, ordering: .releasing)
@@ -50,6 +51,7 @@ extension ServerAgent {
         queue.disable()
         plans.disable()
         heartbeats.disable()
+        locks.disable()
         log.info("no longer the leader")
     }
 
@@ -70,6 +72,8 @@ extension ServerAgent {
             await attempt("let go of servers that left") { try await self.removeDeparted() }
             await settleEvaluations()
             await downSilentNodes()
+            await endExpiredLocks()
+            await settleRootKeys()
             if seam.time.uptime >= nextCollection {
                 nextCollection = seam.time.uptime + settings.collectionInterval
                 await collectGarbage(force: false)

@@ -30,6 +30,10 @@ package final class ServerAgent: Sendable {
     let shadow: ShadowPipeline
     let accessControl = AccessControl()
     let heartbeats: HeartbeatMonitor
+    let locks: VariableLocks
+    let keystore: Keystore
+    /// One new root key at a time.
+    let rootKeyChanges = Turnstile(limit: 1)
     /// Which cluster this is, who else is in it, and what goes to and comes from them.
     let allegiance: Allegiance
     let directory = ServerDirectory()
@@ -61,8 +65,8 @@ package final class ServerAgent: Sendable {
 
     private init(
         settings: ServerOptions, seam: Seam, placers: any SchedulerRegistry, log: Logger, state: ReplicatedState,
-        consensus: ReplicatedLog<ReplicatedState>, queue: EvaluationQueue, allegiance: Allegiance,
-        peers: PeerTransport, pool: (any MemberPool)?
+        consensus: ReplicatedLog<ReplicatedState>, queue: EvaluationQueue, locks: VariableLocks, keystore: Keystore,
+        allegiance: Allegiance, peers: PeerTransport, pool: (any MemberPool)?
     ) {
         self.settings = settings
         self.seam = seam
@@ -71,6 +75,8 @@ package final class ServerAgent: Sendable {
         self.state = state
         self.consensus = consensus
         self.queue = queue
+        self.locks = locks
+        self.keystore = keystore
         self.allegiance = allegiance
         self.peers = peers
         self.pool = pool
@@ -99,9 +105,13 @@ package final class ServerAgent: Sendable {
         observer: @escaping @Sendable (ArraySlice<LogEntry>, [ApplyOutcome], Snapshot) -> Void = { _, _, _ in }
     ) async throws -> ServerAgent {
         let queue = EvaluationQueue(time: seam.time, region: settings.region)
+        let locks = VariableLocks(time: seam.time)
         let state = ReplicatedState { entries, outcomes, snapshot in
             observer(entries, outcomes, snapshot)
-            for outcome in outcomes { queue.take(outcome, snapshot: snapshot) }
+            for outcome in outcomes {
+                queue.take(outcome, snapshot: snapshot)
+                locks.take(outcome, snapshot: snapshot)
+            }
         }
         var configuration = ConsensusConfiguration(
             id: ServerID(settings.id), folder: settings.folder + "/raft", bootstrap: settings.bootstrap)
@@ -116,6 +126,7 @@ package final class ServerAgent: Sendable {
             case .snapshotFailed(let error): log.error("snapshot failed", metadata: ["error": "\(error)"])
             }
         }
+        let keystore = try await Keystore.load(folder: settings.folder + "/keystore", seam: seam)
         let allegiance = try await Allegiance.load(folder: settings.folder, id: settings.id, seam: seam)
         let peers = PeerTransport(
             id: configuration.id, address: settings.rpcAddress, allegiance: allegiance, seam: seam, log: log)
@@ -126,7 +137,8 @@ package final class ServerAgent: Sendable {
         }
         return ServerAgent(
             settings: settings, seam: seam, placers: placers, log: log, state: state, consensus: consensus,
-            queue: queue, allegiance: allegiance, peers: peers, pool: pool)
+            queue: queue, locks: locks, keystore: keystore, allegiance: allegiance, peers: peers,
+            pool: pool)
     }
 
     /// This server's id in the group.
@@ -167,6 +179,7 @@ package final class ServerAgent: Sendable {
             group.addTask { try await self.runJoining() }
             group.addTask { try await self.followLeadership() }
             group.addTask { try await self.runClock() }
+            group.addTask { try await self.runKeyring() }
             group.addTask { try await self.plans.run(self) }
             group.addTask { try await self.shadow.run(self) }
             for number in 0..<settings.workers {
@@ -188,12 +201,15 @@ package final class ServerAgent: Sendable {
     /// - Throws: ``CallError``: `unavailable` without leadership, or what the entry was refused for.
     @discardableResult
     package func propose(_ entry: StateEntry) async throws -> ApplyOutcome {
+        let outcome = try await carryOut(entry)
+        if let refusal = outcome.refusal { throw CallError(refusal) }
+        return outcome
+    }
+
+    /// As ``propose(_:)``, for callers that look at the outcome's refusal themselves.
+    func carryOut(_ entry: StateEntry) async throws -> ApplyOutcome {
         do {
-            let outcome = try await consensus.propose(
-                ReplicatedState.entryKind, entry.encoded, command: entry
-            ).output
-            if let refusal = outcome.refusal { throw CallError(refusal) }
-            return outcome
+            return try await consensus.propose(ReplicatedState.entryKind, entry.encoded, command: entry).output
         } catch let error as ConsensusError {
             throw CallError(error)
         }
@@ -233,6 +249,7 @@ extension CallError {
         case .notFound: self.init(.notFound, refusal.message)
         case .conflict: self.init(.conflict, refusal.message)
         case .invalid: self.init(.invalid, refusal.message)
+        case .outdated: self.init(.undone, refusal.message)
         }
     }
 }

@@ -40,6 +40,12 @@ package struct StateTables: Sendable {
         case .nodePoolUpsert(let pool): state.upsert(pool, &outcome)
         case .nodePoolDelete(let name): state.deleteNodePool(name, &outcome)
         case .clusterIdentity(let identity): state.take(identity)
+        case .variableWrite(let write): state.write(write, &outcome)
+        case .variableDelete(let deletion): state.delete(deletion, &outcome)
+        case .variableUnlock(let unlock): state.unlock(unlock, &outcome)
+        case .variableReseal(let resealing): state.reseal(resealing, &outcome)
+        case .rootKeyAdd(let addition): state.add(addition, &outcome)
+        case .rootKeyDelete(let deletion): state.delete(deletion, &outcome)
         }
         state.work.tellIfDue()
         for table in outcome.tables { state.tableIndexes[table.rawValue] = index }
@@ -61,8 +67,11 @@ extension StateEntry {
         case .allocationUpdates(let reports): reports.time
         case .allocationTransition(let request): request.time
         case .clusterIdentity(let identity): identity.createTime
+        case .variableWrite(let write): write.time
+        case .variableUnlock(let unlock): unlock.time
+        case .rootKeyAdd(let addition): addition.time
         case .noop, .schedulerConfiguration, .namespaceUpsert, .namespaceDelete, .collect, .quotaUpsert, .quotaDelete,
-            .nodePoolUpsert, .nodePoolDelete:
+            .nodePoolUpsert, .nodePoolDelete, .variableDelete, .variableReseal, .rootKeyDelete:
             .never
         }
     }

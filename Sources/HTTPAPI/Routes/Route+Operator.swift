@@ -50,11 +50,7 @@ extension Route {
     ) async throws -> APIResponse {
         var call = SetSchedulerConfiguration()
         call.configuration = try SchedulerConfiguration(json: try await request.json())
-        if let text = request.query["cas"] {
-            guard let index = UInt64(text) else { throw CallError(.invalid, "Error parsing cas value: \(text)") }
-            call.modifyIndex = index
-            call.checkAndSet = true
-        }
+        if let index = try request.checkIndex() { (call.modifyIndex, call.checkAndSet) = (index, true) }
         let reply = try await endpoints.caller.call(call, context: request.context)
         return .json(reply, index: reply.index)
     }

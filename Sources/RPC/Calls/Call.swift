@@ -24,6 +24,13 @@ package enum Capability: String, Sendable {
     case namespaceAny = "namespace:any"
     case quotaRead = "quota:read"
     case quotaWrite = "quota:write"
+    case variablesList = "variables:list"
+    case variablesRead = "variables:read"
+    case variablesWrite = "variables:write"
+    case variablesDestroy = "variables:destroy"
+    case keyringRead = "keyring-read"
+    case keyringRotate = "keyring-rotate"
+    case keyringDelete = "keyring-delete"
     case management
     /// A client agent speaking for its own node, by the node's secret.
     case node
@@ -98,6 +105,13 @@ package enum CallMethod: UInt16, Sendable, CaseIterable {
     case joinCluster = 34
     case removeRaftPeer = 35
     case transferLeadership = 36
+    case putVariable = 60
+    case deleteVariable = 61
+    case keepVariableLock = 62
+    case rotateRootKey = 63
+    case deleteRootKey = 64
+    case storeRootKey = 65
+    case fetchRootKey = 66
 
     package var capability: Capability {
         switch self {
@@ -115,6 +129,11 @@ package enum CallMethod: UInt16, Sendable, CaseIterable {
         case .registerNode, .heartbeat, .watchAllocations, .updateAllocations: .node
         case .raftMessages, .snapshotPart, .introduceServer, .promiseFounding, .joinCluster: .server
         case .removeRaftPeer, .transferLeadership: .operatorWrite
+        case .putVariable, .keepVariableLock: .variablesWrite
+        case .deleteVariable: .variablesDestroy
+        case .rotateRootKey: .keyringRotate
+        case .deleteRootKey: .keyringDelete
+        case .storeRootKey, .fetchRootKey: .server
         }
     }
 }

@@ -28,6 +28,11 @@ package enum QueryKind: String, JSONForm, CaseIterable {
     case nodePool
     case nodePoolNodes
     case nodePoolJobs
+    /// Metadata only.
+    case variables
+    case variable
+    /// Of the keys that encrypt variables, what everybody may know.
+    case rootKeys
     case schedulerConfiguration
     /// How the scheduler plug-ins do on the leader.
     case schedulerStatus
@@ -50,6 +55,9 @@ package enum QueryKind: String, JSONForm, CaseIterable {
         case .nodePools, .nodePool: .nodePoolRead
         case .namespaces, .namespace: .namespaceAny
         case .quotas, .quota, .quotaUsages, .quotaUsage: .quotaRead
+        case .variables: .variablesList
+        case .variable: .variablesRead
+        case .rootKeys: .keyringRead
         case .schedulerConfiguration, .schedulerStatus, .raftConfiguration: .operatorRead
         case .members: .agentRead
         case .leader, .peers, .regions: .none

@@ -33,7 +33,13 @@ extension Query: Served {
             }
         }
         let snapshot = feed.snapshot
-        let page = try source.answer(snapshot)
+        let page: ListPage
+        do {
+            page = try source.answer(snapshot)
+        } catch let missing as MissingRootKey {
+            try await server.ensureRootKey(missing.id)
+            page = try source.answer(snapshot)
+        }
         var reply = QueryReply()
         reply.index = max(1, source.index(snapshot))
         reply.knownLeader = server.consensus.status.leader != nil
@@ -74,6 +80,10 @@ struct QuerySource: Sendable {
             }
         case .quotas, .quota, .quotaUsages, .quotaUsage: self = .quota(query, region: server.settings.region)
         case .nodePools, .nodePool, .nodePoolNodes, .nodePoolJobs: self = .nodePool(query, request)
+        case .variables: self = .table(.variables) { try $0.listVariables(request) }
+        case .variable:
+            self = .variable(VariableKey(namespace: context.namespace, path: query.id), server.keystore)
+        case .rootKeys: self = .table(.rootKeys) { .objects($0.rootKeys) }
         case .deployments, .jobDeployments:
             self = .table(.allocations) { _ in ListPage(body: Array("[]".utf8), nextToken: "") }
         case .schedulerConfiguration:
@@ -132,6 +142,17 @@ struct QuerySource: Sendable {
                 return try snapshot.listJobs(own)
             }
         }
+    }
+
+    /// Throws ``MissingRootKey`` when the variable cannot be decrypted yet.
+    private static func variable(_ key: VariableKey, _ keystore: Keystore) -> QuerySource {
+        QuerySource(
+            keys: [.variable(key)],
+            index: { $0.variable(key)?.metadata.modifyIndex ?? $0.tableIndex(.variables) },
+            answer: { snapshot in
+                let record = try snapshot.variable(key).found("variable not found")
+                return .object(Variable(record.metadata, items: try keystore.open(record.sealed, of: key)))
+            })
     }
 
     private static func job(_ query: Query, _ key: JobKey, _ request: ListRequest) -> QuerySource {

@@ -116,6 +116,13 @@ extension ServerAgent: CallHandler {
         .joinCluster: JoinCluster.self,
         .removeRaftPeer: RemoveRaftPeer.self,
         .transferLeadership: TransferLeadership.self,
+        .putVariable: PutVariable.self,
+        .deleteVariable: DeleteVariable.self,
+        .keepVariableLock: KeepVariableLock.self,
+        .rotateRootKey: RotateRootKey.self,
+        .deleteRootKey: DeleteRootKey.self,
+        .storeRootKey: StoreRootKey.self,
+        .fetchRootKey: FetchRootKey.self,
     ]
 
     /// Answers a call that came over the network.

@@ -8,6 +8,7 @@ enum WatchKey: Hashable, Sendable {
     case table(StateTable)
     case job(JobKey)
     case node(ID)
+    case variable(VariableKey)
     /// What a node's client has to learn.
     case clientOf(NodeRow)
 }
@@ -33,6 +34,7 @@ final class ChangeFeed: Sendable {
             for table in outcome.tables { keys.insert(.table(table)) }
             for job in outcome.jobs { keys.insert(.job(job)) }
             for node in outcome.nodes { keys.insert(.node(node)) }
+            for variable in outcome.variables { keys.insert(.variable(variable)) }
             for row in outcome.servedNodes { keys.insert(.clientOf(row)) }
         }
         waiters.fire(keys)

@@ -131,6 +131,12 @@ extension StateEntry {
         case .nodePoolUpsert(let pool): "nodePool \(pool.name)"
         case .nodePoolDelete(let name): "nodePoolDelete \(name)"
         case .clusterIdentity(let identity): "identity \(identity.id)"
+        case .variableWrite(let write): "variable \(write.key.path)"
+        case .variableDelete(let deletion): "variableDelete \(deletion.key.path)"
+        case .variableUnlock(let unlock): "unlock \(unlock.step) \(unlock.locks.count)"
+        case .variableReseal(let resealing): "reseal \(resealing.items.count)"
+        case .rootKeyAdd(let addition): "rootKey \(addition.id)"
+        case .rootKeyDelete(let deletion): "rootKeyDelete \(deletion.id)"
         case .collect(let garbage): "collect \(garbage.evaluations.count) \(garbage.allocations.count)"
         }
     }

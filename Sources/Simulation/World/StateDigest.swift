@@ -23,6 +23,11 @@ enum StateDigest {
             lines.append("evaluation \(text(evaluation))")
             return true
         }
+        for key in snapshot.rootKeys { lines.append("root key \(text(key))") }
+        snapshot.forEachVariable { record in
+            lines.append("variable \(text(record.metadata)) \(record.sealed.keyID) \(record.sealed.bytes)")
+            return true
+        }
         return lines
     }
 

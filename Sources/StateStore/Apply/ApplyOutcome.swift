@@ -8,6 +8,8 @@ package struct ApplyRefusal: Error, Equatable, Sendable, CustomStringConvertible
         /// A check-and-set index did not match.
         case conflict
         case invalid
+        /// What the proposer went by has changed meanwhile: propose it anew.
+        case outdated
     }
 
     package let kind: Kind
@@ -41,6 +43,10 @@ package struct ApplyOutcome: Sendable {
     package var endedJobs: [JobKey] = []
     /// Nodes whose definition or status changed.
     package var nodes: [ID] = []
+    /// Variables that changed, were locked or unlocked.
+    package var variables: [VariableKey] = []
+    /// The variable that was written or, refused for a conflict, as it is; nil when there is none.
+    package var variable: VariableRecord?
     package var tables: Set<StateTable> = []
     /// Allocations made by the entry's plans.
     package var placedCount = 0

@@ -31,6 +31,14 @@ extension State {
             return outcome.refuse(
                 .invalid, "namespace \"\(name)\" has at least one job, \"\(holder)\"; stop and purge its jobs first")
         }
+        variables.scan(from: VariableKey(namespace: name, path: "")) { key, _ in
+            holder = key.namespace == name ? key.path : nil
+            return false
+        }
+        if let holder {
+            return outcome.refuse(
+                .invalid, "namespace \"\(name)\" has at least one variable, \"\(holder)\"; purge its variables first")
+        }
         namespaces[name] = nil
         ledger.forget(namespace: name)
         outcome.tables.insert(.namespaces)

@@ -28,6 +28,12 @@ package enum StateEntry: Sendable, Equatable {
     case nodePoolDelete(name: String)
     /// What the first leader calls the cluster; a later one changes nothing.
     case clusterIdentity(ClusterIdentity)
+    case variableWrite(VariableWrite)
+    case variableDelete(VariableDeletion)
+    case variableUnlock(VariableUnlock)
+    case variableReseal(VariableResealing)
+    case rootKeyAdd(RootKeyAddition)
+    case rootKeyDelete(RootKeyDeletion)
 }
 
 /// Which cluster this is, for ever; drawn by its first leader.

@@ -24,6 +24,8 @@ enum SnapshotRecord: UInt64 {
     case identity = 14
     /// A schema that drivers of the nodes before it name.
     case driverSchema = 15
+    case variable = 20
+    case rootKey = 21
 }
 
 /// A record of a newer version.
@@ -69,6 +71,7 @@ private struct SnapshotEncoder {
             writer.number(state.jobVersions.limit)
         }
         try encodeSettings()
+        try encodeVariables()
         try record(.interned) { writer, state in
             for values in [state.shapes.values, state.descriptions.values] {
                 writer.number(values.count)
@@ -119,6 +122,17 @@ private struct SnapshotEncoder {
         for quota in quotas { try record(.quota) { writer, _ in writer.document(quota) } }
         try record(.configuration) { writer, state in writer.document(state.configuration) }
         if let identity = state.identity { try record(.identity) { writer, _ in writer.identity(identity) } }
+    }
+
+    private mutating func encodeVariables() throws {
+        let snapshot = Snapshot(state)
+        for key in snapshot.rootKeys { try record(.rootKey) { writer, _ in writer.document(key) } }
+        var variables: [VariableRecord] = []
+        snapshot.forEachVariable { variable in
+            variables.append(variable)
+            return true
+        }
+        for variable in variables { try record(.variable) { writer, _ in writer.record(variable) } }
     }
 
     private mutating func encodeNodes() throws {

@@ -80,6 +80,12 @@ package struct SnapshotReader: Sendable {
             state.nodePools[pool.name] = pool
         case .configuration: state.configuration = try reader.document(SchedulerConfiguration.self)
         case .identity: state.identity = try reader.identity()
+        case .rootKey:
+            let key = try reader.document(RootKeyMeta.self)
+            state.rootKeys[key.keyID] = key
+        case .variable:
+            let variable = try reader.variableRecord()
+            state.variables[variable.key] = variable
         case .interned: try reader.interned(&state)
         case .node: try reader.node(&state)
         case .driverSchema:

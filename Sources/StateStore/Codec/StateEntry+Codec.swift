@@ -22,6 +22,12 @@ enum EntryKind: UInt8, CaseIterable {
     case nodePoolUpsert = 16
     case nodePoolDelete = 17
     case clusterIdentity = 18
+    case variableWrite = 20
+    case variableDelete = 21
+    case variableUnlock = 22
+    case variableReseal = 23
+    case rootKeyAdd = 24
+    case rootKeyDelete = 25
 }
 
 extension StateEntry {
@@ -52,6 +58,12 @@ extension StateEntry {
         case .nodePoolUpsert: .nodePoolUpsert
         case .nodePoolDelete: .nodePoolDelete
         case .clusterIdentity: .clusterIdentity
+        case .variableWrite: .variableWrite
+        case .variableDelete: .variableDelete
+        case .variableUnlock: .variableUnlock
+        case .variableReseal: .variableReseal
+        case .rootKeyAdd: .rootKeyAdd
+        case .rootKeyDelete: .rootKeyDelete
         }
     }
 
@@ -92,6 +104,14 @@ extension StateEntry {
         case .nodePoolUpsert(let pool): writer.document(pool)
         case .nodePoolDelete(let name): writer.text(name)
         case .clusterIdentity(let identity): writer.identity(identity)
+        case .variableWrite(let write): writer.write(write)
+        case .variableDelete(let deletion): writer.deletion(deletion)
+        case .variableUnlock(let unlock): writer.unlock(unlock)
+        case .variableReseal(let resealing): writer.resealing(resealing)
+        case .rootKeyAdd(let addition): writer.addition(addition)
+        case .rootKeyDelete(let deletion):
+            writer.id(deletion.id)
+            writer.flag(deletion.force)
         }
         return writer.bytes
     }
@@ -132,6 +152,14 @@ extension StateEntry {
         case .nodePoolUpsert: self = .nodePoolUpsert(try reader.document(NodePool.self))
         case .nodePoolDelete: self = .nodePoolDelete(name: try reader.text())
         case .clusterIdentity: self = .clusterIdentity(try reader.identity())
+        case .variableWrite: self = .variableWrite(try reader.variableWrite())
+        case .variableDelete: self = .variableDelete(try reader.variableDeletion())
+        case .variableUnlock: self = .variableUnlock(try reader.variableUnlock())
+        case .variableReseal: self = .variableReseal(try reader.variableResealing())
+        case .rootKeyAdd: self = .rootKeyAdd(try reader.rootKeyAddition())
+        case .rootKeyDelete:
+            let id = try reader.id()
+            self = .rootKeyDelete(RootKeyDeletion(id: id, force: try reader.flag()))
         }
     }
 }
@@ -139,7 +167,7 @@ extension StateEntry {
 // MARK: - Writing
 
 extension ByteWriter {
-    fileprivate mutating func check(_ index: UInt64?) {
+    mutating func check(_ index: UInt64?) {
         flag(index != nil)
         if let index { number(index) }
     }
@@ -204,7 +232,7 @@ extension ByteWriter {
 // MARK: - Reading
 
 extension ByteReader {
-    fileprivate mutating func check() throws(CodecError) -> UInt64? { try flag() ? try number() : nil }
+    mutating func check() throws(CodecError) -> UInt64? { try flag() ? try number() : nil }
 
     fileprivate mutating func key() throws(CodecError) -> JobKey {
         let namespace = try text()

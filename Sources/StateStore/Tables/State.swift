@@ -13,6 +13,8 @@ package enum StateTable: Int, CaseIterable, Sendable {
     /// What is used of quotas.
     case quotaUsages
     case nodePools
+    case variables
+    case rootKeys
 }
 
 /// All tables of one version. Copying it costs some reference counts; ``StateTables`` changes it, ``Snapshot`` reads it.
@@ -51,6 +53,8 @@ struct State: Sendable {
     var ledger = QuotaLedger()
     var work = WorkLedger()
     var nodePools = SortedTable<String, NodePool>()
+    var variables = SortedTable<VariableKey, VariableRecord>()
+    var rootKeys = SortedTable<ID, RootKeyMeta>()
     var configuration = SchedulerConfiguration()
     /// Nil until the first leader's entry, and for ever in the state of builds that knew none.
     var identity: ClusterIdentity?

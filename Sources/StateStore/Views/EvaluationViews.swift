@@ -44,7 +44,8 @@ extension Snapshot {
             }
         case .nodes:
             state.nodeIndex.scan(from: range.low, identify: { state.nodeID($0) }) { take(state.nodeID($0)) }
-        case .jobs, .namespaces, .schedulerConfiguration, .quotas, .quotaUsages, .nodePools: break
+        case .jobs, .namespaces, .schedulerConfiguration, .quotas, .quotaUsages, .nodePools, .variables, .rootKeys:
+            break
         }
         return ids
     }
