@@ -28,8 +28,8 @@ public enum CommandLineInterface {
                 """,
             subcommands: [
                 JobCommand.self, AllocCommand.self, NodeCommand.self, EvalCommand.self, ServerCommand.self,
-                NamespaceCommand.self, QuotaCommand.self, PluginCommand.self, SystemCommand.self, OperatorCommand.self,
-                TLSCommand.self, StatusCommand.self, VersionCommand.self,
+                NamespaceCommand.self, QuotaCommand.self, VarCommand.self, PluginCommand.self, SystemCommand.self,
+                OperatorCommand.self, TLSCommand.self, StatusCommand.self, VersionCommand.self,
             ] + extra,
             groupedSubcommands: [
                 CommandGroup(

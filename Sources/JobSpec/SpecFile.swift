@@ -2,7 +2,7 @@ import Basics
 package import HCL
 package import Model
 
-/// The small files beside job files: what a quota, a namespace or a node pool is to be, written in HCL2.
+/// The small files beside job files: what a quota, a namespace, a node pool or a variable is to be, written in HCL2.
 package enum SpecFile {
     /// `name = "small"` and a `limit` block a region.
     package static func quota(_ source: [UInt8], file: String) throws(Diagnostics) -> QuotaSpec {
@@ -26,6 +26,11 @@ package enum SpecFile {
             ])
         }
         return pool
+    }
+
+    /// `path`, `namespace` and `items`, and the indexes and times that `var get` shows.
+    package static func variable(_ source: [UInt8], file: String) throws(Diagnostics) -> Variable {
+        try read(source, file: file, .variable, title: "a variable's file")
     }
 
     private static func read<Kind: Document>(

@@ -122,6 +122,7 @@ struct ArgumentTests {
                   server                  Look at the servers, and at their gossip pool.
                   namespace               Keep sets of jobs apart.
                   quota                   Bound what namespaces may hold together.
+                  var                     Keep small secrets and settings, encrypted.
                   plugin                  Look at an agent's plug-ins.
                   system                  Keep the cluster's state in order.
                   operator                Tools for those who run the cluster.

@@ -89,7 +89,9 @@ extension AgentProcess {
     }
 
     /// The command line against this agent.
-    func drover(_ arguments: String...) throws -> (code: Int32, output: String) {
+    func drover(_ arguments: String...) throws -> (code: Int32, output: String) { try drover(arguments) }
+
+    func drover(_ arguments: [String]) throws -> (code: Int32, output: String) {
         try Binaries.run(
             "drover", arguments,
             environment: ["DROVER_ADDR": "http://127.0.0.1:\(httpPort)", "DROVER_CLI_NO_COLOR": "1", "COLUMNS": "200"])

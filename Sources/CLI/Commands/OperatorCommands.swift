@@ -6,7 +6,7 @@ package struct OperatorCommand: ParsableCommand {
         commandName: "operator", abstract: "Tools for those who run the cluster.",
         subcommands: [
             OperatorSchedulerCommand.self, OperatorRaftCommand.self, OperatorGossipCommand.self,
-            OperatorAPICommand.self,
+            OperatorRootCommand.self, OperatorAPICommand.self,
         ])
 
     package init() {}

@@ -14,6 +14,7 @@ enum ArgumentForm {
         "stderr": nil, "stdout": nil, "tail": nil, "short": nil, "stats": nil, "self": nil, "purge": nil, "yes": nil,
         "all-allocs": nil, "evals": nil, "all-tasks": nil, "no-shutdown-delay": nil, "preserve-counts": nil,
         "stat": nil, "immediate": nil, "detailed": nil, "prune": nil, "rejoin": nil,
+        "force": nil, "full": nil, "now": nil, "early-return": nil, "shell": "-no-shell",
         "H": nil, "allocs": nil, "quiet": nil, "no-color": nil, "force-color": nil, "dev": nil,
         "server": nil, "client": nil, "cli": nil, "log-json": nil, "tls-skip-verify": nil, "insecure": nil,
         "name-constraint": nil,

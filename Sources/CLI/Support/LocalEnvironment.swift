@@ -15,12 +15,15 @@ enum LocalEnvironment {
         return variables
     }()
 
+    /// Standard output is a terminal.
+    static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
+
     /// Standard output is a terminal whose user has not asked for plain text.
     static var showsColors: Bool {
         let isPlain = ["DROVER_CLI_NO_COLOR", "NOMAD_CLI_NO_COLOR", "NO_COLOR"].contains {
             variables[$0]?.isEmpty == false
         }
-        return isatty(STDOUT_FILENO) == 1 && !isPlain
+        return isTerminal && !isPlain
     }
 
     static var now: Timestamp {

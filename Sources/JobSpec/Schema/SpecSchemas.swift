@@ -20,6 +20,13 @@ extension BlockSchema {
         Field("quota", "Quota", .string), Field("meta", "Meta", .stringMap),
     ])
 
+    /// A variable's file.
+    static let variable = BlockSchema([
+        Field("path", "Path", .string), Field("namespace", "Namespace", .string), Field("items", "Items", .stringMap),
+        Field("create_index", "CreateIndex", .int), Field("modify_index", "ModifyIndex", .int),
+        Field("create_time", "CreateTime", .int), Field("modify_time", "ModifyTime", .int),
+    ])
+
     /// A node pool file.
     static let nodePoolFile = BlockSchema([Field("node_pool", "NodePools", .blocks(nodePool))])
 
