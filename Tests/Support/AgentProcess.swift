@@ -63,13 +63,14 @@ package final class AgentProcess {
     package var log: String { (try? folder.read("agent.log")) ?? "" }
 
     /// Starts (or starts again) the agent; ``waitUntilReady()`` tells when it takes work. `more` follows the arguments,
-    /// and `other` ones take the place of those it was made with.
+    /// and `other` ones take the place of those it was made with; `launcher` is what it is run by, such as `ip netns exec NAME`.
     package func start(
-        _ more: [String] = [], replacing other: [String]? = nil, environment: [String: String] = [:]
+        _ more: [String] = [], replacing other: [String]? = nil, environment: [String: String] = [:],
+        through launcher: [String] = []
     ) throws {
         pid = try Binaries.spawn(
             "drover", ["agent"] + (other ?? arguments) + files + more, output: folder.path + "/agent.log",
-            environment: environment)
+            environment: environment, through: launcher)
     }
 
     /// Waits until the agent has a leader and a ready node.

@@ -19,14 +19,26 @@ package final class HTTPConnection {
 
     package struct Failure: Error, CustomStringConvertible {
         package let description: String
+        /// No byte of the request has left.
+        package var isUnsent = false
     }
 
+    private let host: String
     private let port: Int
+    private let timeout: Duration?
+    private let repeats: Bool
     private var descriptor: Int32 = -1
     private var buffer: [UInt8] = []
     private var position = 0
 
-    package init(port: Int) { self.port = port }
+    /// `host` is an IPv4 address. A request whose answer does not go on coming for `timeout` fails. Without `repeats` a request is
+    /// sent once, whatever becomes of the connection.
+    package init(port: Int, host: String = "127.0.0.1", timeout: Duration? = nil, repeats: Bool = true) {
+        self.host = host
+        self.port = port
+        self.timeout = timeout
+        self.repeats = repeats
+    }
 
     deinit { if descriptor >= 0 { close(descriptor) } }
 
@@ -50,7 +62,7 @@ package final class HTTPConnection {
             return try exchange(method, path, body)
         } catch {
             disconnect()
-            guard reused else { throw error }
+            guard reused, repeats else { throw error }
             return try exchange(method, path, body)
         }
     }
@@ -64,7 +76,7 @@ package final class HTTPConnection {
 
     private func exchange(_ method: String, _ path: String, _ body: [UInt8]) throws -> Response {
         if descriptor < 0 { try connect() }
-        let head = "\(method) \(path) HTTP/1.1\r\nHost: 127.0.0.1:\(port)\r\nContent-Length: \(body.count)\r\n\r\n"
+        let head = "\(method) \(path) HTTP/1.1\r\nHost: \(host):\(port)\r\nContent-Length: \(body.count)\r\n\r\n"
         try send(Array(head.utf8) + body)
         let status = try line().split(separator: " ")
         guard status.count >= 2, let code = Int(status[1]) else { throw Failure(description: "no HTTP status line") }
@@ -99,9 +111,16 @@ package final class HTTPConnection {
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        address.sin_addr.s_addr = inet_addr(host)
         var one: Int32 = 1
         setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
+        if let timeout {
+            let (seconds, rest) = (timeout.components.seconds, timeout.components.attoseconds)
+            var limit = timeval(tv_sec: Int(seconds), tv_usec: Int(rest / 1_000_000_000_000))
+            for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
+                setsockopt(descriptor, SOL_SOCKET, option, &limit, socklen_t(MemoryLayout<timeval>.size))
+            }
+        }
         let result = withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
@@ -110,7 +129,7 @@ package final class HTTPConnection {
         guard result == 0 else {
             let reason = String(cString: strerror(errno))
             disconnect()
-            throw Failure(description: "connect to port \(port): \(reason)")
+            throw Failure(description: "connect to port \(port): \(reason)", isUnsent: true)
         }
     }
 

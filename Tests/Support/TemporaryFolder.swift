@@ -40,9 +40,10 @@ package enum Binaries {
         }.first { access($0 + "/drover", X_OK) == 0 } ?? beside
     }()
 
-    /// Starts a program of ours with its output going to a file.
+    /// Starts a program of ours with its output going to a file; `launcher` is a program and arguments that runs it in its place.
     package static func spawn(
-        _ name: String, _ arguments: [String], output: String, environment: [String: String] = [:]
+        _ name: String, _ arguments: [String], output: String, environment: [String: String] = [:],
+        through launcher: [String] = []
     ) throws
         -> pid_t
     {
@@ -52,8 +53,9 @@ package enum Binaries {
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_APPEND, 0o644)
         posix_spawn_file_actions_adddup2(&actions, 1, 2)
-        let path = folder + "/" + name
-        var words: [UnsafeMutablePointer<CChar>?] = ([path] + arguments).map { strdup($0) } + [nil]
+        let path = launcher.first ?? folder + "/" + name
+        let line = launcher + [folder + "/" + name] + arguments
+        var words: [UnsafeMutablePointer<CChar>?] = line.map { strdup($0) } + [nil]
         var variables = environment
         variables["SWIFT_BACKTRACE"] = "enable=no"
         variables["PATH"] = getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin"
