@@ -182,7 +182,7 @@ package struct AgentRuntime {
     private static func describe(
         _ settings: AgentSettings, _ servers: any Caller, _ server: ServerAgent?, _ client: ClientAgent?
     ) async throws -> JSON {
-        let members = try? await servers.call(Query(.members), context: CallContext())
+        let members = try? await servers.call(Query(.members), context: .ownRegion)
         let pool = members.flatMap { try? JSONParser.parse($0.body.bytes) }?["Members"]?.array ?? []
         let member = pool.first { $0["Tags"]?["id"]?.string == server?.id } ?? .null
         let facts = [("server", "\(server != nil)"), ("leader", "\(server?.isLeader ?? false)")]

@@ -151,6 +151,8 @@ extension GossipPool {
             self.state.withLock { _ = $0.running?.opened.removeValue(forKey: id) }
             switch outcome {
             case .success(let message): self.handle(.response(id, message))
+            case .failure(StreamFailure.refused(.unreadable(let error))):
+                self.handle(.streamFailed(id, "\(error); is \(address) where gossip listens (4648), or another port?"))
             case .failure(let error): self.handle(.streamFailed(id, "\(error)"))
             }
         }

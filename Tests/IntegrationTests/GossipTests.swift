@@ -154,6 +154,13 @@ import Testing
         try hopeless.start()
         #expect(hopeless.wait() == 1)
         #expect(hopeless.log.contains("start_join: no server could be joined"), "\(hopeless.log.suffix(2_000))")
+        // RPC's port instead of gossip's.
+        let mistaken = try Self.server("s4", expect: 0, ["-join", "127.0.0.1:\(first.rpcPort)"])
+        try mistaken.start()
+        #expect(mistaken.wait() == 1)
+        #expect(
+            mistaken.log.contains("is 127.0.0.1:\(first.rpcPort) where gossip listens (4648), or another port?"),
+            "\(mistaken.log.suffix(2_000))")
         try Self.wait([first], list: ["s1.global:alive"])
         let answer = try first.http.put("/v1/namespace", .object([("Name", .string("undisturbed"))]))
         #expect(answer.status == 200, "\(answer.text)")

@@ -28,6 +28,11 @@ import Testing
                 try agent.http.getJSON("/v1/regions") == .array([.string("a"), .string("b")])
             }
         }
+        for agent in [a, b] {
+            #expect(try agent.http.get("/v1/agent/health").status == 200)
+            let name = try agent.http.getJSON("/v1/agent/self")["member"]?["Name"]?.string
+            #expect(name == (agent === a ? "n-a.a" : "n-b.b"))
+        }
         let members = try a.drover("server", "members")
         #expect(members.output.split(separator: "\n").count { $0.contains("true") } == 2, "\(members.output)")
 

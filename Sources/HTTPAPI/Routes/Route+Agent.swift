@@ -40,7 +40,7 @@ extension Route {
     private static func serverFailure(_ endpoints: Endpoints) async throws -> String? {
         guard endpoints.agent.isServer else { return "server not enabled" }
         do {
-            let reply = try await endpoints.caller.call(Query(.leader), context: CallContext(), deadline: .seconds(5))
+            let reply = try await endpoints.caller.call(Query(.leader), context: .ownRegion, deadline: .seconds(5))
             let leader = try JSONParser.parse(reply.body.bytes).string ?? ""
             return leader.isEmpty ? "no leader" : nil
         } catch let error as CallError {

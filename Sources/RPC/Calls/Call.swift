@@ -42,11 +42,19 @@ package enum Capability: String, Sendable {
 package struct CallContext: Document {
     package var token = ""
     package var namespace = "default"
+    /// Whose servers are to answer; empty is the region of whoever is asked.
     package var region = "global"
     /// Hops so far; a forwarded call is not forwarded again without end.
     package var hops = 0
 
     package init() {}
+
+    /// For what an agent asks of its own region.
+    package static var ownRegion: CallContext {
+        var context = CallContext()
+        context.region = ""
+        return context
+    }
 
     package mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
         try visitor.field("Token", &token)
@@ -105,6 +113,7 @@ package enum CallMethod: UInt16, Sendable, CaseIterable {
     case joinCluster = 34
     case removeRaftPeer = 35
     case transferLeadership = 36
+    case leaveCluster = 45
     case putVariable = 60
     case deleteVariable = 61
     case keepVariableLock = 62
@@ -127,7 +136,8 @@ package enum CallMethod: UInt16, Sendable, CaseIterable {
         case .deleteNodePool: .nodePoolDelete
         case .setNodeEligibility: .nodeWrite
         case .registerNode, .heartbeat, .watchAllocations, .updateAllocations: .node
-        case .raftMessages, .snapshotPart, .introduceServer, .promiseFounding, .joinCluster: .server
+        case .raftMessages, .snapshotPart, .introduceServer, .promiseFounding, .joinCluster, .leaveCluster:
+            .server
         case .removeRaftPeer, .transferLeadership: .operatorWrite
         case .putVariable, .keepVariableLock: .variablesWrite
         case .deleteVariable: .variablesDestroy

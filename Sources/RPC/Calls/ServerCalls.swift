@@ -110,6 +110,20 @@ package struct JoinCluster: ServerCall {
     }
 }
 
+/// A server asks to be a member of its cluster no more. Asked again it changes nothing.
+package struct LeaveCluster: ServerCall {
+    package typealias Reply = IndexReply
+    package static let method = CallMethod.leaveCluster
+
+    package var id = ""
+
+    package init() {}
+
+    package mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+        try visitor.field("ID", &id)
+    }
+}
+
 package struct JoinReply: Document {
     package var cluster = ID.none
 

@@ -114,6 +114,7 @@ extension ServerAgent: CallHandler {
         .introduceServer: IntroduceServer.self,
         .promiseFounding: PromiseFounding.self,
         .joinCluster: JoinCluster.self,
+        .leaveCluster: LeaveCluster.self,
         .removeRaftPeer: RemoveRaftPeer.self,
         .transferLeadership: TransferLeadership.self,
         .putVariable: PutVariable.self,

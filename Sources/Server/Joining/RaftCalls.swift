@@ -21,6 +21,17 @@ extension RemoveRaftPeer: Served {
     }
 }
 
+extension LeaveCluster: Served {
+    func serve(on server: ServerAgent, context: CallContext) async throws -> IndexReply {
+        guard server.consensus.status.membership.contains(ServerID(id)) else {
+            return IndexReply(index: server.snapshot.index)
+        }
+        var removal = RemoveRaftPeer()
+        removal.id = id
+        return try await removal.serve(on: server, context: context)
+    }
+}
+
 extension TransferLeadership: Served {
     /// How long the new leader may take to win its election.
     private static var electionMax: Duration { .seconds(5) }

@@ -103,11 +103,7 @@ extension ServerAgent {
     }
 
     /// For calls between servers; those say themselves which region they are of.
-    var serverContext: CallContext {
-        var context = CallContext()
-        context.region = ""
-        return context
-    }
+    var serverContext: CallContext { .ownRegion }
 
     /// Why a server cannot be in this one's pool.
     func conflict(with other: ServerRecord) -> String? {

@@ -81,9 +81,9 @@ extension ServerAgent {
             // The new leader takes this one out; when there is none in time, this one does so itself.
             _ = try? await call(TransferLeadership(), context: serverContext)
         }
-        var removal = RemoveRaftPeer()
-        removal.id = settings.id
-        _ = try await call(removal, context: serverContext)
+        var goodbye = LeaveCluster()
+        goodbye.id = settings.id
+        _ = try await call(goodbye, context: serverContext)
         try await allegiance.leave()
         log.info("left the cluster")
     }
