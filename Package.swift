@@ -148,7 +148,7 @@ let modules: [Target] = [
         name: "Agent",
         dependencies: [
             "AgentConfiguration", "Basics", "Client", "Connections", "Gossip", "HTTPAPI", "Linux", "Membership", "Model",
-            "PluginHost", "RPC", "Raft", "Server",
+            "PluginHost", "RPC", "Raft", "Server", "StateStore",
             argumentParser, lifecycle, logging, unixSignals,
         ], path: "Sources/Agent", exclude: ["Configuration", "README.md"], swiftSettings: swiftSettings),
     module("SimulatedSeam", path: "Sources/Simulation/Seam", ["Basics"], exclude: []),

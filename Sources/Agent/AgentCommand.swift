@@ -3,6 +3,7 @@ public import ArgumentParser
 internal import Basics
 internal import Glibc
 internal import Linux
+internal import StateStore
 
 /// `drover agent`: runs a server, a client or both until it is told to stop.
 public struct AgentCommand: AsyncParsableCommand {
@@ -80,6 +81,9 @@ public struct AgentCommand: AsyncParsableCommand {
     public init() {}
 
     public func run() async throws {
+        #if DEBUG
+            if AgentSettings.environment()["DROVER_PLAY_NEXT_RELEASE"] == "1" { NextRelease.play() }
+        #endif
         do {
             let configuration = try readConfiguration()
             let settings = try AgentSettings(configuration)

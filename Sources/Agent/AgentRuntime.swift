@@ -59,13 +59,21 @@ package struct AgentRuntime {
         var services: [any ServiceLifecycle.Service] = [CancelledService { await plugins.run() }]
         if let pool { services.append(pool) }
         if let server {
-            services.append(CancelledService { try await server.run() })
+            services.append(
+                CancelledService(atShutdown: { await server.prepareForEarlierRelease() }) { try await server.run() })
             services.append(
                 CancelledService { [settings] in
                     try await network.serve(at: settings.rpcAddress, handler: server) { _ in }
                 })
         }
-        if let client { services.append(ClientService(client: client, stopsTasks: settings.isDevelopment)) }
+        if let client {
+            // Its tasks run on without it, but for a development agent's.
+            let stopsTasks = settings.isDevelopment
+            services.append(
+                CancelledService(atShutdown: { if stopsTasks { try await client.stopAll() } }) {
+                    try await client.run()
+                })
+        }
         services.append(
             api(
                 endpoints(servers, client, server, pool, plugins, seam), certificates,

@@ -1,18 +1,32 @@
 internal import Basics
-internal import Client
 internal import Logging
 internal import ServiceLifecycle
 internal import UnixSignals
 
-/// A part that runs until it is cancelled; graceful shutdown cancels it.
+/// A part that runs until it is cancelled; graceful shutdown cancels it, once it has done what is to be done before.
 struct CancelledService: Service {
     private let body: @Sendable () async throws -> Void
+    private let atShutdown: @Sendable () async throws -> Void
 
-    init(_ body: @escaping @Sendable () async throws -> Void) { self.body = body }
+    init(
+        atShutdown: @escaping @Sendable () async throws -> Void = {},
+        _ body: @escaping @Sendable () async throws -> Void
+    ) {
+        self.body = body
+        self.atShutdown = atShutdown
+    }
 
     func run() async throws {
         do {
-            try await cancelWhenGracefulShutdown(body)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask(operation: body)
+                group.addTask {
+                    try await gracefulShutdown()
+                    try await atShutdown()
+                }
+                defer { group.cancelAll() }
+                try await group.next()
+            }
         } catch is CancellationError {}
     }
 }
@@ -32,25 +46,5 @@ struct SignalService: Service {
                 return
             }
         }
-    }
-}
-
-/// The client: lets go of its tasks at the end, or, on a development agent, ends them.
-struct ClientService: Service {
-    let client: ClientAgent
-    let stopsTasks: Bool
-
-    func run() async throws {
-        do {
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { try await client.run() }
-                group.addTask {
-                    try await gracefulShutdown()
-                    if stopsTasks { try await client.stopAll() }
-                }
-                defer { group.cancelAll() }
-                try await group.next()
-            }
-        } catch is CancellationError {}
     }
 }

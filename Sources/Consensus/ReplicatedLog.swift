@@ -197,6 +197,11 @@ package final class ReplicatedLog<Machine: StateMachine>: Sendable {
         }
     }
 
+    /// Gives followers that are behind a saved snapshot the snapshot, though the log still has the entries before its end.
+    package func preferSnapshot(_ metadata: SnapshotMetadata) {
+        inbox.push(.event(.snapshotSaved(metadata, firstIndex: metadata.index + 1)))
+    }
+
     // MARK: - Looking
 
     package var status: RaftStatus { board.current }

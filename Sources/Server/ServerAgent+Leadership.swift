@@ -70,6 +70,9 @@ extension ServerAgent {
             let goal = logEnd
             await attempt("make voters of learners") { logEnd = try await self.promoteLearners(goal: goal) }
             await attempt("let go of servers that left") { try await self.removeDeparted() }
+            await attempt("save a snapshot for servers of an earlier release") {
+                try await self.handOver()
+            }
             await settleEvaluations()
             await downSilentNodes()
             await endExpiredLocks()

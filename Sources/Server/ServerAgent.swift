@@ -52,6 +52,8 @@ package final class ServerAgent: Sendable {
     let leaderContact: Mutex<Uptime>
     /// Set while this server leads, has applied all that was committed before, and its queues are filled.
     let isEstablished = Atomic(false)
+    /// Entries of a later release were turned away, which is logged once.
+    let hasMetLaterKinds = Atomic(false)
 
     /// What is said to other servers, and what came of it.
     struct Introductions {
@@ -208,6 +210,7 @@ package final class ServerAgent: Sendable {
 
     /// As ``propose(_:)``, for callers that look at the outcome's refusal themselves.
     func carryOut(_ entry: StateEntry) async throws -> ApplyOutcome {
+        try requireKnownToAll(entry)
         do {
             return try await consensus.propose(ReplicatedState.entryKind, entry.encoded, command: entry).output
         } catch let error as ConsensusError {
@@ -222,6 +225,11 @@ extension ServerAgent {
     func submit(
         _ entry: StateEntry, term: UInt64, _ completion: @escaping @Sendable (Result<ApplyOutcome, any Error>) -> Void
     ) {
+        do {
+            try requireKnownToAll(entry)
+        } catch {
+            return completion(.failure(error))
+        }
         consensus.submit(ReplicatedState.entryKind, entry.encoded, command: entry, term: term) { result in
             switch result {
             case .success(let applied):

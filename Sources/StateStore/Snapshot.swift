@@ -156,14 +156,25 @@ extension Snapshot {
     /// Nil before the first leader has given the cluster one.
     package var clusterIdentity: ClusterIdentity? { state.identity }
 
-    package func namespace(_ name: String) -> Namespace? { state.namespaces[name] }
+    package func namespace(_ name: String) -> Namespace? { state.namespaces[name].map(withNote) }
 
     package var namespaces: [Namespace] {
         var all: [Namespace] = []
         state.namespaces.scan { _, namespace in
-            all.append(namespace)
+            all.append(withNote(namespace))
             return true
         }
         return all
+    }
+
+    private func withNote(_ namespace: Namespace) -> Namespace {
+        #if DEBUG
+            guard let note = state.namespaceNotes[namespace.name] else { return namespace }
+            var noted = namespace
+            noted.meta["note"] = note
+            return noted
+        #else
+            return namespace
+        #endif
     }
 }

@@ -46,6 +46,11 @@ package struct StateTables: Sendable {
         case .variableReseal(let resealing): state.reseal(resealing, &outcome)
         case .rootKeyAdd(let addition): state.add(addition, &outcome)
         case .rootKeyDelete(let deletion): state.delete(deletion, &outcome)
+        #if DEBUG
+            case .namespaceNote(let namespace, let note):
+                state.upsert(namespace, &outcome)
+                state.namespaceNotes[namespace.name] = note
+        #endif
         }
         state.work.tellIfDue()
         for table in outcome.tables { state.tableIndexes[table.rawValue] = index }
@@ -73,6 +78,9 @@ extension StateEntry {
         case .noop, .schedulerConfiguration, .namespaceUpsert, .namespaceDelete, .collect, .quotaUpsert, .quotaDelete,
             .nodePoolUpsert, .nodePoolDelete, .variableDelete, .variableReseal, .rootKeyDelete:
             .never
+        #if DEBUG
+            case .namespaceNote: .never
+        #endif
         }
     }
 }

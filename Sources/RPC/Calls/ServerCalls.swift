@@ -11,6 +11,8 @@ package struct ServerRecord: Document {
     package var address = ""
     package var serfPort = 0
     package var build = ""
+    /// The greatest kind of log entry it knows; 0 of a release that did not say.
+    package var entryKindMax = 0
     /// How many servers it expects to start a cluster with; 0: it joins one.
     package var expect = 0
     /// The cluster it is a member of.
@@ -32,6 +34,7 @@ package struct ServerRecord: Document {
         try visitor.field("Address", &address)
         try visitor.field("SerfPort", &serfPort)
         try visitor.field("Build", &build)
+        try visitor.field("EntryKindMax", &entryKindMax)
         try visitor.field("Expect", &expect)
         try visitor.field("Cluster", &cluster)
         try visitor.field("Ballot", &ballot)

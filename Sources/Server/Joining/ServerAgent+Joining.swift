@@ -39,6 +39,7 @@ extension ServerAgent {
         record.address = settings.rpcAddress.description
         record.serfPort = settings.serfPort
         record.build = Version.text
+        record.entryKindMax = Int(StateEntry.kindMax)
         record.expect = settings.expect
         record.cluster = allegiance.cluster ?? .none
         record.incarnation = incarnation

@@ -25,6 +25,7 @@ final class PeerTransport: RaftTransport {
     private let state = Mutex(State())
     private let newLines: AsyncStream<PeerLine>
     private let addLine: AsyncStream<PeerLine>.Continuation
+    private let misunderstood = Atomic(false)
 
     private struct State {
         var lines: [ServerID: PeerLine] = [:]
@@ -65,6 +66,9 @@ final class PeerTransport: RaftTransport {
         }
     }
 
+    /// Whether a server has said, since this was last asked, that it does not know entries it was sent.
+    func takeMisunderstood() -> Bool { misunderstood.exchange(false, ordering: .relaxed) }
+
     /// Sends until cancelled.
     func run() async throws {
         await withDiscardingTaskGroup { group in
@@ -93,6 +97,8 @@ final class PeerTransport: RaftTransport {
             _ = try await seam.network.peer(at: target).call(
                 CallMethod.raftMessages.rawValue, batch.encoded, deadline: PeerTransport.batchDeadline)
             if line.noteDelivery(failed: false) { log.info("a server is reached again", metadata: facts) }
+        } catch let error as CallError where error.code == .unsupported {
+            misunderstood.store(true, ordering: .relaxed)
         } catch {
             guard !(error is CancellationError), line.noteDelivery(failed: true) else { return }
             log.log(

@@ -9,6 +9,8 @@ internal import Synchronization
 /// What other servers' transports send.
 extension ServerAgent {
     /// Hands a batch of messages to Raft.
+    ///
+    /// - Throws: ``CallError``: `unsupported` when some have entries that only a later release knows, and were not taken.
     func receiveMessages(_ body: [UInt8]) throws {
         let batch: RaftBatch
         do {
@@ -18,8 +20,12 @@ extension ServerAgent {
         }
         try check(cluster: batch.cluster, from: batch.from, to: batch.to)
         peers.learn(batch.from, at: batch.address)
-        for message in batch.messages { consensus.receive(message) }
         noteContact(of: batch.from)
+        var later: LogEntry?
+        for message in batch.messages {
+            if let entry = laterEntry(in: message) { later = entry } else { consensus.receive(message) }
+        }
+        if let later { try refuse(later) }
     }
 
     /// Stores a part of a snapshot; after the last one tells Raft that it is here.

@@ -18,6 +18,7 @@ final class ReplicatedState: StateMachine {
 
     private let observer: Observer
     private let store: Mutex<StateTables>
+    private let appliedLaterKinds = Atomic(false)
 
     init(observer: @escaping Observer) {
         let store = StateTables()
@@ -34,6 +35,9 @@ final class ReplicatedState: StateMachine {
                 }
                 // Whoever proposes hands over what is logged: other servers, and this one after a restart, read it from there.
                 assert(command == nil || (try? StateEntry(decoding: entry.data)) == command)
+                if let kind = entry.data.first, kind > StateEntry.commonKindMax {
+                    appliedLaterKinds.store(true, ordering: .relaxed)
+                }
                 return store.apply(try command ?? StateEntry(decoding: entry.data), index: entry.index)
             }
             return (outcomes, store.snapshot())
@@ -42,6 +46,9 @@ final class ReplicatedState: StateMachine {
         observer(entries, outcomes, snapshot)
         return outcomes
     }
+
+    /// Whether this server has applied entries that not every release knows since it started.
+    var hasLaterKinds: Bool { appliedLaterKinds.load(ordering: .relaxed) }
 
     func snapshot() async throws -> any StateSnapshot { StoredSnapshot(snapshot: feed.snapshot) }
 

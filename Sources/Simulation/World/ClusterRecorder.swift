@@ -137,6 +137,9 @@ extension StateEntry {
         case .variableReseal(let resealing): "reseal \(resealing.items.count)"
         case .rootKeyAdd(let addition): "rootKey \(addition.id)"
         case .rootKeyDelete(let deletion): "rootKeyDelete \(deletion.id)"
+        #if DEBUG
+            case .namespaceNote(let namespace, _): "namespaceNote \(namespace.name)"
+        #endif
         case .collect(let garbage): "collect \(garbage.evaluations.count) \(garbage.allocations.count)"
         }
     }

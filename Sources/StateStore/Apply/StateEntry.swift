@@ -34,6 +34,10 @@ package enum StateEntry: Sendable, Equatable {
     case variableReseal(VariableResealing)
     case rootKeyAdd(RootKeyAddition)
     case rootKeyDelete(RootKeyDeletion)
+    #if DEBUG
+        /// A namespace with a note, which only ``NextRelease`` has.
+        case namespaceNote(Namespace, note: String)
+    #endif
 }
 
 /// Which cluster this is, for ever; drawn by its first leader.

@@ -26,6 +26,10 @@ enum SnapshotRecord: UInt64 {
     case driverSchema = 15
     case variable = 20
     case rootKey = 21
+    #if DEBUG
+        /// Of ``NextRelease`` alone.
+        case namespaceNote = 200
+    #endif
 }
 
 /// A record of a newer version.
@@ -83,6 +87,14 @@ private struct SnapshotEncoder {
         try encodeEvaluations()
         try encodeAllocations()
         for unknown in state.unknownRecords { try write(kind: unknown.kind, unknown.content) }
+        #if DEBUG
+            for (name, note) in state.namespaceNotes.sorted(by: { $0.key < $1.key }) {
+                try record(.namespaceNote) { writer, _ in
+                    writer.text(name)
+                    writer.text(note)
+                }
+            }
+        #endif
         try record(.end) { writer, state in writer.number(state.allocations.liveCount) }
         if !pending.bytes.isEmpty { try emit(pending.bytes) }
     }

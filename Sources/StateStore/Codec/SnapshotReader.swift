@@ -58,7 +58,7 @@ package struct SnapshotReader: Sendable {
     }
 
     private mutating func take(_ number: UInt64, _ content: ArraySlice<UInt8>) throws(CodecError) {
-        guard let kind = SnapshotRecord(rawValue: number) else {
+        guard let kind = SnapshotRecord(rawValue: number), kind.isKnown else {
             return state.unknownRecords.append(UnknownRecord(kind: number, content: Array(content)))
         }
         guard hasHeader || kind == .header else {
@@ -99,6 +99,11 @@ package struct SnapshotReader: Sendable {
         case .job: try reader.job(&state)
         case .evaluation: try reader.evaluation(&state)
         case .batch: try reader.batch(&state)
+        #if DEBUG
+            case .namespaceNote:
+                let name = try reader.text()
+                state.namespaceNotes[name] = try reader.text()
+        #endif
         case .extra: try reader.extra(&state)
         case .end:
             let count = try reader.number(as: Int.self)

@@ -28,11 +28,28 @@ enum EntryKind: UInt8, CaseIterable {
     case variableReseal = 23
     case rootKeyAdd = 24
     case rootKeyDelete = 25
+    #if DEBUG
+        /// Of ``NextRelease`` alone.
+        case namespaceNote = 200
+    #endif
+
+    /// Those this build plays to know.
+    static var known: some Sequence<EntryKind> {
+        #if DEBUG
+            allCases.lazy.filter { $0 != .namespaceNote || NextRelease.isPlayed }
+        #else
+            allCases
+        #endif
+    }
 }
 
 extension StateEntry {
     /// The greatest entry kind this build knows; servers tell each other theirs.
-    package static var kindMax: UInt8 { EntryKind.allCases.map(\.rawValue).max() ?? 0 }
+    package static var kindMax: UInt8 { EntryKind.known.map(\.rawValue).max() ?? 0 }
+
+    /// The greatest entry kind that every release knows whose servers can be in one cluster; greater ones are proposed once all its
+    /// servers say that they know them.
+    package static let commonKindMax: UInt8 = 18
 
     /// The kind's number in the log.
     package var kindNumber: UInt8 { kind.rawValue }
@@ -64,6 +81,9 @@ extension StateEntry {
         case .variableReseal: .variableReseal
         case .rootKeyAdd: .rootKeyAdd
         case .rootKeyDelete: .rootKeyDelete
+        #if DEBUG
+            case .namespaceNote: .namespaceNote
+        #endif
         }
     }
 
@@ -112,6 +132,11 @@ extension StateEntry {
         case .rootKeyDelete(let deletion):
             writer.id(deletion.id)
             writer.flag(deletion.force)
+        #if DEBUG
+            case .namespaceNote(let namespace, let note):
+                writer.document(namespace)
+                writer.text(note)
+        #endif
         }
         return writer.bytes
     }
@@ -120,7 +145,7 @@ extension StateEntry {
     package init(decoding bytes: some Collection<UInt8>) throws(CodecError) {
         var reader = ByteReader(Array(bytes))
         let number = try reader.byte()
-        guard let kind = EntryKind(rawValue: number) else {
+        guard let kind = EntryKind(rawValue: number), EntryKind.known.contains(kind) else {
             throw reader.error("entry of kind \(number), newer than this version of drover; upgrade this server")
         }
         switch kind {
@@ -160,6 +185,11 @@ extension StateEntry {
         case .rootKeyDelete:
             let id = try reader.id()
             self = .rootKeyDelete(RootKeyDeletion(id: id, force: try reader.flag()))
+        #if DEBUG
+            case .namespaceNote:
+                let namespace = try reader.document(Namespace.self)
+                self = .namespaceNote(namespace, note: try reader.text())
+        #endif
         }
     }
 }

@@ -60,6 +60,10 @@ struct State: Sendable {
     var identity: ClusterIdentity?
     /// Records of a newer version, kept for it.
     var unknownRecords: [UnknownRecord] = []
+    #if DEBUG
+        /// Of ``NextRelease``, by namespace.
+        var namespaceNotes: [String: String] = [:]
+    #endif
 
     init() {
         var standard = Namespace()
