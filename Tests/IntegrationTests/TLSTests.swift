@@ -37,7 +37,7 @@ import Testing
                 ["-server", "-bootstrap-expect", "3", "-node", "s\(number)", "-bind", "127.0.0.1"],
                 configuration: block(try certificates.issue("s\(number)", .server)))
         }
-        for server in all { try server.start(all.flatMap { ["-retry-join", "127.0.0.1:\($0.rpcPort)"] }) }
+        for server in all { try server.start(all.flatMap { ["-retry-join", $0.gossip] }) }
         for server in all {
             try eventually("three voters", seconds: 30, details: { Self.log(all) }) {
                 let peers = try? server.http.getJSON("/v1/status/peers").array?.count
@@ -75,7 +75,7 @@ import Testing
             "european", of: servers, block(try certificates.issue("european", .client, region: "europe")))
         let plain = try client("plain", of: servers, block(try certificates.issue("unused", .client), rpc: false))
         let climber = try AgentProcess(
-            ["-server", "-node", "climber", "-bind", "127.0.0.1", "-retry-join", "127.0.0.1:\(servers[0].rpcPort)"],
+            ["-server", "-node", "climber", "-bind", "127.0.0.1", "-retry-join", servers[0].gossip],
             configuration: block(try certificates.issue("climber", .client)))
         try climber.start()
         return [
@@ -139,6 +139,44 @@ import Testing
         #expect(unknown.code == 1 && unknown.output.contains("asks for a certificate"), "\(unknown.output)")
         let plain = try HTTPConnection(port: worker.httpPort).get("/v1/jobs")
         #expect(plain.status == 400 && plain.text.contains("Client sent an HTTP request to an HTTPS server"))
+    }
+
+    @Test func regionsPassCallsOnAndKeepTheirClustersApart() throws {
+        let (home, abroad) = (try server("home", "global"), try server("abroad", "europe"))
+        for server in [home, abroad] {
+            try server.start()
+            try eventually("it leads", seconds: 30, details: { server.log }) {
+                (try? server.http.getJSON("/v1/status/leader").string)?.isEmpty == false
+            }
+        }
+        #expect(try home.drover("server", "join", abroad.gossip).code == 0)
+        let name = JSON.object([("Name", .string("there"))])
+        try eventually("a write reaches the other region", seconds: 30, details: { Self.log([home, abroad]) }) {
+            try home.http.put("/v1/namespace?region=europe", name).status == 200
+        }
+        let there = try abroad.http.getJSON("/v1/namespaces").array?.compactMap { $0["Name"]?.string }
+        #expect(there == ["default", "there"])
+        #expect(try home.http.get("/v1/namespace/there").status == 404)
+
+        // It says it is of this region, and shows another's certificate.
+        let liar = try server("liar", "global", certified: "europe", ["-retry-join", home.gossip], expect: 0)
+        try liar.start()
+        let text = "not for server.global.nomad: wrong region or role?"
+        try eventually("both say why", seconds: 30, details: { Self.log([home, liar]) }) {
+            home.log.contains(text)
+                && liar.log.contains("the caller's certificate is for a server of region \\\"europe\\\"")
+        }
+        #expect(try home.http.getJSON("/v1/status/peers").array?.count == 1)
+    }
+
+    private func server(
+        _ name: String, _ region: String, certified: String? = nil, _ more: [String] = [], expect: Int = 1
+    ) throws -> AgentProcess {
+        let pair = try certificates.issue(name, .server, region: certified ?? region)
+        return try AgentProcess(
+            ["-server", "-node", name, "-region", region, "-bind", "127.0.0.1", "-bootstrap-expect", "\(expect)"]
+                + more,
+            configuration: block(pair))
     }
 
     @Test func certificatesAreReadAgainOnHangup() throws {

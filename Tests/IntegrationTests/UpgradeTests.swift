@@ -73,7 +73,7 @@ import Testing
             servers = try (1...3).map { number in
                 try AgentProcess(["-server", "-bootstrap-expect", "3", "-node", "s\(number)", "-bind", "127.0.0.1"])
             }
-            join = servers.flatMap { ["-retry-join", "127.0.0.1:\($0.rpcPort)"] }
+            join = servers.flatMap { ["-retry-join", $0.gossip] }
             for server in servers { try start(server, isNext: false) }
             for server in servers { try waitUntilMember(server) }
         }

@@ -1,9 +1,10 @@
 import Basics
 import Certificates
 import Connections
-import RPC
 import TestSupport
 import Testing
+
+@testable import RPC
 
 /// Mutual TLS over real sockets: who is let in, and what both ends say of who is not.
 struct SecurityTests {
@@ -77,6 +78,26 @@ struct SecurityTests {
         guard case .failure(let error) = seen.answer else { return }
         #expect(error.code == .undone && error.message.contains(row.caller), "\(error)")
         if let words = row.server { #expect(seen.reports.contains { $0.contains(words) }, "\(seen.reports)") }
+    }
+
+    /// A server of another region is let in and told from this one's; it is called as one of its region.
+    @Test func serversOfOtherRegionsPassCallsOn() async throws {
+        let certificates = try TestCertificates()
+        var european = try security(certificates, .server, region: "europe")
+        european.region = "europe"
+        let own = try security(certificates, .server)
+        #expect(own.refusalOfCaller(["server.europe.nomad"], role: .server) == nil)
+        #expect(own.refusalOfCaller(["server.europe.nomad"], role: .client) != nil)
+        #expect(own.refusalOfCaller(["client.europe.nomad"], role: .server) != nil)
+        #expect(own.region(of: ["server.europe.nomad", "localhost"]) == "europe")
+        #expect(own.region(of: ["server.europe.nomad", "server.global.nomad"]) == "global")
+        #expect(own.region(of: ["client.global.nomad"]) == "global")
+        #expect(own.refusalOfServer(["server.europe.nomad"]) != nil)
+        #expect(own.towards("europe").refusalOfServer(["server.europe.nomad"]) == nil)
+        #expect(european.towards("global").refusalOfServer(["server.europe.nomad"]) != nil)
+        var anybody = own
+        anybody.region = nil
+        #expect(anybody.region(of: ["server.europe.nomad"]) == nil)
     }
 
     /// A server whose certificate is another region's, or a client's, is not spoken to, and learns why.

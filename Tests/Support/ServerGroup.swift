@@ -12,7 +12,7 @@ package final class ServerGroup {
                 ["-server", "-bootstrap-expect", "\(count)", "-node", "s\(number)", "-bind", "127.0.0.1"] + arguments,
                 configuration: configuration)
         }
-        join = count == 1 ? [] : servers.flatMap { ["-retry-join", "127.0.0.1:\($0.rpcPort)"] }
+        join = count == 1 ? [] : servers.flatMap { ["-retry-join", $0.gossip] }
         for server in servers { try start(server) }
         try waitUntilFormed()
     }

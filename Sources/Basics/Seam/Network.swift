@@ -6,10 +6,17 @@ public protocol Network: Sendable {
     /// A peer at `address`; connects at the first call and again after a failure.
     func peer(at address: NetworkAddress) -> any Peer
 
+    /// A peer at `address`, an agent of another region than this one; where certificates name regions, it must show one of that.
+    func peer(at address: NetworkAddress, region: String) -> any Peer
+
     /// Serves calls at `address` until cancelled; reports the bound address, with the real port when 0 was asked, to `ready`.
     func serve(
         at address: NetworkAddress, handler: any CallHandler, ready: @escaping @Sendable (NetworkAddress) -> Void
     ) async throws
+}
+
+extension Network {
+    public func peer(at address: NetworkAddress, region: String) -> any Peer { peer(at: address) }
 }
 
 /// A host and port; the host is an address or a name.
@@ -85,10 +92,13 @@ public protocol ItemSink: Sendable {
 public struct CallOrigin: Sendable, Equatable {
     public var address: String
     public var certificateName: String?
+    /// The region that its certificate names; nil where certificates are not asked for it.
+    public var region: String?
 
-    public init(address: String, certificateName: String? = nil) {
+    public init(address: String, certificateName: String? = nil, region: String? = nil) {
         self.address = address
         self.certificateName = certificateName
+        self.region = region
     }
 }
 

@@ -20,6 +20,8 @@ protocol ConnectionSession: AnyObject, Sendable {
 struct ConnectionGate: Sendable {
     /// Why a peer with these names in its certificate, which said this hello, is turned away, if it is.
     var refusal: @Sendable (_ certificateNames: [String], Hello) -> String? = { _, _ in nil }
+    /// The region that a peer's certificate names.
+    var region: @Sendable (_ certificateNames: [String]) -> String? = { _ in nil }
     /// Told of a peer that was turned away, or that turned this end away, before or after the hello.
     var report: @Sendable (_ address: String, _ reason: String) -> Void = { _, _ in }
     /// Shared by accepted connections; those this end made hold what it asked for.
@@ -182,7 +184,8 @@ final class ConnectionHandler: ChannelInboundHandler {
         timer?.cancel()
         schedule(context, in: settings.keepAlive)
         let address = context.remoteAddress?.ipAddress ?? "unknown"
-        session.opened(hello, origin: CallOrigin(address: address, certificateName: names.first))
+        let origin = CallOrigin(address: address, certificateName: names.first, region: gate.region(names))
+        session.opened(hello, origin: origin)
         session.outbox.open(context.channel)
     }
 

@@ -18,7 +18,7 @@ package final class TCPNetwork: Network {
     private let state = Mutex(State())
 
     private struct State {
-        var peers: [NetworkAddress: TCPPeer] = [:]
+        var peers: [PeerKey: TCPPeer] = [:]
         var sessions: [ObjectIdentifier: Accepted] = [:]
         var listeners: [any Channel] = []
         var listenerCount = 0
@@ -42,13 +42,25 @@ package final class TCPNetwork: Network {
         group = MultiThreadedEventLoopGroup.singleton
     }
 
-    package func peer(at address: NetworkAddress) -> any Peer {
+    package func peer(at address: NetworkAddress) -> any Peer { peer(PeerKey(address: address), security) }
+
+    package func peer(at address: NetworkAddress, region: String) -> any Peer {
+        peer(PeerKey(address: address, region: region), security?.towards(region))
+    }
+
+    private func peer(_ key: PeerKey, _ security: TransportSecurity?) -> TCPPeer {
         state.withLock { state in
-            if let known = state.peers[address] { return known }
-            let peer = TCPPeer(address: address, settings: settings, group: group, security: security)
-            if state.peers.count < TCPNetwork.peersMax { state.peers[address] = peer }
+            if let known = state.peers[key] { return known }
+            let peer = TCPPeer(address: key.address, settings: settings, group: group, security: security)
+            if state.peers.count < TCPNetwork.peersMax { state.peers[key] = peer }
             return peer
         }
+    }
+
+    private struct PeerKey: Hashable {
+        let address: NetworkAddress
+        /// Nil for this agent's own.
+        var region: String?
     }
 
     /// Bytes of unfinished frames and of requests under way on accepted connections.
@@ -170,8 +182,8 @@ package final class TCPNetwork: Network {
         let pipeline = channel.pipeline.syncOperations
         if let security { try pipeline.addHandler(security.source.current.serverHandler(asksCertificate: true)) }
         let gate = ConnectionGate(
-            refusal: { names, hello in security?.refusalOfCaller(names, role: hello.role) }, report: report,
-            budget: budget)
+            refusal: { names, hello in security?.refusalOfCaller(names, role: hello.role) },
+            region: { security?.region(of: $0) }, report: report, budget: budget)
         try pipeline.addHandler(ConnectionHandler(session: session, settings: settings, gate: gate))
         arrivals.yield(connection)
     }

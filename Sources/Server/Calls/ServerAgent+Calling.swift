@@ -129,6 +129,7 @@ extension ServerAgent: CallHandler {
     /// Answers a call that came over the network.
     package func handle(_ method: UInt16, _ body: [UInt8], from caller: CallOrigin) async throws -> [UInt8] {
         let known = CallMethod(rawValue: method)
+        try refuseForeigner(caller, known)
         if known == .raftMessages || known == .snapshotPart {
             try authorize(.server, serverContext)
             if known == .raftMessages { try receiveMessages(body) } else { try await receiveSnapshot(body) }
@@ -138,6 +139,15 @@ extension ServerAgent: CallHandler {
             throw CallError(.unsupported, "this server knows no call number \(method)")
         }
         return try await handle(served, body)
+    }
+
+    /// Throws when a server of another region, which passes calls on, makes one that only this cluster's own servers make.
+    private func refuseForeigner(_ caller: CallOrigin, _ method: CallMethod?) throws {
+        guard method?.capability == .server, let region = caller.region, region != settings.region else { return }
+        throw CallError(
+            .permission,
+            "the caller's certificate is for a server of region \"\(region)\", which is no member of a cluster in region "
+                + "\"\(settings.region)\"")
     }
 
     private func handle<Call: Served>(_ type: Call.Type, _ body: [UInt8]) async throws -> [UInt8] {

@@ -43,7 +43,7 @@ extension ServerAgent {
         var failure = CallError(.undone, "No path to region \"\(region)\"")
         for server in servers[first...] + servers[..<first] {
             do {
-                return try await RemoteCaller(peer: seam.network.peer(at: server.address)).call(
+                return try await RemoteCaller(peer: seam.network.peer(at: server.address, region: region)).call(
                     call, context: context, deadline: call.patience)
             } catch let error as CallError where error.code == .undone {
                 failure = error
@@ -54,11 +54,13 @@ extension ServerAgent {
 
     /// Takes servers that have left the pool out of the Raft group; on the leader.
     ///
-    /// One that is alive under another name has not left.
+    /// One that is alive under another name has not left, nor has one that greets: it is back, and the pool is yet to hear of it.
     func removeDeparted() async throws {
         let servers = poolServers.filter { $0.region == settings.region }
         let living = Set(servers.filter { $0.status != .left }.map(\.id)).union([settings.id])
-        for server in servers where server.status == .left && !living.contains(server.id) {
+        let now = seam.time.uptime
+        for server in servers
+        where server.status == .left && !living.contains(server.id) && !directory.isAlive(server.id, now: now) {
             let id = ServerID(server.id)
             guard consensus.status.membership.contains(id) else { continue }
             try await changeMembership { membership in
