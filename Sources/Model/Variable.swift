@@ -75,10 +75,10 @@ public struct VariableMetadata: Document {
 public struct VariableLock: Document {
     /// Drawn by the server when the lock is acquired; whoever knows it is the holder.
     public var id = ID.none
-    /// How long it is held without being renewed; 15 s, from 10 s to 24 h.
-    public var ttl = DurationText(.seconds(15))
-    /// After it ran out: how long nobody can acquire it, so that its holder has time to notice; 15 s, up to 24 h.
-    public var lockDelay = DurationText(.seconds(15))
+    /// How long it is held without being renewed, from 10 s to 24 h; asked for with 0 it is 15 s.
+    public var ttl = DurationText(.zero)
+    /// After it ran out: how long nobody can acquire it, so that its holder has time to notice; up to 24 h, asked for with 0 15 s.
+    public var lockDelay = DurationText(.zero)
 
     public init() {}
 
@@ -89,7 +89,7 @@ public struct VariableLock: Document {
     }
 }
 
-/// A ``Duration`` written as Go writes it, such as `1m30s`; read from nanoseconds too.
+/// A ``Duration`` written as Go writes it, such as `1m30s`; read from nanoseconds too. Empty text is zero, as Go's clients send.
 public struct DurationText: JSONForm, Equatable {
     public var duration: Duration
 
@@ -98,7 +98,7 @@ public struct DurationText: JSONForm, Equatable {
     public func write(to writer: inout JSONWriter) { writer.string(duration.goText) }
 
     public static func read(_ json: JSON) throws(DocumentError) -> DurationText {
-        DurationText(try Duration.read(json))
+        json.string == "" ? DurationText(.zero) : DurationText(try Duration.read(json))
     }
 }
 
@@ -140,6 +140,14 @@ extension Variable {
 }
 
 extension VariableLock {
+    /// With the defaults for what is 0.
+    public func canonical() -> VariableLock {
+        var lock = self
+        if lock.ttl.duration == .zero { lock.ttl = DurationText(.seconds(15)) }
+        if lock.lockDelay.duration == .zero { lock.lockDelay = DurationText(.seconds(15)) }
+        return lock
+    }
+
     public func problems() -> [String] {
         var problems: [String] = []
         if !(Duration.seconds(10)...Duration.seconds(86_400)).contains(ttl.duration) {

@@ -34,6 +34,8 @@ package final class ServerAgent: Sendable {
     let keystore: Keystore
     /// One new root key at a time.
     let rootKeyChanges = Turnstile(limit: 1)
+    /// Before then no more variables are encrypted anew.
+    let nextResealing = Mutex(Uptime(nanoseconds: 0))
     /// Which cluster this is, who else is in it, and what goes to and comes from them.
     let allegiance: Allegiance
     let directory = ServerDirectory()

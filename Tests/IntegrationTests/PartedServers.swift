@@ -91,7 +91,8 @@ final class PartedServers {
     // MARK: - Faults
 
     func start(_ number: Int) throws {
-        let join = all.indices.flatMap { ["-retry-join", "\(addresses[$0]):\(all[$0].serfPort)"] } + ["-retry-interval", "1s"]
+        let join =
+            all.indices.flatMap { ["-retry-join", "\(addresses[$0]):\(all[$0].serfPort)"] } + ["-retry-interval", "1s"]
         let clock = all[number].folder.path + "/clock"
         if !FileManager.default.fileExists(atPath: clock) { try setClock(number, ahead: 0) }
         try all[number].start(

@@ -118,6 +118,39 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        ("{}", "accepted"), (#"{"ID": "", "TTL": "", "LockDelay": ""}"#, "accepted"),
+        (#"{"TTL": "9s"}"#, "invalid lock TTL 9s"), (#"{"TTL": "25h"}"#, "invalid lock TTL 25h"),
+        (#"{"LockDelay": "-1s"}"#, "invalid lock delay -1s"), (#"{"TTL": "10s", "LockDelay": "24h"}"#, "accepted"),
+    ])
+    func termsOfLocks(json: String, message: String) throws {
+        let answer = try ServerFixture.run(nodes: 0) { fixture in
+            var call = Self.acquire("a")
+            call.variable.lock = try VariableLock(json: Array(json.utf8))
+            let answer = await Self.message(call, on: fixture)
+            let held = fixture.server.snapshot.variable(VariableKey(namespace: "default", path: "a"))?.metadata.lock
+            #expect(held.map { $0.ttl.duration >= .seconds(10) } ?? (answer != "accepted"))
+            return answer
+        }
+        #expect(answer.contains(message), "\(answer)")
+    }
+
+    /// What servers tell each other is not for clients and tools.
+    @Test func keysAreForServersOnly() throws {
+        try ServerFixture.run(nodes: 0) { fixture in
+            _ = try await fixture.call(Self.put("a", "x"))
+            var call = FetchRootKey()
+            call.keyID = try #require(fixture.server.snapshot.activeRootKey?.keyID)
+            let body = Envelope(context: CallContext(), call: call).jsonBytes
+            let method = FetchRootKey.method.rawValue
+            let key = try await fixture.server.handle(method, body, from: CallOrigin(address: "192.0.2.2"))
+            #expect(try RootKey(json: key).keyID == call.keyID)
+            await #expect(throws: CallError(.permission, "Permission denied: only servers may make this call")) {
+                try await fixture.server.handle(method, body, from: CallOrigin(address: "192.0.2.2", isServer: false))
+            }
+        }
+    }
+
     @Test func fullRotationEncryptsAllAnew() throws {
         try ServerFixture.run(nodes: 0) { fixture in
             for number in 0..<150 { _ = try await fixture.call(Self.put("v/\(number)", "value \(number)")) }

@@ -92,12 +92,15 @@ public protocol ItemSink: Sendable {
 public struct CallOrigin: Sendable, Equatable {
     public var address: String
     public var certificateName: String?
+    /// It says that it is a server; where certificates are checked for roles, its certificate says so too.
+    public var isServer: Bool
     /// The region that its certificate names; nil where certificates are not asked for it.
     public var region: String?
 
-    public init(address: String, certificateName: String? = nil, region: String? = nil) {
+    public init(address: String, certificateName: String? = nil, isServer: Bool = true, region: String? = nil) {
         self.address = address
         self.certificateName = certificateName
+        self.isServer = isServer
         self.region = region
     }
 }

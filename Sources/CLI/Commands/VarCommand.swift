@@ -134,7 +134,7 @@ package struct VarInitCommand: ParsableCommand {
 
     package func run() throws {
         let path = path ?? "spec.nv.\(out.rawValue)"
-        try LocalFile.create(path, out == .hcl ? ExampleVariable.hcl : ExampleVariable.json)
+        try LocalFile.create(path, out == .hcl ? ExampleVariable.hcl : ExampleVariable.json, what: "Specification")
         if !quiet { Console.write("Example variable specification written to \(path)") }
     }
 }

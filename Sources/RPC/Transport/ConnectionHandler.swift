@@ -184,7 +184,8 @@ final class ConnectionHandler: ChannelInboundHandler {
         timer?.cancel()
         schedule(context, in: settings.keepAlive)
         let address = context.remoteAddress?.ipAddress ?? "unknown"
-        let origin = CallOrigin(address: address, certificateName: names.first, region: gate.region(names))
+        let origin = CallOrigin(
+            address: address, certificateName: names.first, isServer: hello.role == .server, region: gate.region(names))
         session.opened(hello, origin: origin)
         session.outbox.open(context.channel)
     }

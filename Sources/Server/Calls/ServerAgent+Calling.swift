@@ -129,6 +129,9 @@ extension ServerAgent: CallHandler {
     /// Answers a call that came over the network.
     package func handle(_ method: UInt16, _ body: [UInt8], from caller: CallOrigin) async throws -> [UInt8] {
         let known = CallMethod(rawValue: method)
+        guard known?.capability != .server || caller.isServer else {
+            throw CallError(.permission, "Permission denied: only servers may make this call")
+        }
         try refuseForeigner(caller, known)
         if known == .raftMessages || known == .snapshotPart {
             try authorize(.server, serverContext)

@@ -5,8 +5,9 @@ internal import StateStore
 
 extension PutVariable: Served {
     func serve(on server: ServerAgent, context: CallContext) async throws -> VariableReply {
+        var lock = (variable.lock ?? VariableLock()).canonical()
         var problems = variable.problems(mayBeEmpty: acquires)
-        if acquires { problems += (variable.lock ?? VariableLock()).problems() }
+        if acquires { problems += lock.problems() }
         try CallError.check(problems)
         let key = VariableKey(namespace: variable.namespace, path: variable.path)
         var write = VariableWrite(key: key, sealed: nil, time: server.seam.time.now)
@@ -15,9 +16,8 @@ extension PutVariable: Served {
                 variable.items, for: key, with: try await server.activeRootKey())
         }
         write.expectedIndex = checkAndSet ? modifyIndex : nil
-        write.heldLock = variable.lock?.id ?? .none
+        write.heldLock = lock.id
         if acquires {
-            var lock = variable.lock ?? VariableLock()
             if lock.id.isNone { lock.id = server.seam.random.id() }
             write.lock = lock
         }

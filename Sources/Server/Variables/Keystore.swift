@@ -134,8 +134,10 @@ final class Keystore: Sendable {
 }
 
 /// A root key that this server's keystore lacks.
-struct MissingRootKey: Error {
+struct MissingRootKey: Error, CustomStringConvertible {
     let id: ID
+
+    var description: String { "root key \(id) is not in this server's keystore" }
 }
 
 extension VariableKey {

@@ -5,6 +5,7 @@ internal import Model
 internal import RPC
 internal import Raft
 internal import StateStore
+internal import Synchronization
 
 /// Where the root keys come from, and how every server gets them.
 ///
@@ -13,6 +14,8 @@ internal import StateStore
 extension ServerAgent {
     private static let keyringInterval = Duration.seconds(1)
     private static let transferDeadline = Duration.seconds(2)
+    /// After variables could not be decrypted, until it is tried again.
+    private static let resealingPause = Duration.seconds(60)
     /// Variables encrypted anew in one entry; 64, which is 4 MiB at most.
     private static let resealedPerEntryMax = 64
 
@@ -103,12 +106,19 @@ extension ServerAgent {
     /// Has every key that the log names, and none that it has forgotten. Runs on every server.
     func runKeyring() async throws {
         var seen: Set<ID> = []
+        var missing: Set<ID> = []
         while true {
             try await seam.time.sleep(for: ServerAgent.keyringInterval)
             let named = Set(snapshot.rootKeys.map(\.keyID))
             for id in named.sorted() where !keystore.contains(id) {
-                await attempt("fetch a root key") { try await self.ensureRootKey(id) }
+                do { try await ensureRootKey(id) } catch {
+                    try Task.checkCancellation()
+                    // Asked for again each second, and told of once.
+                    guard missing.insert(id).inserted else { continue }
+                    log.error("a root key is missing", metadata: ["key.id": "\(id)", "error": "\(error)"])
+                }
             }
+            missing = missing.filter { !keystore.contains($0) }
             // One that the log has never named may be on its way into it.
             for id in seen.subtracting(named).sorted() where keystore.contains(id) {
                 await attempt("remove a root key") { try await self.keystore.remove(id) }
@@ -130,25 +140,35 @@ extension ServerAgent {
                 _ = try await self.propose(.rootKeyAdd(RootKeyAddition(id: due.keyID, time: now)))
             }
         }
-        if keys.contains(where: { $0.state == .rekeying }) {
-            await attempt("encrypt variables anew") { try await self.resealSome() }
+        guard keys.contains(where: { $0.state == .rekeying }),
+            nextResealing.withLock({ $0 <= seam.time.uptime })
+        else { return }
+        await attempt("encrypt variables anew") {
+            do { try await self.resealSome() } catch {
+                self.nextResealing.withLock { $0 = self.seam.time.uptime + ServerAgent.resealingPause }
+                throw error
+            }
         }
     }
 
     /// Encrypts some of the variables anew that are sealed with an older key; an empty entry says that none is left.
     private func resealSome() async throws {
         let active = try await activeRootKey()
-        var old: [VariableRecord] = []
-        snapshot.forEachVariable { record in
-            if record.sealed.keyID != active, !record.sealed.keyID.isNone { old.append(record) }
-            return old.count < ServerAgent.resealedPerEntryMax
-        }
         var items: [VariableResealing.Item] = []
-        for record in old {
-            try await ensureRootKey(record.sealed.keyID)
-            let sealed = try keystore.seal(keystore.open(record.sealed, of: record.key), for: record.key, with: active)
-            items.append(.init(key: record.key, modifyIndex: record.metadata.modifyIndex, sealed: sealed))
+        var failure: (any Error)?
+        snapshot.forEachVariable { record in
+            guard record.sealed.keyID != active, !record.sealed.keyID.isNone else { return true }
+            do {
+                let clear = try keystore.open(record.sealed, of: record.key)
+                let sealed = try keystore.seal(clear, for: record.key, with: active)
+                items.append(.init(key: record.key, modifyIndex: record.metadata.modifyIndex, sealed: sealed))
+            } catch {
+                failure = error
+            }
+            return items.count < ServerAgent.resealedPerEntryMax
         }
+        // What cannot be read stays as it is, and so does its key.
+        if items.isEmpty, let failure { throw failure }
         _ = try await propose(.variableReseal(VariableResealing(items: items)))
     }
 }
