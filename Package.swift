@@ -121,6 +121,8 @@ let modules: [Target] = [
     module("Connections", ["Basics", nioCore, nioSSL, nioTLS]),
     module("RPC", ["Basics", "Connections", "Model", nioCore, nioPosix, nioSSL]),
     module("Consensus", ["Basics", "Raft"]),
+    .systemLibrary(name: "CZlib", path: "Sources/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    module("Archive", ["Basics", "CZlib", crypto]),
     module("Membership", ["Basics", "Gossip", crypto, logging, nioCore, nioPosix]),
     cModule("CLinux"),
     module("Linux", ["Basics", "CLinux"]),
@@ -131,7 +133,7 @@ let modules: [Target] = [
     module(
         "Server",
         [
-            "Basics", "Broker", "Consensus", "Filter", "Gossip", "Linux", "Model", "PluginHost", "RPC", "Raft",
+            "Archive", "Basics", "Broker", "Consensus", "Filter", "Gossip", "Linux", "Model", "PluginHost", "RPC", "Raft",
             "Scheduling", "StateStore", crypto, logging,
         ]),
     module("Client", ["Basics", "Linux", "Model", "PluginHost", "RPC", grdb, logging]),
@@ -142,7 +144,12 @@ let modules: [Target] = [
             nioPosix, asyncAlgorithms, lifecycle, logging,
         ]),
     module("APIClient", ["Basics", "Connections", "Model", nioCore, nioPosix, nioHTTP, nioSSL]),
-    module("CLI", ["APIClient", "Basics", "Certificates", "HCL", "JobSpec", "Model", argumentParser]),
+    module(
+        "CLI",
+        [
+            "APIClient", "Archive", "Basics", "Certificates", "Consensus", "Filter", "HCL", "JobSpec", "Linux", "Model", "Raft",
+            "StateStore", argumentParser,
+        ]),
     module("AgentConfiguration", path: "Sources/Agent/Configuration", ["Basics", "HCL"]),
     .target(
         name: "Agent",
@@ -224,6 +231,7 @@ let testTargets: [Target] = [
     tests("Raft", ["Basics", "Raft"], exclude: ["Cases"]),
     tests("Gossip", ["Basics", "Gossip"]),
     tests("Consensus", ["Basics", "Consensus", "Raft"]),
+    tests("Archive", ["Archive", "Basics", "Linux", "TestSupport"]),
     tests("Membership", ["Basics", "Gossip", "Linux", "Membership", "TestSupport", logging]),
     tests("StateStore", ["Basics", "Model", "StateStore"]),
     tests("Broker", ["Basics", "Broker", "Model"]),

@@ -81,19 +81,22 @@ public struct DroverClient: Sendable {
 
     /// A read whose answer is handed on piece by piece, in order, as it arrives.
     ///
+    /// - Returns: the answer's headers, names in lower case.
     /// - Throws: ``APIError`` unless the status is 2xx, ``ConnectionError``, and what `piece` throws, which also ends
     /// the read.
+    @discardableResult
     public func stream(
         _ path: String, query: [(String, String)] = [], piece: @Sendable ([UInt8]) async throws -> Void
-    ) async throws {
+    ) async throws -> [String: String] {
         let call = request("GET", path, query: query, headers: [], body: nil)
-        try await Transport(address: address, tls: tls).exchange(call) { head, chunks in
+        return try await Transport(address: address, tls: tls).exchange(call) { head, chunks in
             guard (200..<300).contains(head.status) else {
                 var text: [UInt8] = []
                 while let chunk = try await chunks.next(), text.count < 1 << 20 { text += chunk }
                 throw APIError(status: head.status, message: String(decoding: text, as: UTF8.self))
             }
             while let chunk = try await chunks.next() { try await piece(chunk) }
+            return head.headers
         }
     }
 

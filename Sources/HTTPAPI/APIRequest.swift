@@ -70,7 +70,7 @@ struct APIRequest: Sendable {
     }
 
     /// The body's next piece; a body that breaks off or is framed wrongly is the caller's fault.
-    private func next(_ chunks: inout RequestBody.AsyncIterator) async throws -> ByteBuffer? {
+    func next(_ chunks: inout RequestBody.AsyncIterator) async throws -> ByteBuffer? {
         do {
             return try await chunks.next()
         } catch is CancellationError {

@@ -18,7 +18,7 @@ package struct RouteTable: Sendable {
     /// The whole API.
     package static let standard = RouteTable(
         routes: Route.jobs + Route.nodes + Route.allocations + Route.evaluations + Route.clients + Route.agent
-            + Route.pool + Route.operators + Route.namespaces + Route.nodePools + Route.variables
+            + Route.pool + Route.operators + Route.snapshots + Route.namespaces + Route.nodePools + Route.variables
             + Route.rootKeys)
 
     /// The methods that pages of other origins may use at a path, such as `GET, PUT, DELETE`; nil when they may not at all.

@@ -17,11 +17,29 @@ extension ServerAgent {
         for await status in consensus.statusUpdates() {
             let term = status.role == .leader ? status.term : nil
             guard term != leading else { continue }
+            await leadershipChanges.enter()
+            defer { leadershipChanges.leave() }
             if leading != nil { stopLeading() }
             leading = nil
             if let term, await beginLeading(in: term) { leading = term }
         }
         try Task.checkCancellation()
+    }
+
+    /// Does what makes the leader's queues void while they rest, and fills them anew.
+    ///
+    /// When leadership is lost meanwhile, ``followLeadership()`` has the next word.
+    func whileQueuesRest<Result: Sendable>(_ body: () async throws -> Result) async throws -> Result {
+        await leadershipChanges.enter()
+        defer { leadershipChanges.leave() }
+        guard isLeader else { throw CallError(.undone, "No cluster leader") }
+        let term = consensus.status.term
+        stopLeading()
+        let result: Swift.Result<Result, any Error>
+        do { result = .success(try await body()) } catch { result = .failure(error) }
+        let status = consensus.status
+        if status.role == .leader, status.term == term { _ = await beginLeading() }
+        return try result.get()
     }
 
     /// Returns whether this server leads now: everything committed before is applied, the cluster has its identity, and the queues
@@ -33,6 +51,8 @@ extension ServerAgent {
                 let identity = ClusterIdentity(id: seam.random.id(), createTime: seam.time.now)
                 _ = try await propose(.clusterIdentity(identity))
             }
+            // Whoever drove a restore leads no more.
+            if let abandoned = snapshot.incomingRestore { try await propose(.restoreAbandon(id: abandoned)) }
         } catch {
             log.warning("leadership was lost before it began", metadata: ["error": "\(error)"])
             return false

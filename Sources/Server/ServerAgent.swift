@@ -45,8 +45,12 @@ package final class ServerAgent: Sendable {
     /// Which server of another region is next to be asked.
     let regionTurn = Atomic(0)
     let snapshotInbox = SnapshotInbox()
-    /// One change of the membership at a time.
+    /// One change of the membership at a time, one beginning or end of leading, and one restore.
     let membershipChanges = Turnstile(limit: 1)
+    let leadershipChanges = Turnstile(limit: 1)
+    let restores = Turnstile(limit: 1)
+    /// Snapshots on their way out of the cluster and into it.
+    let archives: ArchiveShelf
     /// This life of the server.
     let incarnation: ID
     let introductions: Mutex<Introductions>
@@ -87,6 +91,7 @@ package final class ServerAgent: Sendable {
         incarnation = seam.random.id()
         introductions = Mutex(Introductions(version: allegiance.version))
         leaderContact = Mutex(seam.time.uptime)
+        archives = ArchiveShelf(folder: settings.folder + "/archives", seam: seam)
         plans = PlanPipeline(seam: seam, limit: settings.plansPerEntryMax)
         largePlans = Turnstile(limit: settings.workers)
         journal = SchedulerJournal(time: seam.time)
@@ -131,6 +136,7 @@ package final class ServerAgent: Sendable {
             }
         }
         let keystore = try await Keystore.load(folder: settings.folder + "/keystore", seam: seam)
+        try await ArchiveShelf.clear(settings.folder + "/archives", seam: seam)
         let allegiance = try await Allegiance.load(folder: settings.folder, id: settings.id, seam: seam)
         let peers = PeerTransport(
             id: configuration.id, address: settings.rpcAddress, allegiance: allegiance, seam: seam, log: log)

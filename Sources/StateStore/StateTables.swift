@@ -15,9 +15,12 @@ package struct StateTables: Sendable {
     /// The state as it is now, in O(1).
     package func snapshot() -> Snapshot { Snapshot(state) }
 
-    /// Carries out one entry of the log. `index` must be above the last one.
-    package mutating func apply(_ entry: StateEntry, index: UInt64) -> ApplyOutcome {
+    /// Carries out one entry of the log. `logIndex`, its place there, must be above the last one's; the outcome's index is the
+    /// state's (``LogPosition``).
+    package mutating func apply(_ entry: StateEntry, index logIndex: UInt64) -> ApplyOutcome {
+        let index = logIndex + state.position.lead
         precondition(index > state.index, "entry \(index) after \(state.index)")
+        if case .restore(let order) = entry { return restore(order, logIndex: logIndex, index: index) }
         var outcome = ApplyOutcome(index: index, time: entry.time, salt: state.salt)
         state.index = index
         switch entry {
@@ -51,6 +54,9 @@ package struct StateTables: Sendable {
                 state.upsert(namespace, &outcome)
                 state.namespaceNotes[namespace.name] = note
         #endif
+        case .restorePart(let part): state.take(part, &outcome)
+        case .restore: break
+        case .restoreAbandon(let id): state.abandonRestore(id)
         }
         state.work.tellIfDue()
         for table in outcome.tables { state.tableIndexes[table.rawValue] = index }
@@ -75,8 +81,9 @@ extension StateEntry {
         case .variableWrite(let write): write.time
         case .variableUnlock(let unlock): unlock.time
         case .rootKeyAdd(let addition): addition.time
+        case .restore(let order): order.time
         case .noop, .schedulerConfiguration, .namespaceUpsert, .namespaceDelete, .collect, .quotaUpsert, .quotaDelete,
-            .nodePoolUpsert, .nodePoolDelete, .variableDelete, .variableReseal, .rootKeyDelete:
+            .nodePoolUpsert, .nodePoolDelete, .variableDelete, .variableReseal, .rootKeyDelete, .restorePart, .restoreAbandon:
             .never
         #if DEBUG
             case .namespaceNote: .never

@@ -6,7 +6,7 @@ import Testing
 /// Three real servers and a client on loopback.
 @Suite struct ClusterTests {
     /// Three servers that look for each other, started.
-    private final class Servers {
+    final class Servers {
         private(set) var all: [AgentProcess]
         private let join: [String]
 

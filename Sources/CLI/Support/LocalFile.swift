@@ -6,7 +6,7 @@ enum LocalFile {
     static let bytesMax = 16 << 20
 
     /// The whole file; `-` is standard input.
-    static func read(_ path: String) throws(CommandError) -> [UInt8] {
+    static func read(_ path: String, bytesMax: Int = LocalFile.bytesMax) throws(CommandError) -> [UInt8] {
         let descriptor = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw failure("open", path) }
         defer { if descriptor != STDIN_FILENO { close(descriptor) } }
@@ -20,6 +20,31 @@ enum LocalFile {
             bytes += chunk[..<count]
             guard bytes.count <= bytesMax else { throw CommandError("\(path) is larger than \(bytesMax) bytes") }
         }
+    }
+
+    /// A file read a megabyte at a time: each call of the result gives the next bytes, none at the end.
+    static func pieces(_ path: String) throws(CommandError) -> () throws -> [UInt8] {
+        let file = Descriptor(open(path, O_RDONLY | O_CLOEXEC))
+        guard file.number >= 0 else { throw failure("open", path) }
+        return {
+            var chunk = [UInt8](repeating: 0, count: 1 << 20)
+            while true {
+                let count = Glibc.read(file.number, &chunk, chunk.count)
+                if count < 0, errno == EINTR { continue }
+                guard count >= 0 else { throw failure("read", path) }
+                chunk.removeLast(chunk.count - count)
+                return chunk
+            }
+        }
+    }
+
+    /// Open for as long as somebody has it.
+    private final class Descriptor {
+        let number: Int32
+
+        init(_ number: Int32) { self.number = number }
+
+        deinit { if number >= 0 { close(number) } }
     }
 
     /// Writes a file that must not exist yet; `what` it is begins the message if it does.

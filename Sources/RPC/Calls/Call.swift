@@ -20,6 +20,7 @@ package enum Capability: String, Sendable {
     case agentWrite = "agent:write"
     case operatorRead = "operator:read"
     case operatorWrite = "operator:write"
+    case snapshotSave = "operator:snapshot-save"
     case pluginRead = "plugin:read"
     case namespaceAny = "namespace:any"
     case quotaRead = "quota:read"
@@ -121,6 +122,9 @@ package enum CallMethod: UInt16, Sendable, CaseIterable {
     case deleteRootKey = 64
     case storeRootKey = 65
     case fetchRootKey = 66
+    case saveSnapshot = 70
+    case readSnapshot = 71
+    case restoreSnapshot = 72
 
     package var capability: Capability {
         switch self {
@@ -144,6 +148,8 @@ package enum CallMethod: UInt16, Sendable, CaseIterable {
         case .rotateRootKey: .keyringRotate
         case .deleteRootKey: .keyringDelete
         case .storeRootKey, .fetchRootKey: .server
+        case .saveSnapshot, .readSnapshot: .snapshotSave
+        case .restoreSnapshot: .management
         }
     }
 }

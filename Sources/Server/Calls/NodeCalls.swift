@@ -59,7 +59,7 @@ extension WatchAllocations: Served {
         let feed = server.state.feed
         if minIndex > 0, resume.isNone {
             _ = await feed.wait(for: [.clientOf(row), .node(nodeID)], until: deadline) {
-                feed.snapshot.nodeServerIndex(row) > minIndex
+                feed.snapshot.nodeServerIndex(row) > minIndex || minIndex < feed.snapshot.restoredIndex
             }
         }
         let snapshot = feed.snapshot
@@ -70,8 +70,11 @@ extension WatchAllocations: Served {
 
     private func reply(from snapshot: Snapshot, _ row: NodeRow) -> WatchAllocationsReply {
         let all = snapshot.allocations(ofNode: row)
+        // What a client knew before the state was restored is not what is there now.
+        let isStale = minIndex > 0 && resume.isNone && minIndex < snapshot.restoredIndex
         let wanted = all.filter {
-            $0.allocModifyIndex > minIndex || $0.allocModifyIndex == minIndex && !resume.isNone && $0.id > resume
+            isStale || $0.allocModifyIndex > minIndex
+                || $0.allocModifyIndex == minIndex && !resume.isNone && $0.id > resume
         }.sorted { ($0.allocModifyIndex, $0.id) < ($1.allocModifyIndex, $1.id) }
         let sent = wanted.prefix(sendable(wanted, snapshot))
         var reply = WatchAllocationsReply()
@@ -80,7 +83,7 @@ extension WatchAllocations: Served {
             reply.index = last.allocModifyIndex
             reply.resume = last.id
         } else {
-            reply.index = max(1, snapshot.nodeServerIndex(row))
+            reply.index = max(1, snapshot.nodeServerIndex(row), snapshot.restoredIndex)
             reply.present.reserveCapacity(all.count)
             for allocation in all { reply.present[allocation.id.description] = allocation.allocModifyIndex }
         }

@@ -24,8 +24,9 @@ extension Query: Served {
             let jitter = Int64(server.seam.random.next() % 1000)
             let wait = min(wait > .zero ? wait : Query.waitMax, Query.waitMax)
             let deadline = server.seam.time.uptime + wait + .nanoseconds(wait.nanosecondCount / 16_000 * jitter)
-            // A wake-up says that something near changed; only a higher index ends the wait.
-            while source.index(feed.snapshot) <= minIndex {
+            let restored = feed.snapshot.restoredIndex
+            // A wake-up says that something near changed; only a higher index ends the wait, or another state.
+            while restored == feed.snapshot.restoredIndex, source.index(feed.snapshot) <= minIndex {
                 let changed = await feed.wait(for: source.keys, until: deadline) {
                     source.index(feed.snapshot) > minIndex
                 }

@@ -124,6 +124,9 @@ extension ServerAgent: CallHandler {
         .deleteRootKey: DeleteRootKey.self,
         .storeRootKey: StoreRootKey.self,
         .fetchRootKey: FetchRootKey.self,
+        .saveSnapshot: SaveSnapshot.self,
+        .readSnapshot: ReadSnapshot.self,
+        .restoreSnapshot: RestoreSnapshot.self,
     ]
 
     /// Answers a call that came over the network.

@@ -66,15 +66,13 @@ extension ServerAgent {
 
     /// Changes the membership, one change after the other; `change` returns nil when there is nothing to do.
     ///
-    /// - Returns: the index of the change.
     /// - Throws: ``CallError``: `undone` when it cannot be made now, and what `change` throws.
-    @discardableResult
-    func changeMembership(_ change: @Sendable (Membership) throws -> Membership?) async throws -> UInt64 {
+    func changeMembership(_ change: @Sendable (Membership) throws -> Membership?) async throws {
         await membershipChanges.enter()
         defer { membershipChanges.leave() }
-        guard let wanted = try change(consensus.status.membership) else { return snapshot.index }
+        guard let wanted = try change(consensus.status.membership) else { return }
         do {
-            return try await consensus.changeMembership(to: wanted)
+            _ = try await consensus.changeMembership(to: wanted)
         } catch let error as ConsensusError {
             throw CallError(error)
         }

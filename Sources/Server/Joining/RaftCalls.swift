@@ -8,7 +8,7 @@ internal import Synchronization
 
 extension RemoveRaftPeer: Served {
     func serve(on server: ServerAgent, context: CallContext) async throws -> IndexReply {
-        let index = try await server.changeMembership { membership in
+        try await server.changeMembership { membership in
             let member = try membership.member(id: id, address: address)
             guard membership.voters != [member.id] else {
                 throw CallError(.invalid, "server \(member.id) is the only voter; a cluster cannot be without one")
@@ -17,7 +17,7 @@ extension RemoveRaftPeer: Served {
         }
         server.log.info(
             "removed a server from the raft group", metadata: ["server.id": "\(id)", "address": "\(address)"])
-        return IndexReply(index: index)
+        return IndexReply(index: server.snapshot.index)
     }
 }
 

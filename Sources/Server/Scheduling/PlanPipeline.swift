@@ -127,7 +127,7 @@ final class PlanPipeline: Sendable {
     /// Checks the plans one after the other and hands what is left of them to the log as one entry; the answers come when it
     /// is durable and applied.
     private func commit(_ tickets: [Ticket], _ term: UInt64, _ server: ServerAgent) async {
-        let checked = try? await seam.blocking.run(lane: Self.lane) { self.verify(tickets.map(\.plan), server) }
+        let checked = try? await seam.blocking.run(lane: Self.lane) { try self.verify(tickets.map(\.plan), server) }
         guard let (verdicts, snapshotIndex) = checked else {
             return tickets.forEach { $0.answer.resume(throwing: Self.notLeading) }
         }
@@ -179,14 +179,16 @@ final class PlanPipeline: Sendable {
     /// Checks plans on the newest snapshot, beside what is in flight.
     private func verify(
         _ plans: [Plan], _ server: ServerAgent
-    ) -> (verdicts: [PlanVerifier.Verdict], snapshotIndex: UInt64) {
+    ) throws -> (verdicts: [PlanVerifier.Verdict], snapshotIndex: UInt64) {
         let snapshot = server.snapshot
         let landed = landings.withLock { landings in
             defer { landings.removeAll { $0.index <= snapshot.index } }
             return landings.filter { $0.index <= snapshot.index }
         }
-        return verifier.withLock { verifier in
+        return try verifier.withLock { verifier in
             for ticket in landed.flatMap(\.tickets) { verifier.release(ticket) }
+            // Rows in a plan made before the state was restored are those of other tables.
+            guard plans.allSatisfy({ $0.snapshotIndex >= snapshot.restoredIndex }) else { throw Self.notLeading }
             return (plans.map { verifier.verify($0, on: snapshot) }, snapshot.index)
         }
     }

@@ -69,6 +69,9 @@ struct Worker: Sendable {
             switch decision.outcome.settle(result, attempt: attempt) {
             case .done(let evaluations):
                 guard !evaluations.isEmpty else { return }
+                guard server.queue.renew(delivery) else {
+                    throw CallError(.conflict, "the evaluation went to another worker, or the state was restored")
+                }
                 _ = try await server.propose(.evaluationsUpdate(evaluations, time: server.seam.time.now))
                 return
             case .retry(let index): minimumIndex = index

@@ -40,6 +40,13 @@ final class ChangeFeed: Sendable {
         waiters.fire(keys)
     }
 
+    /// Makes a snapshot the newest that has little to do with the one before, and wakes everybody.
+    func replace(with snapshot: Snapshot) {
+        newest.withLock { $0 = snapshot }
+        indexWaiters.fireAll()
+        waiters.fireAll()
+    }
+
     /// Waits for a change of one of `keys`, until `deadline`; returns false when there was none.
     func wait(for keys: [WatchKey], until deadline: Uptime, isReady: @Sendable () -> Bool) async -> Bool {
         await waiters.wait(for: keys, until: deadline, isReady: isReady)

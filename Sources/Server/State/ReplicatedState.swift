@@ -1,5 +1,6 @@
 internal import Basics
 internal import Consensus
+internal import Model
 internal import Raft
 internal import StateStore
 internal import Synchronization
@@ -42,7 +43,14 @@ final class ReplicatedState: StateMachine {
             }
             return (outcomes, store.snapshot())
         }
-        feed.publish(snapshot, outcomes)
+        if let unreadable = outcomes.compactMap(\.unreadable).first {
+            throw UnreadableRestore(error: unreadable, index: snapshot.index)
+        }
+        if outcomes.contains(where: \.isRestored) {
+            feed.replace(with: snapshot)
+        } else {
+            feed.publish(snapshot, outcomes)
+        }
         observer(entries, outcomes, snapshot)
         return outcomes
     }
@@ -57,7 +65,7 @@ final class ReplicatedState: StateMachine {
         while let chunk = try await chunks.next() { try reader.read(chunk) }
         let restored = try reader.finish()
         store.withLock { $0 = restored }
-        feed.publish(restored.snapshot(), [])
+        feed.replace(with: restored.snapshot())
     }
 }
 
@@ -68,6 +76,16 @@ struct UnknownEntryKind: Error, CustomStringConvertible {
 
     var description: String {
         "log entry \(index) is of kind \(kind), which this release does not know; run the release that wrote it, or a newer one"
+    }
+}
+
+/// A state to be restored that the leader could read and this server cannot: it must not go on without.
+struct UnreadableRestore: Error, CustomStringConvertible {
+    let error: CodecError
+    let index: UInt64
+
+    var description: String {
+        "the state restored at index \(index) cannot be read by this release (\(error)); run the release that the leader runs"
     }
 }
 

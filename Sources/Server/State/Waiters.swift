@@ -49,6 +49,12 @@ final class Waiters<Key: Hashable & Sendable>: Sendable {
         for waiter in woken { waiter.continuation.resume(returning: true) }
     }
 
+    /// Wakes everybody.
+    func fireAll() {
+        let woken = state.withLock { state in state.waiters.keys.sorted().compactMap { state.remove($0) } }
+        for waiter in woken { waiter.continuation.resume(returning: true) }
+    }
+
     /// Wakes all whose deadline has passed.
     func expire(now: Uptime) {
         let woken = state.withLock { state -> [Waiter] in

@@ -140,6 +140,9 @@ extension StateEntry {
         #if DEBUG
             case .namespaceNote(let namespace, _): "namespaceNote \(namespace.name)"
         #endif
+        case .restorePart(let part): "restorePart \(part.offset)"
+        case .restore(let order): "restore \(order.size)"
+        case .restoreAbandon(let id): "restoreAbandon \(id)"
         case .collect(let garbage): "collect \(garbage.evaluations.count) \(garbage.allocations.count)"
         }
     }

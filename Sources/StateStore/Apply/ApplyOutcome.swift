@@ -23,6 +23,10 @@ package struct ApplyOutcome: Sendable {
     package let index: UInt64
     /// Set when the entry was refused; the state is then as before but for its index.
     package var refusal: ApplyRefusal?
+    /// All tables were replaced: what anybody knows of them is void.
+    package var isRestored = false
+    /// The state that was to be restored cannot be read by this release: it must not go on, as others could.
+    package var unreadable: CodecError?
     /// Evaluations made or changed, in order: pending ones go to the broker, blocked ones to those that wait for capacity.
     package var evaluations: [Evaluation] = []
     /// Computed classes of nodes that gained room, each with the pool its nodes are in.

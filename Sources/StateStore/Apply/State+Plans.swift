@@ -4,6 +4,8 @@ import Model
 extension State {
     /// Commits a verified plan: stops, in-place updates, placements, then the end of its evaluation.
     mutating func commit(_ plan: Plan, _ outcome: inout ApplyOutcome) {
+        // Its rows are those of tables that are gone.
+        guard plan.snapshotIndex >= position.restoredIndex else { return }
         let key = JobKey(namespace: plan.namespace, id: plan.jobID)
         var changes = JobChanges()
         var preempted: Set<JobKey> = []

@@ -38,6 +38,40 @@ package enum StateEntry: Sendable, Equatable {
         /// A namespace with a note, which only ``NextRelease`` has.
         case namespaceNote(Namespace, note: String)
     #endif
+    /// A part of a state that is to replace this one; kept aside until ``restore(_:)``.
+    case restorePart(RestorePart)
+    /// The state that came in parts replaces this one.
+    case restore(RestoreOrder)
+    /// The parts are not wanted any more.
+    case restoreAbandon(id: ID)
+}
+
+/// A piece of a state as ``Snapshot/encode(for:to:)`` writes it.
+package struct RestorePart: Sendable, Equatable {
+    /// Drawn for each restore; parts of another one are forgotten when one with offset 0 comes.
+    package var id: ID
+    /// Bytes before it.
+    package var offset: UInt64
+    package var bytes: [UInt8]
+
+    package init(id: ID, offset: UInt64, bytes: [UInt8]) {
+        self.id = id
+        self.offset = offset
+        self.bytes = bytes
+    }
+}
+
+package struct RestoreOrder: Sendable, Equatable {
+    package var id: ID
+    /// Bytes in all parts.
+    package var size: UInt64
+    package var time: Timestamp
+
+    package init(id: ID, size: UInt64, time: Timestamp) {
+        self.id = id
+        self.size = size
+        self.time = time
+    }
 }
 
 /// Which cluster this is, for ever; drawn by its first leader.

@@ -30,6 +30,18 @@ enum SnapshotRecord: UInt64 {
         /// Of ``NextRelease`` alone.
         case namespaceNote = 200
     #endif
+    /// Absent until a state was restored; never in an archive.
+    case position = 30
+    /// A part of a state that is being restored; never in an archive.
+    case restorePart = 31
+}
+
+/// What a snapshot is written for.
+package enum SnapshotPurpose: Sendable, Equatable {
+    /// To take the place of the log before it, on a server of this cluster.
+    case log
+    /// To be kept elsewhere, and perhaps restored in another cluster. Redacted, it lacks the nodes' secrets.
+    case archive(isRedacted: Bool)
 }
 
 /// A record of a newer version.
@@ -40,9 +52,9 @@ struct UnknownRecord: Sendable, Equatable {
 
 extension Snapshot {
     /// Writes the whole state in pieces of some ten kilobytes, in O(n) and without holding more than a piece.
-    package func encode(to emit: ([UInt8]) throws -> Void) throws {
+    package func encode(for purpose: SnapshotPurpose = .log, to emit: ([UInt8]) throws -> Void) throws {
         try withoutActuallyEscaping(emit) { emit in
-            var encoder = SnapshotEncoder(state: state, emit: emit)
+            var encoder = SnapshotEncoder(state: state, purpose: purpose, emit: emit)
             try encoder.encode()
         }
     }
@@ -58,11 +70,13 @@ extension Snapshot {
 /// Writes the tables' records in the order in which ``SnapshotReader`` needs them.
 private struct SnapshotEncoder {
     let state: State
+    let purpose: SnapshotPurpose
     let emit: ([UInt8]) throws -> Void
     private var pending = ByteWriter(capacity: 1 << 16)
 
-    init(state: State, emit: @escaping ([UInt8]) throws -> Void) {
+    init(state: State, purpose: SnapshotPurpose, emit: @escaping ([UInt8]) throws -> Void) {
         self.state = state
+        self.purpose = purpose
         self.emit = emit
     }
 
@@ -74,6 +88,7 @@ private struct SnapshotEncoder {
             writer.number(state.nodes.limit)
             writer.number(state.jobVersions.limit)
         }
+        if purpose == .log { try encodePosition() }
         try encodeSettings()
         try encodeVariables()
         try record(.interned) { writer, state in
@@ -113,6 +128,23 @@ private struct SnapshotEncoder {
         pending = ByteWriter(capacity: 1 << 16)
     }
 
+    /// What concerns this cluster's log alone.
+    private mutating func encodePosition() throws {
+        if state.position != LogPosition() {
+            try record(.position) { writer, state in
+                writer.number(state.position.lead)
+                writer.number(state.position.restoredIndex)
+            }
+        }
+        guard let incoming = state.incoming else { return }
+        var offset: UInt64 = 0
+        for bytes in incoming.parts {
+            let part = RestorePart(id: incoming.id, offset: offset, bytes: bytes)
+            try record(.restorePart) { writer, _ in writer.restorePart(part) }
+            offset += UInt64(bytes.count)
+        }
+    }
+
     private mutating func encodeSettings() throws {
         var namespaces: [Namespace] = []
         state.namespaces.scan { _, namespace in
@@ -149,12 +181,13 @@ private struct SnapshotEncoder {
 
     private mutating func encodeNodes() throws {
         for row in 0..<state.nodes.limit {
-            guard let node = state.nodes[row] else { continue }
+            guard var node = state.nodes[row]?.node else { continue }
+            if purpose == .archive(isRedacted: true) { node.secretID = .none }
             try record(.node) { writer, state in
                 writer.number(row)
                 writer.number(state.nodeLoads[row].serverIndex)
                 writer.number(state.nodeLoads[row].allocationIndex)
-                writer.document(node.node)
+                writer.document(node)
             }
         }
         for schema in state.driverSchemas.told {

@@ -86,6 +86,12 @@ package struct SnapshotReader: Sendable {
         case .variable:
             let variable = try reader.variableRecord()
             state.variables[variable.key] = variable
+        case .position:
+            state.position = LogPosition(lead: try reader.number(), restoredIndex: try reader.number())
+        case .restorePart:
+            var outcome = ApplyOutcome(index: state.index, time: .never, salt: 0)
+            state.take(try reader.restorePart(), &outcome)
+            guard outcome.refusal == nil else { throw reader.error("a part of another restored state") }
         case .interned: try reader.interned(&state)
         case .node: try reader.node(&state)
         case .driverSchema:

@@ -41,6 +41,9 @@ enum EntryKind: UInt8, CaseIterable {
             allCases
         #endif
     }
+    case restorePart = 30
+    case restore = 31
+    case restoreAbandon = 32
 }
 
 extension StateEntry {
@@ -84,6 +87,9 @@ extension StateEntry {
         #if DEBUG
             case .namespaceNote: .namespaceNote
         #endif
+        case .restorePart: .restorePart
+        case .restore: .restore
+        case .restoreAbandon: .restoreAbandon
         }
     }
 
@@ -137,6 +143,12 @@ extension StateEntry {
                 writer.document(namespace)
                 writer.text(note)
         #endif
+        case .restorePart(let part): writer.restorePart(part)
+        case .restore(let order):
+            writer.id(order.id)
+            writer.number(order.size)
+            writer.time(order.time)
+        case .restoreAbandon(let id): writer.id(id)
         }
         return writer.bytes
     }
@@ -190,7 +202,27 @@ extension StateEntry {
                 let namespace = try reader.document(Namespace.self)
                 self = .namespaceNote(namespace, note: try reader.text())
         #endif
+        case .restorePart: self = .restorePart(try reader.restorePart())
+        case .restore:
+            self = .restore(
+                RestoreOrder(id: try reader.id(), size: try reader.number(), time: try reader.time()))
+        case .restoreAbandon: self = .restoreAbandon(id: try reader.id())
         }
+    }
+}
+
+extension ByteWriter {
+    /// In an entry, and in a snapshot taken between two of them.
+    mutating func restorePart(_ part: RestorePart) {
+        id(part.id)
+        number(part.offset)
+        data(part.bytes)
+    }
+}
+
+extension ByteReader {
+    mutating func restorePart() throws(CodecError) -> RestorePart {
+        RestorePart(id: try id(), offset: try number(), bytes: Array(try data()))
     }
 }
 

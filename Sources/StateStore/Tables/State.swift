@@ -58,6 +58,8 @@ struct State: Sendable {
     var configuration = SchedulerConfiguration()
     /// Nil until the first leader's entry, and for ever in the state of builds that knew none.
     var identity: ClusterIdentity?
+    var position = LogPosition()
+    var incoming: IncomingState?
     /// Records of a newer version, kept for it.
     var unknownRecords: [UnknownRecord] = []
     #if DEBUG

@@ -80,7 +80,8 @@ struct FileEnd {
 
     func show() async throws {
         guard let linesMax = options.linesMax else {
-            return try await client.stream(path, query: query) { Console.raw($0) }
+            try await client.stream(path, query: query) { Console.raw($0) }
+            return
         }
         let limit = LineLimit(linesMax: linesMax)
         guard options.follow else {
