@@ -104,6 +104,22 @@ extension DroverClient {
         try await get("/v1/operator/scheduler/configuration").decode()
     }
 
+    public func autopilotConfiguration(stale: Bool = false) async throws -> AutopilotConfiguration {
+        try await get("/v1/operator/autopilot/configuration", query: stale ? [("stale", "true")] : []).decode()
+    }
+
+    /// Stores the configuration if its present `ModifyIndex` is that of `configuration`; throws ``APIError`` 409 when it is not.
+    public func setAutopilotConfiguration(_ configuration: AutopilotConfiguration) async throws {
+        let query = [("cas", String(configuration.modifyIndex))]
+        _ = try await put("/v1/operator/autopilot/configuration", query: query, body: configuration.json)
+    }
+
+    /// How the leader finds the servers, healthy or not.
+    public func autopilotHealth() async throws -> AutopilotHealth {
+        let answer = try await send("GET", "/v1/operator/autopilot/health")
+        return answer.status == 429 ? try answer.decode() : try answer.checked().decode()
+    }
+
     /// How the scheduler plug-ins of the leading server do.
     public func schedulerStatus() async throws -> SchedulerStatus {
         try await get("/v1/operator/scheduler/status").decode()

@@ -118,6 +118,14 @@ extension AgentSettings {
         options.nodeCollectionAge = block.nodeGCThreshold
         options.defaultPriority = block.jobDefaultPriority
         options.priorityMax = block.jobMaxPriority
+        options.autopilot.cleanupDeadServers = configuration.autopilot.cleanupDeadServers
+        options.autopilot.lastContactThreshold.duration = configuration.autopilot.lastContactThreshold
+        options.autopilot.maxTrailingLogs = UInt64(max(0, configuration.autopilot.trailingLogsMax))
+        options.autopilot.minQuorum = configuration.autopilot.quorumMin
+        options.autopilot.serverStabilizationTime.duration = configuration.autopilot.serverStabilizationTime
+        options.autopilot.enableRedundancyZones = configuration.autopilot.enableRedundancyZones
+        options.autopilot.disableUpgradeMigration = configuration.autopilot.disableUpgradeMigration
+        options.autopilot.enableCustomUpgrades = configuration.autopilot.enableCustomUpgrades
         options.jobCountMax = block.jobMaxCount == 0 ? .max : block.jobMaxCount
         return options
     }

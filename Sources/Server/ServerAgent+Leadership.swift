@@ -38,13 +38,15 @@ extension ServerAgent {
         let result: Swift.Result<Result, any Error>
         do { result = .success(try await body()) } catch { result = .failure(error) }
         let status = consensus.status
-        if status.role == .leader, status.term == term { _ = await beginLeading() }
+        if status.role == .leader, status.term == term { _ = await beginLeading(in: term) }
         return try result.get()
     }
 
     /// Returns whether this server leads now: everything committed before is applied, the cluster has its identity, and the queues
     /// are filled.
     private func beginLeading(in term: UInt64) async -> Bool {
+        contacts.withLock { $0.leadingSince = seam.time.uptime }
+        autopilot.withLock { $0 = Autopilot() }
         do {
             try await consensus.barrier()
             if snapshot.clusterIdentity == nil {
@@ -78,17 +80,14 @@ extension ServerAgent {
     /// The leader's clock, and everybody's timeouts.
     func runClock() async throws {
         var nextCollection = seam.time.uptime + settings.collectionInterval
-        // Where the log ended a round ago.
-        var logEnd: UInt64 = 0
         while true {
             try await seam.time.sleep(for: ServerAgent.clockInterval)
             state.feed.expire(now: seam.time.uptime)
-            guard isLeader else {
-                logEnd = 0
-                continue
+            guard isLeader else { continue }
+            await storeAutopilotConfiguration()
+            if consensus.status.membership.members.count > 1 {
+                await attempt("look after the servers") { try await self.runAutopilot() }
             }
-            let goal = logEnd
-            await attempt("make voters of learners") { logEnd = try await self.promoteLearners(goal: goal) }
             await attempt("let go of servers that left") { try await self.removeDeparted() }
             await attempt("save a snapshot for servers of an earlier release") {
                 try await self.handOver()

@@ -56,10 +56,18 @@ package final class ServerAgent: Sendable {
     let introductions: Mutex<Introductions>
     /// When the leader was last heard of.
     let leaderContact: Mutex<Uptime>
+    let contacts: Mutex<Contacts>
+    let autopilot = Mutex(Autopilot())
     /// Set while this server leads, has applied all that was committed before, and its queues are filled.
     let isEstablished = Atomic(false)
     /// Entries of a later release were turned away, which is logged once.
     let hasMetLaterKinds = Atomic(false)
+
+    /// When Raft's messages of each server came last, and since when this one leads.
+    struct Contacts {
+        var last: [ServerID: Uptime] = [:]
+        var leadingSince: Uptime
+    }
 
     /// What is said to other servers, and what came of it.
     struct Introductions {
@@ -91,6 +99,7 @@ package final class ServerAgent: Sendable {
         incarnation = seam.random.id()
         introductions = Mutex(Introductions(version: allegiance.version))
         leaderContact = Mutex(seam.time.uptime)
+        contacts = Mutex(Contacts(leadingSince: seam.time.uptime))
         archives = ArchiveShelf(folder: settings.folder + "/archives", seam: seam)
         plans = PlanPipeline(seam: seam, limit: settings.plansPerEntryMax)
         largePlans = Turnstile(limit: settings.workers)

@@ -1,4 +1,5 @@
 package import Basics
+package import Model
 package import Raft
 
 /// How a server runs; durations and thresholds have the names and defaults of the agent configuration (SURFACE §3, `server`).
@@ -47,6 +48,9 @@ package struct ServerOptions: Sendable {
     package var evaluationCollectionAge = Duration.seconds(3600)
     package var batchEvaluationCollectionAge = Duration.seconds(24 * 3600)
     package var nodeCollectionAge = Duration.seconds(24 * 3600)
+
+    /// What the first leader of the cluster stores; later changes go through the API.
+    package var autopilot = AutopilotConfiguration()
 
     package var defaultPriority = 50
     package var priorityMax = 100

@@ -10,6 +10,12 @@ package final class Snapshot: Sendable {
     /// The last applied index.
     package var index: UInt64 { state.index }
 
+    /// Nil until the first leader has stored one.
+    package var autopilotConfiguration: AutopilotConfiguration? { state.autopilot }
+
+    /// Whether an operator took that server out of the Raft group.
+    package func isExpelled(server id: String) -> Bool { state.expelledServers.contains(id) }
+
     /// Index of the last change of any row of a table.
     package func tableIndex(_ table: StateTable) -> UInt64 { state.tableIndexes[table.rawValue] }
 }

@@ -57,6 +57,8 @@ package struct StateTables: Sendable {
         case .restorePart(let part): state.take(part, &outcome)
         case .restore: break
         case .restoreAbandon(let id): state.abandonRestore(id)
+        case .autopilotConfiguration(let change): state.change(change, &outcome)
+        case .serverExpel(let id): state.expelServer(id)
         }
         state.work.tellIfDue()
         for table in outcome.tables { state.tableIndexes[table.rawValue] = index }
@@ -83,7 +85,8 @@ extension StateEntry {
         case .rootKeyAdd(let addition): addition.time
         case .restore(let order): order.time
         case .noop, .schedulerConfiguration, .namespaceUpsert, .namespaceDelete, .collect, .quotaUpsert, .quotaDelete,
-            .nodePoolUpsert, .nodePoolDelete, .variableDelete, .variableReseal, .rootKeyDelete, .restorePart, .restoreAbandon:
+            .nodePoolUpsert, .nodePoolDelete, .variableDelete, .variableReseal, .rootKeyDelete, .restorePart,
+            .restoreAbandon, .autopilotConfiguration, .serverExpel:
             .never
         #if DEBUG
             case .namespaceNote: .never

@@ -5,8 +5,8 @@ package struct OperatorCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "operator", abstract: "Tools for those who run the cluster.",
         subcommands: [
-            OperatorSchedulerCommand.self, OperatorRaftCommand.self, OperatorSnapshotCommand.self,
-            OperatorGossipCommand.self,
+            OperatorSchedulerCommand.self, OperatorRaftCommand.self, OperatorAutopilotCommand.self,
+            OperatorSnapshotCommand.self, OperatorGossipCommand.self,
             OperatorRootCommand.self, OperatorAPICommand.self,
         ])
 

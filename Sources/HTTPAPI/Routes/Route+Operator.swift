@@ -23,6 +23,24 @@ extension Route {
             try await setSchedulerConfiguration(request, endpoints)
         },
         read("/v1/operator/scheduler/status", .schedulerStatus, .operatorRead),
+        read("/v1/operator/autopilot/configuration", .autopilotConfiguration, .operatorRead),
+        Route(.write, "/v1/operator/autopilot/configuration", .operatorWrite) { request, endpoints in
+            var call = SetAutopilotConfiguration()
+            call.configuration = try AutopilotConfiguration(json: try await request.json())
+            if let index = try request.checkIndex() { (call.modifyIndex, call.checkAndSet) = (index, true) }
+            let reply = try await endpoints.caller.call(call, context: request.context)
+            guard reply.updated else {
+                throw CallError(.conflict, "the autopilot configuration was changed meanwhile; read it and try again")
+            }
+            return .json(.bool(true))
+        },
+        Route(.get, "/v1/operator/autopilot/health", .operatorRead) { request, endpoints in
+            let health = try await endpoints.caller.call(GetAutopilotHealth(), context: request.context)
+            var response = APIResponse.json(health)
+            // For watchers that look at no more than the status (Nomad docs: read health).
+            if !health.healthy { response.status = .tooManyRequests }
+            return response
+        },
         read("/v1/operator/raft/configuration", .raftConfiguration, .operatorRead),
         Route(.delete, "/v1/operator/raft/peer", .operatorWrite) { request, endpoints in
             var call = RemoveRaftPeer()

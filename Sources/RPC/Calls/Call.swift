@@ -125,6 +125,8 @@ package enum CallMethod: UInt16, Sendable, CaseIterable {
     case saveSnapshot = 70
     case readSnapshot = 71
     case restoreSnapshot = 72
+    case setAutopilotConfiguration = 73
+    case autopilotHealth = 74
 
     package var capability: Capability {
         switch self {
@@ -150,6 +152,8 @@ package enum CallMethod: UInt16, Sendable, CaseIterable {
         case .storeRootKey, .fetchRootKey: .server
         case .saveSnapshot, .readSnapshot: .snapshotSave
         case .restoreSnapshot: .management
+        case .setAutopilotConfiguration: .operatorWrite
+        case .autopilotHealth: .operatorRead
         }
     }
 }

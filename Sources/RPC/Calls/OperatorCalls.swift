@@ -44,6 +44,34 @@ package struct UpdatedReply: Document {
     }
 }
 
+package struct SetAutopilotConfiguration: ServerCall {
+    package typealias Reply = UpdatedReply
+    package static let method = CallMethod.setAutopilotConfiguration
+
+    package var configuration = AutopilotConfiguration()
+    /// With ``checkAndSet``: the configuration's present `ModifyIndex`.
+    package var modifyIndex: UInt64 = 0
+    package var checkAndSet = false
+
+    package init() {}
+
+    package mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+        try visitor.field("Configuration", &configuration)
+        try visitor.field("ModifyIndex", &modifyIndex)
+        try visitor.field("CheckAndSet", &checkAndSet)
+    }
+}
+
+/// How the leader finds the servers.
+package struct GetAutopilotHealth: ServerCall {
+    package typealias Reply = AutopilotHealth
+    package static let method = CallMethod.autopilotHealth
+
+    package init() {}
+
+    package mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {}
+}
+
 /// Removes what has ended, whatever its age.
 package struct CollectGarbage: ServerCall {
     package typealias Reply = IndexReply

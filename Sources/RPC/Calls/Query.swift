@@ -44,6 +44,7 @@ package enum QueryKind: String, JSONForm, CaseIterable {
     case members
     case regions
     case raftConfiguration
+    case autopilotConfiguration
 
     package var capability: Capability {
         switch self {
@@ -58,7 +59,7 @@ package enum QueryKind: String, JSONForm, CaseIterable {
         case .variables: .variablesList
         case .variable: .variablesRead
         case .rootKeys: .keyringRead
-        case .schedulerConfiguration, .schedulerStatus, .raftConfiguration: .operatorRead
+        case .schedulerConfiguration, .schedulerStatus, .raftConfiguration, .autopilotConfiguration: .operatorRead
         case .members: .agentRead
         case .leader, .peers, .regions: .none
         }

@@ -93,6 +93,8 @@ struct QuerySource: Sendable {
                 snapshot.schedulerConfiguration.write(to: &writer)
                 return ListPage(body: writer.bytes, nextToken: "")
             }
+        case .autopilotConfiguration:
+            self = QuerySource(keys: [], index: { $0.index }) { _ in .object(server.autopilotConfiguration) }
         case .schedulerStatus: self = QuerySource.schedulerStatus(server)
         case .job, .jobAllocations, .jobEvaluations, .jobSummary, .jobVersions:
             self = QuerySource.job(query, JobKey(namespace: context.namespace, id: query.id), request)

@@ -127,6 +127,8 @@ extension ServerAgent: CallHandler {
         .saveSnapshot: SaveSnapshot.self,
         .readSnapshot: ReadSnapshot.self,
         .restoreSnapshot: RestoreSnapshot.self,
+        .setAutopilotConfiguration: SetAutopilotConfiguration.self,
+        .autopilotHealth: GetAutopilotHealth.self,
     ]
 
     /// Answers a call that came over the network.

@@ -77,25 +77,4 @@ extension ServerAgent {
             throw CallError(error)
         }
     }
-
-    /// Makes voters of the learners that are alive and keep up, as they have the log up to `goal`, its end a while ago; one
-    /// after the other. Returns the end of the log now. Throws ``CallError`` when the membership cannot be changed now.
-    func promoteLearners(goal: UInt64) async throws -> UInt64 {
-        guard consensus.status.membership.members.contains(where: { !$0.isVoter }) else { return 0 }
-        let progress = try await consensus.progress()
-        guard goal > 0 else { return progress.lastIndex }
-        let now = seam.time.uptime
-        for member in consensus.status.membership.members
-        where !member.isVoter && progress.matches[member.id] ?? 0 >= goal && directory.isAlive(member.id.name, now: now)
-        {
-            try await changeMembership { membership in
-                guard membership.contains(member.id), !membership.isVoter(member.id) else { return nil }
-                let voter = Membership.Member(id: member.id, address: member.address)
-                return Membership(members: membership.members.filter { $0.id != member.id } + [voter])
-            }
-            log.info(
-                "a server became a voter", metadata: ["server.id": "\(member.id)", "address": "\(member.address)"])
-        }
-        return progress.lastIndex
-    }
 }

@@ -65,6 +65,10 @@ extension ServerAgent {
     func noteContact(of server: ServerID) {
         let now = seam.time.uptime
         directory.heard(server.name, now: now)
+        contacts.withLock { contacts in
+            if contacts.last.count >= Membership.membersMax { contacts.last = [:] }
+            contacts.last[server] = now
+        }
         if consensus.status.leader == server { leaderContact.withLock { $0 = now } }
     }
 

@@ -143,6 +143,8 @@ extension StateEntry {
         case .restorePart(let part): "restorePart \(part.offset)"
         case .restore(let order): "restore \(order.size)"
         case .restoreAbandon(let id): "restoreAbandon \(id)"
+        case .autopilotConfiguration: "autopilot"
+        case .serverExpel(let id): "serverExpel \(id)"
         case .collect(let garbage): "collect \(garbage.evaluations.count) \(garbage.allocations.count)"
         }
     }

@@ -61,6 +61,8 @@ extension StateTables {
         let restored = max(index, next.index + 1)
         next.position = LogPosition(lead: restored - logIndex, restoredIndex: restored)
         next.incoming = nil
+        // Which servers there are is no part of what is restored.
+        next.expelledServers = state.expelledServers
         next.index = restored
         next.tableIndexes = next.tableIndexes.map { _ in restored }
         next.touched = TouchedLog(floor: restored)

@@ -11,6 +11,26 @@ extension State {
         if identity == nil { identity = new }
     }
 
+    mutating func change(_ change: AutopilotChange, _ outcome: inout ApplyOutcome) {
+        let present = autopilot?.modifyIndex ?? 0
+        if let expected = change.expectedIndex, expected != present {
+            return outcome.refuse(.conflict, "autopilot configuration is at index \(present), not \(expected)")
+        }
+        let created = autopilot?.createIndex ?? outcome.index
+        autopilot = change.configuration
+        autopilot?.createIndex = created
+        autopilot?.modifyIndex = outcome.index
+    }
+
+    /// The oldest is forgotten beyond this many; 256.
+    private static let expelledServersMax = 256
+
+    mutating func expelServer(_ id: String) {
+        guard !expelledServers.contains(id) else { return }
+        expelledServers.append(id)
+        if expelledServers.count > State.expelledServersMax { expelledServers.removeFirst() }
+    }
+
     mutating func change(_ change: SchedulerConfigurationChange, _ outcome: inout ApplyOutcome) {
         if let expected = change.expectedIndex, expected != configuration.modifyIndex {
             return outcome.refuse(

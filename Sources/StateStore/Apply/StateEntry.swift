@@ -44,6 +44,20 @@ package enum StateEntry: Sendable, Equatable {
     case restore(RestoreOrder)
     /// The parts are not wanted any more.
     case restoreAbandon(id: ID)
+    case autopilotConfiguration(AutopilotChange)
+    /// An operator took a server out of the cluster: it is not to come back.
+    case serverExpel(id: String)
+}
+
+package struct AutopilotChange: Sendable, Equatable {
+    package var configuration: AutopilotConfiguration
+    /// Refuse unless the configuration's `ModifyIndex` is this; nil for no check.
+    package var expectedIndex: UInt64?
+
+    package init(configuration: AutopilotConfiguration, expectedIndex: UInt64? = nil) {
+        self.configuration = configuration
+        self.expectedIndex = expectedIndex
+    }
 }
 
 /// A piece of a state as ``Snapshot/encode(for:to:)`` writes it.

@@ -34,6 +34,10 @@ enum SnapshotRecord: UInt64 {
     case position = 30
     /// A part of a state that is being restored; never in an archive.
     case restorePart = 31
+    /// Absent until there is a configuration of autopilot.
+    case autopilot = 32
+    /// Absent while no server was expelled.
+    case expelledServers = 33
 }
 
 /// What a snapshot is written for.
@@ -164,6 +168,13 @@ private struct SnapshotEncoder {
         }
         for pool in pools { try record(.nodePool) { writer, _ in writer.document(pool) } }
         for quota in quotas { try record(.quota) { writer, _ in writer.document(quota) } }
+        if let autopilot = state.autopilot { try record(.autopilot) { writer, _ in writer.document(autopilot) } }
+        if !state.expelledServers.isEmpty {
+            try record(.expelledServers) { writer, state in
+                writer.number(state.expelledServers.count)
+                for id in state.expelledServers { writer.text(id) }
+            }
+        }
         try record(.configuration) { writer, state in writer.document(state.configuration) }
         if let identity = state.identity { try record(.identity) { writer, _ in writer.identity(identity) } }
     }

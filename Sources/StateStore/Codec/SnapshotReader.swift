@@ -86,6 +86,9 @@ package struct SnapshotReader: Sendable {
         case .variable:
             let variable = try reader.variableRecord()
             state.variables[variable.key] = variable
+        case .autopilot: state.autopilot = try reader.document(AutopilotConfiguration.self)
+        case .expelledServers:
+            for _ in 0..<(try reader.count(elementSize: 1)) { state.expelledServers.append(try reader.text()) }
         case .position:
             state.position = LogPosition(lead: try reader.number(), restoredIndex: try reader.number())
         case .restorePart:

@@ -44,6 +44,8 @@ enum EntryKind: UInt8, CaseIterable {
     case restorePart = 30
     case restore = 31
     case restoreAbandon = 32
+    case autopilotConfiguration = 33
+    case serverExpel = 34
 }
 
 extension StateEntry {
@@ -90,6 +92,8 @@ extension StateEntry {
         case .restorePart: .restorePart
         case .restore: .restore
         case .restoreAbandon: .restoreAbandon
+        case .autopilotConfiguration: .autopilotConfiguration
+        case .serverExpel: .serverExpel
         }
     }
 
@@ -149,6 +153,10 @@ extension StateEntry {
             writer.number(order.size)
             writer.time(order.time)
         case .restoreAbandon(let id): writer.id(id)
+        case .autopilotConfiguration(let change):
+            writer.document(change.configuration)
+            writer.check(change.expectedIndex)
+        case .serverExpel(let id): writer.text(id)
         }
         return writer.bytes
     }
@@ -207,6 +215,11 @@ extension StateEntry {
             self = .restore(
                 RestoreOrder(id: try reader.id(), size: try reader.number(), time: try reader.time()))
         case .restoreAbandon: self = .restoreAbandon(id: try reader.id())
+        case .autopilotConfiguration:
+            let configuration = try reader.document(AutopilotConfiguration.self)
+            self = .autopilotConfiguration(
+                AutopilotChange(configuration: configuration, expectedIndex: try reader.check()))
+        case .serverExpel: self = .serverExpel(id: try reader.text())
         }
     }
 }

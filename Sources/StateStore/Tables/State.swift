@@ -58,6 +58,10 @@ struct State: Sendable {
     var configuration = SchedulerConfiguration()
     /// Nil until the first leader's entry, and for ever in the state of builds that knew none.
     var identity: ClusterIdentity?
+    /// Nil until the first leader's entry, and in the state of builds that knew none.
+    var autopilot: AutopilotConfiguration?
+    /// Ids of servers that operators took out of the group, in that order.
+    var expelledServers: [String] = []
     var position = LogPosition()
     var incoming: IncomingState?
     /// Records of a newer version, kept for it.
