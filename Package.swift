@@ -123,6 +123,7 @@ let modules: [Target] = [
     module("Consensus", ["Basics", "Raft"]),
     .systemLibrary(name: "CZlib", path: "Sources/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     module("Archive", ["Basics", "CZlib", crypto]),
+    module("Recovery", ["Basics", "Consensus", "Raft"]),
     module("Membership", ["Basics", "Gossip", crypto, logging, nioCore, nioPosix]),
     cModule("CLinux"),
     module("Linux", ["Basics", "CLinux"]),
@@ -134,7 +135,7 @@ let modules: [Target] = [
         "Server",
         [
             "Archive", "Basics", "Broker", "Consensus", "Filter", "Gossip", "Linux", "Model", "PluginHost", "RPC", "Raft",
-            "Scheduling", "StateStore", crypto, logging,
+            "Recovery", "Scheduling", "StateStore", crypto, logging,
         ]),
     module("Client", ["Basics", "Linux", "Model", "PluginHost", "RPC", grdb, logging]),
     module(
@@ -148,7 +149,7 @@ let modules: [Target] = [
         "CLI",
         [
             "APIClient", "Archive", "Basics", "Certificates", "Consensus", "Filter", "HCL", "JobSpec", "Linux", "Model", "Raft",
-            "StateStore", argumentParser,
+            "Recovery", "StateStore", argumentParser,
         ]),
     module("AgentConfiguration", path: "Sources/Agent/Configuration", ["Basics", "HCL"]),
     .target(
@@ -231,6 +232,7 @@ let testTargets: [Target] = [
     tests("Raft", ["Basics", "Raft"], exclude: ["Cases"]),
     tests("Gossip", ["Basics", "Gossip"]),
     tests("Consensus", ["Basics", "Consensus", "Raft"]),
+    tests("Recovery", ["Basics", "Consensus", "Linux", "Raft", "Recovery", "TestSupport"]),
     tests("Archive", ["Archive", "Basics", "Linux", "TestSupport"]),
     tests("Membership", ["Basics", "Gossip", "Linux", "Membership", "TestSupport", logging]),
     tests("StateStore", ["Basics", "Model", "StateStore"]),

@@ -4,6 +4,7 @@ package import Logging
 package import PluginHost
 internal import RPC
 package import Raft
+internal import Recovery
 package import StateStore
 internal import Synchronization
 
@@ -146,6 +147,10 @@ package final class ServerAgent: Sendable {
         }
         let keystore = try await Keystore.load(folder: settings.folder + "/keystore", seam: seam)
         try await ArchiveShelf.clear(settings.folder + "/archives", seam: seam)
+        let raft = configuration.folder
+        if let count = try await seam.blocking.run({ try PeersFile.takeIn(raft, disk: seam.disk) }) {
+            log.warning("took the members of the raft group from peers.json", metadata: ["servers": "\(count)"])
+        }
         let allegiance = try await Allegiance.load(folder: settings.folder, id: settings.id, seam: seam)
         let peers = PeerTransport(
             id: configuration.id, address: settings.rpcAddress, allegiance: allegiance, seam: seam, log: log)

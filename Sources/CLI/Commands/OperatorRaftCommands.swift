@@ -5,7 +5,10 @@ internal import Basics
 package struct OperatorRaftCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "raft", abstract: "The servers' Raft group: who is in it, and who leads.",
-        subcommands: [RaftListPeersCommand.self, RaftRemovePeerCommand.self, RaftTransferLeadershipCommand.self])
+        subcommands: [
+            RaftListPeersCommand.self, RaftRemovePeerCommand.self, RaftTransferLeadershipCommand.self,
+            RaftRecoverCommand.self,
+        ])
 
     package init() {}
 }

@@ -9,6 +9,15 @@ package struct StoredFolder {
     /// Entries after the snapshot.
     package let entries: [LogEntry]
 
+    package var lastIndex: UInt64 { entries.last?.index ?? snapshot?.metadata.index ?? 0 }
+    package var lastTerm: UInt64 { entries.last?.term ?? snapshot?.metadata.term ?? 0 }
+
+    /// The newest one in the log, which counts committed or not (dissertation §4.1).
+    package var membership: Membership {
+        let newest = entries.last { $0.kind == .membership }.flatMap { Membership(bytes: $0.data) }
+        return newest ?? snapshot?.metadata.membership ?? Membership(members: [])
+    }
+
     /// Reads `folder`, which has `log/` and `snapshots/`; either may be absent. Blocks.
     ///
     /// - Throws: ``ConsensusError/damaged(file:offset:what:)``, ``ConsensusError/newerVersion(file:version:)`` or

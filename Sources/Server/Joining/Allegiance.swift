@@ -1,40 +1,19 @@
 internal import Basics
+internal import Recovery
 internal import Synchronization
 
 /// Which cluster this server is a member of, or, before that, to whose founding of one it has promised itself.
 ///
 /// Kept in `<folder>/cluster.json`: a server that forgot its promise could help to found two clusters.
 final class Allegiance: Sendable {
-    /// What the file says.
-    struct Record: Document {
-        var cluster = ID.none
-        /// The server that may found a cluster with this one, in the poll ``ballot``, and the version of the record that it
-        /// asked with; that stays when the poll is over.
-        var candidate = ""
-        var ballot = ID.none
-        var version: UInt64 = 0
-        /// It left ``cluster`` in good order, and asks to be a member again.
-        var hasLeft = false
-
-        mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
-            try visitor.field("Cluster", &cluster)
-            try visitor.field("Candidate", &candidate)
-            try visitor.field("Ballot", &ballot)
-            try visitor.field("Version", &version)
-            try visitor.field("HasLeft", &hasLeft)
-        }
-    }
-
-    private static let fileBytesMax = 4_096
-
     private let path: String
     private let seam: Seam
     private let lane = BlockingLane("server.allegiance")
-    private let record: Mutex<Record>
+    private let record: Mutex<ClusterRecord>
     /// Whether an earlier life left the cluster.
     private let isBack: Bool
 
-    private init(path: String, seam: Seam, record: Record) {
+    private init(path: String, seam: Seam, record: ClusterRecord) {
         self.path = path
         self.seam = seam
         self.record = Mutex(record)
@@ -44,12 +23,12 @@ final class Allegiance: Sendable {
     /// Reads the file of server `id`, if there is one. What that server promised to itself is forgotten: it holds no poll any
     /// more, and had it founded a cluster, it would be a member of it.
     static func load(folder: String, id: String, seam: Seam) async throws -> Allegiance {
-        let (disk, path) = (seam.disk, folder + "/cluster.json")
+        let (disk, path) = (seam.disk, "\(folder)/\(ClusterRecord.fileName)")
         var record = try await seam.blocking.run {
             try disk.makeDirectory(folder)
-            guard disk.exists(path) else { return Record() }
+            guard disk.exists(path) else { return ClusterRecord() }
             do {
-                return try Record(json: try disk.read(path, limit: fileBytesMax))
+                return try ClusterRecord(json: try disk.read(path, limit: ClusterRecord.fileBytesMax))
             } catch let error where !(error is DiskError) {
                 throw CallError(
                     .failed,
@@ -107,7 +86,7 @@ final class Allegiance: Sendable {
     /// Notes, on disk, that this server is a member of `cluster`.
     func join(_ cluster: ID) async throws {
         record.withLock { record in
-            record = Record()
+            record = ClusterRecord()
             record.cluster = cluster
         }
         try await store()
