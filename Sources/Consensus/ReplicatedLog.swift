@@ -41,6 +41,7 @@ package final class ReplicatedLog<Machine: StateMachine>: Sendable {
     private let admission = Mutex(Admission())
     let board: StatusBoard
     let applied: Mutex<UInt64>
+    private let isRetired = Atomic(false)
     /// Who still waited when a loop ended.
     private let leftovers = Mutex<[@Sendable (ConsensusError) -> Void]>([])
 
@@ -179,6 +180,9 @@ package final class ReplicatedLog<Machine: StateMachine>: Sendable {
     /// Asks a caught-up voter to take over; watch ``statusUpdates()`` for the outcome.
     package func transferLeadership(to peer: ServerID) { inbox.push(.event(.transferLeadership(to: peer))) }
 
+    /// Stops campaigning, for good: the group goes on without this server.
+    package func retire() { isRetired.store(true, ordering: .relaxed) }
+
     /// A message of another server.
     package func receive(_ message: Message) { inbox.push(.event(.receive(message))) }
 
@@ -274,7 +278,7 @@ package final class ReplicatedLog<Machine: StateMachine>: Sendable {
         while !Task.isCancelled {
             let isAlone = status.membership.members.map(\.id) == [configuration.id] && isLeader
             try await seam.time.sleep(for: isAlone ? .seconds(1) : configuration.tick)
-            if !isAlone, board.mayTick() { inbox.push(.event(.tick)) }
+            if !isAlone, !isRetired.load(ordering: .relaxed), board.mayTick() { inbox.push(.event(.tick)) }
         }
     }
 }

@@ -15,6 +15,7 @@ extension ServerAgent {
         // The term it leads in: another server may have led in between without this one having seen it.
         var leading: UInt64?
         for await status in consensus.statusUpdates() {
+            successions.fire([true])
             let term = status.role == .leader ? status.term : nil
             guard term != leading else { continue }
             await leadershipChanges.enter()

@@ -63,6 +63,10 @@ package final class ServerAgent: Sendable {
     let isEstablished = Atomic(false)
     /// Entries of a later release were turned away, which is logged once.
     let hasMetLaterKinds = Atomic(false)
+    /// Set once this server was told that an operator removed it from the cluster.
+    let isExpelled = Atomic(false)
+    /// Wakes those who watch for another leader.
+    let successions = Waiters<Bool>()
 
     /// When Raft's messages of each server came last, and since when this one leads.
     struct Contacts {

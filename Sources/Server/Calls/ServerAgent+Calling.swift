@@ -3,6 +3,7 @@ internal import Consensus
 package import RPC
 internal import Raft
 internal import StateStore
+internal import Synchronization
 
 /// A call this server answers. One file a subject in `Calls/` makes the calls conform.
 protocol Served: ServerCall {
@@ -70,11 +71,43 @@ extension ServerAgent: Caller {
         let leader = status.membership.members.first { $0.id == status.leader && $0.id.name != settings.id }
         guard context.hops < ServerAgent.hopsMax, let leader,
             let address = NetworkAddress(leader.address, defaultPort: 4647)
-        else { throw CallError(.undone, "No cluster leader") }
-        var context = context
-        context.hops += 1
-        return try await RemoteCaller(peer: seam.network.peer(at: address)).call(
-            call, context: context, deadline: call.patience)
+        else {
+            let isOut = isExpelled.load(ordering: .relaxed)
+            throw isOut ? CallError(.unavailable, ServerAgent.expelledText) : CallError(.undone, "No cluster leader")
+        }
+        var next = context
+        next.hops += 1
+        let (passed, remote) = (next, RemoteCaller(peer: seam.network.peer(at: address)))
+        return try await withThrowingTaskGroup(of: Call.Reply?.self) { group in
+            group.addTask { try await remote.call(call, context: passed, deadline: call.patience) }
+            group.addTask {
+                try await self.waitForSuccessor(of: status)
+                return nil
+            }
+            defer { group.cancelAll() }
+            if let reply = try await group.next() ?? nil { return reply }
+            throw CallError(
+                .unavailable,
+                "server \(leader.id) led when it was given the call, and another one leads now: the call may have been "
+                    + "carried out or not; read back before trying again")
+        }
+    }
+
+    /// What a leader that was deposed may take to answer the calls it was given; 500 ms.
+    private static let farewellMax = Duration.milliseconds(500)
+
+    /// Returns when another server has led for a moment: a leader that hangs holds the calls passed to it for as long as it
+    /// keeps its connections.
+    private func waitForSuccessor(of old: RaftStatus) async throws {
+        @Sendable func isSucceeded() -> Bool {
+            let now = consensus.status
+            return now.leader != nil && (now.leader != old.leader || now.term != old.term)
+        }
+        while !isSucceeded() {
+            _ = await successions.wait(for: [true], until: seam.time.uptime + .seconds(3_600)) { isSucceeded() }
+            try Task.checkCancellation()
+        }
+        try await seam.time.sleep(for: ServerAgent.farewellMax)
     }
 
     /// Whether the caller's token grants what the call needs. While access control is off, everybody may do everything; client

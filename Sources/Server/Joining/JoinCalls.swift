@@ -14,6 +14,7 @@ extension IntroduceServer: Served {
         reply.server = server.introduction()
         // A server that greets itself learns so from the answer.
         guard self.server.incarnation != server.incarnation else { return reply }
+        guard !server.isExpelled.load(ordering: .relaxed) else { throw CallError(.undone, ServerAgent.expelledText) }
         try server.refuseConflict(with: self.server)
         try await server.learn(self.server, alsoKnown: known)
         let now = server.seam.time.uptime
@@ -43,6 +44,10 @@ extension JoinCluster: Served {
         try await server.learn(self.server)
         let id = ServerID(self.server.id)
         let address = self.server.address
+        let isMember = server.consensus.status.membership.contains(id)
+        guard isMember || !server.snapshot.isExpelled(server: id.name) else {
+            throw CallError(.permission, ServerAgent.expelledText)
+        }
         try await server.changeMembership { membership in
             let known = membership.members.first { $0.id == id }
             guard known?.address != address else { return nil }

@@ -8,6 +8,9 @@ internal import Synchronization
 
 extension RemoveRaftPeer: Served {
     func serve(on server: ServerAgent, context: CallContext) async throws -> IndexReply {
+        let expelled = try server.consensus.status.membership.member(id: id, address: address)
+        // First the word, then the deed: a server that hears it is out must not come back by itself.
+        try await server.propose(.serverExpel(id: expelled.id.name))
         try await server.changeMembership { membership in
             let member = try membership.member(id: id, address: address)
             guard membership.voters != [member.id] else {

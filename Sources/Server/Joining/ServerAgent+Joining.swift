@@ -21,12 +21,14 @@ extension ServerAgent {
     private static let greetingDeadline = Duration.seconds(2)
 
     func runJoining() async throws {
-        while true {
+        while !isExpelled.load(ordering: .relaxed) {
             await greetAll()
             await attempt("find a cluster") { try await self.findCluster() }
             let isMember = allegiance.cluster != nil
             try await seam.time.sleep(for: isMember ? ServerAgent.greetingInterval : ServerAgent.searchInterval)
         }
+        // The server's life is not over: what it knows can be read.
+        while true { try await seam.time.sleep(for: .seconds(3_600)) }
     }
 
     /// What this server says of itself now.
@@ -136,7 +138,7 @@ extension ServerAgent {
     private func findCluster() async throws {
         let now = seam.time.uptime
         let alive = directory.all.filter { $0.isAlive(now) }.map(\.record)
-        guard allegiance.cluster == nil || allegiance.isReturning else { return try await updateAddress() }
+        guard allegiance.cluster == nil || allegiance.isReturning else { return try await keepMembership(alive) }
         let members = alive.filter { !$0.cluster.isNone }
         guard Set(members.map(\.cluster)).count <= 1 else {
             throw CallError(.conflict, "the servers found belong to different clusters")
@@ -154,8 +156,36 @@ extension ServerAgent {
         var call = JoinCluster()
         call.server = introduction()
         let reply = try await RemoteCaller(peer: seam.network.peer(at: target)).call(call, context: serverContext)
+        guard allegiance.cluster != reply.cluster || allegiance.isReturning else { return }
         try await allegiance.join(reply.cluster)
         log.info("joined a cluster", metadata: ["cluster": "\(reply.cluster)", "through": "\(address)"])
+    }
+
+    /// How long a member hears of no leader before it asks whether it still is a member; 5 s.
+    private static let leaderlessMax = Duration.seconds(5)
+    static let expelledText =
+        "this server was removed from its cluster by an operator: stop its agent; to let it join again as a new server, "
+        + "empty its data folder first"
+
+    /// Sees to it that the others know where this member is, and that it still is one: nobody tells a server that was taken
+    /// out of the group. One that was taken for dead joins anew; one that an operator removed stays out.
+    private func keepMembership(_ alive: [ServerRecord]) async throws {
+        try await updateAddress()
+        let isAlone = consensus.status.membership.voters == [ServerID(settings.id)]
+        guard consensus.status.leader == nil, lastContact > ServerAgent.leaderlessMax, !isAlone else { return }
+        for member in alive where member.cluster == allegiance.cluster {
+            do {
+                return try await join(through: member.address)
+            } catch let error as CallError where error.code == .permission {
+                isExpelled.store(true, ordering: .relaxed)
+                consensus.retire()
+                log.error("\(error.message)", metadata: ["told by": "\(member.title)"])
+                // Its calls would find no leader in any case; it must not go on as if one could come.
+                return
+            } catch let error as CallError where [.undone, .unavailable, .deadline].contains(error.code) {
+                continue
+            }
+        }
     }
 
     /// A member that moved tells the leader where it is now.
