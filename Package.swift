@@ -134,7 +134,8 @@ let modules: [Target] = [
     module(
         "Server",
         [
-            "Archive", "Basics", "Broker", "Consensus", "Filter", "Gossip", "Linux", "Model", "PluginHost", "RPC", "Raft",
+            "Archive", "Basics", "Broker", "Consensus", "Filter", "Gossip", "Linux", "Model", "PluginHost", "RPC",
+            "Raft",
             "Recovery", "Scheduling", "StateStore", crypto, logging,
         ]),
     module("Client", ["Basics", "Linux", "Model", "PluginHost", "RPC", grdb, logging]),
@@ -148,14 +149,16 @@ let modules: [Target] = [
     module(
         "CLI",
         [
-            "APIClient", "Archive", "Basics", "Certificates", "Consensus", "Filter", "HCL", "JobSpec", "Linux", "Model", "Raft",
+            "APIClient", "Archive", "Basics", "Certificates", "Consensus", "Filter", "HCL", "JobSpec", "Linux", "Model",
+            "Raft",
             "Recovery", "StateStore", argumentParser,
         ]),
     module("AgentConfiguration", path: "Sources/Agent/Configuration", ["Basics", "HCL"]),
     .target(
         name: "Agent",
         dependencies: [
-            "AgentConfiguration", "Basics", "Client", "Connections", "Gossip", "HTTPAPI", "Linux", "Membership", "Model",
+            "AgentConfiguration", "Basics", "Client", "Connections", "Gossip", "HTTPAPI", "Linux", "Membership",
+            "Model",
             "PluginHost", "RPC", "Raft", "Server", "StateStore",
             argumentParser, lifecycle, logging, unixSignals,
         ], path: "Sources/Agent", exclude: ["Configuration", "README.md"], swiftSettings: swiftSettings),
