@@ -261,6 +261,20 @@ struct JoiningTests {
         }
     }
 
+    /// A server that restarts with its clock set back is believed all the same.
+    @Test func aClockSetBackSilencesNobody() throws {
+        try ServerGroup.run([ServerGroup.Settings(number: 1, expect: 2), ServerGroup.Settings(number: 2, expect: 2)]) {
+            group in
+            try await group.eventually("two voters") { group.isFormed([1, 2]) }
+            let (first, second) = (try #require(group[1]), try #require(group[2]))
+            var rumour = first.introduction()
+            rumour.version += 3_600_000_000_000
+            rumour.name = "before"
+            try await second.learn(rumour)
+            try await group.eventually("the new record") { second.directory[first.id]?.record.name == "server-1" }
+        }
+    }
+
     @Test func aPromiseIsKeptAndEndsWithItsPoll() throws {
         let world = SimulatedWorld(seed: 1)
         try world.run {

@@ -127,10 +127,20 @@ extension ServerAgent {
         directory.learn(record, now: now)
         peers.learn(ServerID(record.id), at: record.address)
         try await allegiance.heard(from: record.id, ballot: record.ballot, version: record.version)
-        for other in alsoKnown where other.id != settings.id && other.region == settings.region {
+        for other in alsoKnown where other.region == settings.region {
+            guard other.id != settings.id else {
+                surpass(other)
+                continue
+            }
             if directory[other.id] == nil, conflict(with: other) != nil { continue }
             directory.learn(other, isHearsay: true, now: now)
         }
+    }
+
+    /// Goes on above a version that others know of this server, as after a restart with the clock set back: what they hear
+    /// now would be older news to them (SWIM §4.2 refutes so).
+    private func surpass(_ rumour: ServerRecord) {
+        introductions.withLock { $0.version = max($0.version, min(rumour.version, .max / 2)) }
     }
 
     // MARK: - Coming into a cluster
