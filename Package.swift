@@ -280,7 +280,7 @@ let testTargets: [Target] = [
     tests(
         "Simulation",
         [
-            "Basics", "Model", "PluginHost", "PluginHostTestSupport", "Server", "Simulation", "SimulatedSeam",
+            "Basics", "Model", "PluginHost", "PluginHostTestSupport", "Raft", "Server", "Simulation", "SimulatedSeam",
             "StateStore", abi,
         ], exclude: ["Clock"]),
     tests(

@@ -26,6 +26,8 @@ package struct ConsensusConfiguration: Sendable {
     package var waitingBytesMax = 256 << 20
     /// Told what an operator should know; must be quick.
     package var report: @Sendable (ConsensusReport) -> Void = { _ in }
+    /// Sees every step of the core: what happened, the core after it, and what it wants done; for simulations.
+    package var inspect: CoreInspection?
 
     package init(id: ServerID, folder: String, bootstrap: Membership? = nil) {
         self.id = id
@@ -33,6 +35,8 @@ package struct ConsensusConfiguration: Sendable {
         self.bootstrap = bootstrap
     }
 }
+
+package typealias CoreInspection = @Sendable (Event, RaftNode, Ready) -> Void
 
 /// Something to log.
 package enum ConsensusReport: Sendable, Equatable {

@@ -102,7 +102,7 @@ extension ReplicatedLog {
                 proposals.removeAll(keepingCapacity: true)
                 outcomes.removeAll(keepingCapacity: true)
             }
-            let ready = node.step(.propose(proposals))
+            let ready = advance(.propose(proposals))
             switch ready.proposal {
             case .appended(let first, let term):
                 waiters.reserveCapacity(waiters.count + proposals.count)
@@ -123,7 +123,7 @@ extension ReplicatedLog {
         private mutating func changeMembership(
             _ event: Event, _ completion: @escaping IndexCompletion
         ) throws(ConsensusError) {
-            let ready = node.step(event)
+            let ready = advance(event)
             switch ready.proposal {
             case .appended(let index, let term):
                 waiters.append(Waiter(index: index, term: term, bytes: 0, outcome: .membership(completion)))
@@ -133,7 +133,13 @@ extension ReplicatedLog {
             try carryOut(ready)
         }
 
-        mutating func step(_ event: Event) throws(ConsensusError) { try carryOut(node.step(event)) }
+        mutating func step(_ event: Event) throws(ConsensusError) { try carryOut(advance(event)) }
+
+        private mutating func advance(_ event: Event) -> Ready {
+            let ready = node.step(event)
+            shell.configuration.inspect?(event, node, ready)
+            return ready
+        }
 
         // MARK: - Effects
 

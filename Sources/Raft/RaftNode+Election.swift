@@ -88,7 +88,7 @@ extension RaftNode {
     mutating func receive(_ request: Message.VoteRequest, from candidate: ServerID, term requestTerm: UInt64) {
         let mayVote =
             hardState.vote == candidate || (hardState.vote == nil && leader == nil)
-            || (request.isPreVote && requestTerm > term)
+            || (request.isPreVote && requestTerm > term) || settings.seededBug == .votesTwice
         let isGranted =
             requestTerm >= term && mayVote && log.isUpToDate(lastIndex: request.lastIndex, lastTerm: request.lastTerm)
         if isGranted, !request.isPreVote {

@@ -118,6 +118,15 @@ package struct RaftNode: Sendable {
         memberships.last { $0.index <= index }?.membership ?? memberships[0].membership
     }
 
+    /// The term of the entry at `index`; nil when it is not in memory or not there.
+    package func term(at index: UInt64) -> UInt64? { log.term(at: index) }
+
+    /// The entries in memory from `first` on; none when `first` has left it.
+    package func entries(from first: UInt64) -> [LogEntry] { log.entries(from: first, bytesMax: .max) }
+
+    /// The newest snapshot it knows of: what lies before it cannot be asked for.
+    package var snapshot: SnapshotMetadata { log.snapshot }
+
     /// How far each other member's disk is known to be; empty unless this server leads.
     package var peerMatches: [(id: ServerID, match: UInt64)] { isLeader ? leading.peers.map { ($0.id, $0.match) } : [] }
 
@@ -128,6 +137,7 @@ package struct RaftNode: Sendable {
         if fault == nil, applicable > deliveredIndex {
             ready.committed = log.entries((deliveredIndex + 1)...applicable)
             deliveredIndex = applicable
+            if settings.seededBug == .appliesOutOfOrder, !isLeader { exchangeCommitted() }
         }
         if ready.hardState != nil || !ready.entries.isEmpty || ready.install != nil {
             ready.mark = PersistMark(hardState: hardState, lastIndex: log.lastIndex, lastTerm: log.lastTerm)
@@ -142,6 +152,17 @@ package struct RaftNode: Sendable {
         let result = ready
         ready = Ready()
         return result
+    }
+
+    /// ``SeededBug/appliesOutOfOrder``.
+    private mutating func exchangeCommitted() {
+        guard let last = ready.committed.last, ready.committed.count > 1 else { return }
+        let other = ready.committed[ready.committed.count - 2]
+        ready.committed.removeLast(2)
+        ready.committed += [
+            LogEntry(index: other.index, term: other.term, kind: last.kind, data: last.data),
+            LogEntry(index: last.index, term: last.term, kind: other.kind, data: other.data),
+        ]
     }
 
     private mutating func persisted(_ mark: PersistMark) {

@@ -15,6 +15,18 @@ package struct RaftSettings: Sendable {
     package var uncommittedBytesMax = 256 << 20
     /// Reads waiting for a majority before more are refused; 4,096.
     package var pendingReadsMax = 4_096
+    /// A bug put in on purpose, to see that simulations find it; only tests set one.
+    package var seededBug: SeededBug?
 
     package init() {}
+}
+
+/// What a wrong implementation of the paper might do.
+package enum SeededBug: Sendable {
+    /// Gives its vote to whoever asks, however often it gave it away in the term (against Raft §5.2).
+    case votesTwice
+    /// Takes an older term's entry for committed because a majority has it (against Raft §5.4.2, figure 8).
+    case commitsOldTerms
+    /// A follower hands out two committed entries with their contents exchanged.
+    case appliesOutOfOrder
 }

@@ -119,18 +119,17 @@ package final class ServerAgent: Sendable {
 
     /// Opens the log and restores the state; the data folder is locked until ``run()`` has ended.
     ///
-    /// `pool` tells of other servers, of this region and of others, while the server runs; `observer` sees each batch of entries once it
-    /// is applied, for simulations.
+    /// `pool` tells of other servers, of this region and of others, while the server runs; `probe` sees what a simulation
+    /// wants to see.
     /// Throws ``ConsensusError`` when the folder is in use, unwritable, or holds a damaged log.
     package static func open(
         _ settings: ServerOptions, seam: Seam, placers: any SchedulerRegistry, log: Logger,
-        pool: (any MemberPool)? = nil,
-        observer: @escaping @Sendable (ArraySlice<LogEntry>, [ApplyOutcome], Snapshot) -> Void = { _, _, _ in }
+        pool: (any MemberPool)? = nil, probe: ServerProbe = ServerProbe()
     ) async throws -> ServerAgent {
         let queue = EvaluationQueue(time: seam.time, region: settings.region)
         let locks = VariableLocks(time: seam.time)
         let state = ReplicatedState { entries, outcomes, snapshot in
-            observer(entries, outcomes, snapshot)
+            probe.applied(entries, outcomes, snapshot)
             for outcome in outcomes {
                 queue.take(outcome, snapshot: snapshot)
                 locks.take(outcome, snapshot: snapshot)
@@ -140,6 +139,9 @@ package final class ServerAgent: Sendable {
             id: ServerID(settings.id), folder: settings.folder + "/raft", bootstrap: settings.bootstrap)
         configuration.log.segmentBytes = settings.logSegmentBytes
         configuration.snapshotAfterBytes = settings.snapshotAfterBytes
+        configuration.raft.appendBytesMax = settings.appendBytesMax
+        configuration.raft.seededBug = probe.seededBug
+        configuration.inspect = probe.stepped
         configuration.report = { report in
             switch report {
             case .tornTail(let bytes, let folder):
@@ -177,6 +179,9 @@ package final class ServerAgent: Sendable {
 
     /// Saves a snapshot now and drops the log before it.
     package func saveSnapshot() async throws { _ = try await consensus.saveSnapshot() }
+
+    /// Its place in the Raft group.
+    package var raftStatus: RaftStatus { consensus.status }
 
     /// Whether it leads and its state holds all that was ever acknowledged.
     package var isLeader: Bool { isEstablished.load(ordering: .acquiring) && consensus.isLeader }

@@ -26,6 +26,8 @@ package struct ServerOptions: Sendable {
     /// Size of a segment file of the log, and bytes applied before the next snapshot is taken.
     package var logSegmentBytes: UInt64 = 64 << 20
     package var snapshotAfterBytes: UInt64 = 64 << 20
+    /// Bytes of entries in one of Raft's append messages; 1 MiB. A larger entry travels alone.
+    package var appendBytesMax = 1 << 20
 
     /// Desks at which evaluations are decided: as many as there are cores.
     package var workers = 2

@@ -14,7 +14,8 @@ final class ReplicatedState: StateMachine {
     static let entryKind = EntryKind.firstApplication
 
     let feed: ChangeFeed
-    /// Told of each batch after it is published, with its log entries: the leader's queues live from it.
+    /// Told of each batch after it is published, with its log entries: the leader's queues live from it. A restored state
+    /// comes without entries.
     typealias Observer = @Sendable (ArraySlice<LogEntry>, [ApplyOutcome], Snapshot) -> Void
 
     private let observer: Observer
@@ -65,7 +66,9 @@ final class ReplicatedState: StateMachine {
         while let chunk = try await chunks.next() { try reader.read(chunk) }
         let restored = try reader.finish()
         store.withLock { $0 = restored }
-        feed.replace(with: restored.snapshot())
+        let snapshot = restored.snapshot()
+        feed.replace(with: snapshot)
+        observer([], [], snapshot)
     }
 }
 

@@ -19,6 +19,7 @@ package final class SimulatedDisk: Disk {
         var freeBytes = Int.max
         var failingSyncs = 0
         var ignoresSyncs = false
+        var slowness = 1
         /// Operations until the power fails; negative: never.
         var operationsLeft = -1
         var isOff = false
@@ -41,6 +42,12 @@ package final class SimulatedDisk: Disk {
 
     /// Further writes may take this many bytes before they fail with "no space".
     package func setFreeBytes(_ count: Int) { state.withLock { $0.freeBytes = count } }
+
+    /// How many times as long as usual blocking work on this disk's machine takes.
+    package var slowness: Int {
+        get { state.withLock { $0.slowness } }
+        set { state.withLock { $0.slowness = newValue } }
+    }
 
     /// The next `count` syncs fail.
     package func failSyncs(_ count: Int) { state.withLock { $0.failingSyncs = count } }

@@ -15,7 +15,7 @@ package final class SimulatedLoop: TaskExecutor, TimeSource {
     }
 
     private struct State {
-        var ready: [UnownedJob] = []
+        var ready: [(job: UnownedJob, executor: UnownedTaskExecutor)] = []
         var firstReady = 0
         var timers: [UInt64: Timer] = [:]
         var queue = TimerQueue()
@@ -40,9 +40,11 @@ package final class SimulatedLoop: TaskExecutor, TimeSource {
     /// Pieces of work run so far; a cheap fingerprint of a run.
     package var jobsRun: UInt64 { state.withLock { $0.jobsRun } }
 
-    package func enqueue(_ job: consuming ExecutorJob) {
-        let unowned = UnownedJob(job)
-        state.withLock { $0.ready.append(unowned) }
+    package func enqueue(_ job: consuming ExecutorJob) { enqueue(UnownedJob(job), on: asUnownedTaskExecutor()) }
+
+    /// Takes a job whose task prefers an executor in front of this one.
+    func enqueue(_ job: UnownedJob, on executor: UnownedTaskExecutor) {
+        state.withLock { $0.ready.append((job, executor)) }
     }
 
     package func sleep(for duration: Duration) async throws {
@@ -75,8 +77,8 @@ package final class SimulatedLoop: TaskExecutor, TimeSource {
     /// - Returns: whether `done` was reached; false means every task waits for something that will not come.
     package func run(until done: () -> Bool) -> Bool {
         while !done() {
-            if let job = nextJob() {
-                job.runSynchronously(on: asUnownedTaskExecutor())
+            if let (job, executor) = nextJob() {
+                job.runSynchronously(on: executor)
             } else if !fireNextTimer() {
                 return false
             }
@@ -84,7 +86,7 @@ package final class SimulatedLoop: TaskExecutor, TimeSource {
         return true
     }
 
-    private func nextJob() -> UnownedJob? {
+    private func nextJob() -> (job: UnownedJob, executor: UnownedTaskExecutor)? {
         state.withLock { state in
             guard state.firstReady < state.ready.count else {
                 state.ready.removeAll(keepingCapacity: true)

@@ -1,7 +1,7 @@
 package import Basics
 internal import Synchronization
 
-/// A network in memory: calls are delivered after a seeded delay, lost, or cut off with their machine.
+/// A network in memory: calls are delivered after a seeded delay, lost, heard twice, or cut off with their machine or link.
 package final class SimulatedNetwork: Sendable {
     /// What the network does to messages; chances are 0...1.
     package struct Conditions: Sendable {
@@ -10,6 +10,9 @@ package final class SimulatedNetwork: Sendable {
         /// A request or an answer that never arrives: the caller waits for its deadline, and cannot know whether it was
         /// heard.
         package var lossChance = 0.0
+        /// A request that is heard once more, up to `echoDelayMax` later, when its sender may have gone on or be gone.
+        package var echoChance = 0.0
+        package var echoDelayMax = Duration.seconds(10)
 
         package init() {}
     }
@@ -18,6 +21,13 @@ package final class SimulatedNetwork: Sendable {
         var conditions = Conditions()
         var listeners: [NetworkAddress: Listener] = [:]
         var isolated: Set<String> = []
+        var cut: Set<Link> = []
+    }
+
+    /// One direction between two machines.
+    private struct Link: Hashable {
+        let sender: String
+        let receiver: String
     }
 
     private let time: any TimeSource
@@ -33,18 +43,27 @@ package final class SimulatedNetwork: Sendable {
 
     package func setConditions(_ conditions: Conditions) { state.withLock { $0.conditions = conditions } }
 
-    /// Nothing the machine of that name sends arrives, nor any answer to it, until it is joined again.
+    /// Nothing the machine of that name sends arrives anywhere, and nothing arrives there, until it is joined again.
     package func isolate(_ machine: String) { _ = state.withLock { $0.isolated.insert(machine) } }
 
     package func join(_ machine: String) { _ = state.withLock { $0.isolated.remove(machine) } }
+
+    /// What one machine sends does not arrive at the other, be it requests or answers; the other direction is as it was.
+    package func cut(from sender: String, to receiver: String) {
+        _ = state.withLock { $0.cut.insert(Link(sender: sender, receiver: receiver)) }
+    }
+
+    /// All cut links carry again.
+    package func mendLinks() { state.withLock { $0.cut = [] } }
 
     /// The network as the machine of that name sees it.
     package func face(of machine: String) -> any Network { NetworkFace(network: self, machine: machine) }
 
     fileprivate func serve(
-        at address: NetworkAddress, handler: any CallHandler, ready: @escaping @Sendable (NetworkAddress) -> Void
+        at address: NetworkAddress, of machine: String, handler: any CallHandler,
+        ready: @escaping @Sendable (NetworkAddress) -> Void
     ) async throws {
-        let listener = Listener(handler: handler)
+        let listener = Listener(machine: machine, handler: handler)
         let taken = state.withLock { state -> Bool in
             guard state.listeners[address] == nil else { return true }
             state.listeners[address] = listener
@@ -66,7 +85,8 @@ package final class SimulatedNetwork: Sendable {
     fileprivate func call(_ call: SimulatedCall, deadline: Duration) async throws -> [UInt8] {
         let end = time.uptime + deadline
         trace.record("call \(call.machine) \(call.method) \(call.body.count) \(SimulatedNetwork.hash(call.body))")
-        guard isHeard(call.machine) else { throw try await silence(call, until: end) }
+        let receiver = state.withLock { $0.listeners[call.address]?.machine }
+        guard isHeard(call.machine, at: receiver) else { throw try await silence(call, until: end) }
         try await time.sleep(for: delay())
         guard let listener = state.withLock({ $0.listeners[call.address] }) else {
             throw CallError(.undone, "nothing listens at \(call.address)")
@@ -84,8 +104,9 @@ package final class SimulatedNetwork: Sendable {
             }
         }
         guard accepted else { throw CallError(.undone, "nothing listens at \(call.address)") }
+        echo(call, at: listener)
         let result = try await wait(for: answer, call, until: end)
-        guard isHeard(call.machine) else { throw try await silence(call, until: end) }
+        guard isHeard(listener.machine, at: call.machine) else { throw try await silence(call, until: end) }
         try await time.sleep(for: delay())
         trace.record("answer \(call.machine) \(call.method) \(SimulatedNetwork.describe(result))")
         return try result.get()
@@ -108,12 +129,31 @@ package final class SimulatedNetwork: Sendable {
         return CallError(.deadline, "no answer from \(call.address) in time")
     }
 
-    private func isHeard(_ machine: String) -> Bool {
-        state.withLock { state in
-            let chance = state.conditions.lossChance
-            let isLost = chance > 0 && Double(random.next() >> 11) / Double(1 << 53) < chance
-            return !isLost && !state.isolated.contains(machine)
+    /// Lets the receiver hear a request once more, if chance wants it.
+    private func echo(_ call: SimulatedCall, at listener: Listener) {
+        let conditions = state.withLock { $0.conditions }
+        guard happens(conditions.echoChance) else { return }
+        let late = Int64(random.next() % UInt64(max(1, conditions.echoDelayMax.nanosecondCount)))
+        _ = listener.calls.push { [time] in
+            try? await time.sleep(for: .nanoseconds(late))
+            let origin = CallOrigin(address: call.machine)
+            _ = try? await listener.handler.handle(call.method, call.body, from: origin)
         }
+    }
+
+    /// Whether what a machine sends arrives; `receiver` is nil when nobody listens there.
+    private func isHeard(_ sender: String, at receiver: String?) -> Bool {
+        let (conditions, isCut) = state.withLock { state in
+            let isOut = state.isolated.contains(sender) || receiver.map(state.isolated.contains) ?? false
+            let link = receiver.map { Link(sender: sender, receiver: $0) }
+            return (state.conditions, sender != receiver && (isOut || link.map(state.cut.contains) ?? false))
+        }
+        return !happens(conditions.lossChance) && !isCut
+    }
+
+    /// Draws nothing when the chance is nil.
+    private func happens(_ chance: Double) -> Bool {
+        chance > 0 && Double(random.next() >> 11) / Double(1 << 53) < chance
     }
 
     private func delay() -> Duration {
@@ -148,7 +188,7 @@ private struct NetworkFace: Network {
     func serve(
         at address: NetworkAddress, handler: any CallHandler, ready: @escaping @Sendable (NetworkAddress) -> Void
     ) async throws {
-        try await network.serve(at: address, handler: handler, ready: ready)
+        try await network.serve(at: address, of: machine, handler: handler, ready: ready)
     }
 }
 
@@ -175,10 +215,14 @@ private struct SimulatedPeer: Peer {
 }
 
 private final class Listener: Sendable {
+    let machine: String
     let handler: any CallHandler
     let calls = WorkQueue()
 
-    init(handler: any CallHandler) { self.handler = handler }
+    init(machine: String, handler: any CallHandler) {
+        self.machine = machine
+        self.handler = handler
+    }
 }
 
 /// Work handed from callers to the serving task; unbounded, as callers wait for their answers.

@@ -15,12 +15,16 @@ package final class SimulatedWorld: Sendable {
         network = SimulatedNetwork(time: loop, random: random.fork("network"), trace: trace)
     }
 
-    /// The seam of one machine, which has a disk and a stream of randomness of its own.
-    package func seam(disk: SimulatedDisk, name: String) -> Seam {
-        Seam(
-            time: loop, random: random.fork(name),
-            blocking: SimulatedBlocking(time: loop, random: random.fork(name + ".blocking")), disk: disk,
-            network: network.face(of: name))
+    /// The seam of one process, with a stream of randomness that `name` names: two processes with one name draw the same.
+    ///
+    /// `machine` is where it runs, as the network knows it, `name` when nil; `clock` is the machine's, the world's own when nil.
+    package func seam(
+        disk: SimulatedDisk, name: String, machine: String? = nil, clock: SimulatedClock? = nil
+    ) -> Seam {
+        let blocking = SimulatedBlocking(time: loop, random: random.fork(name + ".blocking"), disk: disk)
+        return Seam(
+            time: clock ?? loop, random: random.fork(name), blocking: blocking, disk: disk,
+            network: network.face(of: machine ?? name))
     }
 
     /// Runs `body` to its end on the loop.
@@ -88,23 +92,26 @@ package final class SimulatedRandom: RandomSource {
     }
 }
 
-/// Blocking work on the simulation's thread: done at once, after a seeded delay that lets others run in between.
+/// Blocking work on the simulation's thread: done at once, after a seeded delay that lets others run in between and that
+/// a slow disk makes longer.
 ///
 /// Work of one lane is done in the order in which it came.
 package final class SimulatedBlocking: BlockingExecutor {
     private let time: any TimeSource
     private let random: SimulatedRandom
+    private let disk: SimulatedDisk
     private let free = Mutex<[BlockingLane: Uptime]>([:])
 
-    init(time: any TimeSource, random: SimulatedRandom) {
+    init(time: any TimeSource, random: SimulatedRandom, disk: SimulatedDisk) {
         self.time = time
         self.random = random
+        self.disk = disk
     }
 
     package func run<Result: Sendable>(
         lane: BlockingLane?, _ work: @escaping @Sendable () throws -> Result
     ) async throws -> Result {
-        let delay = Duration.microseconds(Int64(20 + random.next() % 2_000))
+        let delay = Duration.microseconds(Int64(20 + random.next() % 2_000)) * disk.slowness
         let start = free.withLock { free -> Uptime in
             guard let lane else { return time.uptime + delay }
             let start = max(time.uptime, free[lane] ?? time.uptime) + delay

@@ -1,20 +1,25 @@
 internal import Basics
 internal import Model
 internal import RPC
+internal import Raft
 package import Server
 internal import SimulatedSeam
 internal import StateStore
 
-/// A whole cluster in one process, on one thread, from one seed: a real server with real scheduler plug-ins on a
-/// simulated disk, and simulated clients on a simulated network. Things are done to it; what must hold is checked after
-/// every entry, and once faults have stopped it must come to rest with everybody served or told why not.
+/// A whole cluster in one process, on one thread, from one seed: real servers with real scheduler plug-ins on simulated
+/// disks and clocks, simulated clients, and a simulated network between them all. Things are done to it; what must hold
+/// is checked after every step, and once faults have stopped it must come to rest with one leader, everybody served or
+/// told why not, and the same state everywhere.
 ///
 /// The same settings give the same trace, in every process and on every day.
 package final class Cluster: Sendable {
+    /// Simulated time within which servers that reach each other have a leader that knows all that was acknowledged.
+    private static let electionMax = Duration.seconds(60)
+
     private let settings: ClusterSettings
     private let world: SimulatedWorld
     private let recorder: ClusterRecorder
-    private let server: SimulatedServer
+    private let servers: [SimulatedServer]
     private let machines: [SimulatedMachine]
 
     package init(_ settings: ClusterSettings) {
@@ -23,15 +28,18 @@ package final class Cluster: Sendable {
         let recorder = ClusterRecorder(trace: world.trace)
         self.world = world
         self.recorder = recorder
-        server = SimulatedServer(world: world, settings: settings, recorder: recorder)
+        servers = (1...settings.servers).map {
+            SimulatedServer(number: $0, world: world, settings: settings, recorder: recorder)
+        }
+        let addresses = servers.map(\.address)
         machines = (0..<settings.nodes + settings.laterNodes).map {
-            SimulatedMachine(number: $0, world: world, recorder: recorder)
+            SimulatedMachine(number: $0, servers: addresses, world: world, recorder: recorder)
         }
     }
 
     /// Plays the seed's script to its end, or to the first broken promise.
     ///
-    /// - Parameter tamper: called with the server once the cluster has settled; for tests of the checkers.
+    /// - Parameter tamper: called with the leader once the cluster has settled; for tests of the checkers.
     /// - Returns: what happened, and what was broken.
     package func run(tamper: (@Sendable (ServerAgent) async throws -> Void)? = nil) -> ClusterReport {
         var report = ClusterReport()
@@ -45,11 +53,13 @@ package final class Cluster: Sendable {
             recorder.report("\(error)")
         }
         report.seed = settings.seed
+        report.servers = settings.servers
         report.hash = world.trace.hash
         report.violations = recorder.violations
         report.lines = world.trace.lines
         report.placed = recorder.placed
-        report.restarts = max(0, server.lives - 1)
+        report.restarts = servers.reduce(0) { $0 + max(0, $1.lives - 1) }
+        report.terms = recorder.termsLed
         report.index = recorder.snapshot.index
         return report
     }
@@ -58,38 +68,67 @@ package final class Cluster: Sendable {
         _ tamper: (@Sendable (ServerAgent) async throws -> Void)?
     ) async throws -> (settling: Duration, blocked: Int) {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { await self.server.run() }
+            for server in servers { group.addTask { await server.run() } }
             for machine in machines { group.addTask { await machine.run() } }
             for machine in machines[..<settings.nodes] { machine.turn(on: true) }
             defer {
                 for machine in machines { machine.end() }
-                server.die(.end)
+                for server in servers { server.die(.end) }
             }
             var hand = ClusterOperator(
-                world: world, settings: settings, recorder: recorder, server: server, machines: machines)
+                world: world, settings: settings, recorder: recorder, servers: servers, machines: machines)
+            if settings.isBirthHard { try await hand.disturbFounding() }
+            try await wait("no cluster is formed") { self.isFormed }
             try await hand.playScript()
-            hand.stopFaults()
+            try await hand.stopFaults()
             var rest = try await settle()
             if recorder.violations.isEmpty {
-                try await restartFromSnapshot()
+                try await restartFromSnapshots()
                 rest.blocked = try await settle().blocked
             }
-            if let tamper, let agent = server.agent { try await tamper(agent) }
+            if let tamper, let agent = leader { try await tamper(agent) }
             return rest
+        }
+    }
+
+    /// The server that leads and knows all that was ever acknowledged.
+    private var leader: ServerAgent? {
+        servers.compactMap(\.agent).first { $0.isLeader && $0.snapshot.index >= recorder.acknowledgedIndex }
+    }
+
+    /// Whether all servers are voters.
+    private var isFormed: Bool {
+        leader != nil && Set(recorder.membership.voters.map(\.name)) == Set(servers.map(\.id))
+    }
+
+    /// Waits for what must come when nothing fails.
+    private func wait(_ what: String, until isSo: () -> Bool) async throws {
+        let start = world.loop.uptime
+        while !isSo(), recorder.violations.isEmpty {
+            guard world.loop.uptime - start < Self.electionMax else {
+                return recorder.report("\(what) within \(Self.electionMax.goText)")
+            }
+            try await world.loop.sleep(for: .milliseconds(200))
         }
     }
 
     /// Waits until everything is as it should be; what is still wrong at the end is broken.
     private func settle() async throws -> (settling: Duration, blocked: Int) {
         let start = world.loop.uptime
-        var last = ["the server does not lead"]
+        try await wait("no server leads with all that was acknowledged (up to \(recorder.acknowledgedIndex))") {
+            leader != nil
+        }
+        var last: [String] = []
         while world.loop.uptime - start < settings.settlingMax, recorder.violations.isEmpty {
             try await world.loop.sleep(for: .seconds(2))
-            guard server.isWhole, let snapshot = server.agent?.snapshot else { continue }
+            guard let snapshot = leader?.snapshot else { continue }
             let checker = SettledChecker(snapshot)
-            last = checker.violations
+            last = checker.violations + apart(from: snapshot)
             guard last.isEmpty else { continue }
             for violation in StateChecker.violations(in: snapshot) { recorder.report(violation) }
+            for server in servers {
+                if let agent = server.agent { recorder.compareAtRest(server.id, agent.snapshot) }
+            }
             world.trace.record("settled at \(snapshot.index), \(checker.blocked) groups blocked")
             return (world.loop.uptime - start, checker.blocked)
         }
@@ -97,19 +136,31 @@ package final class Cluster: Sendable {
         return (world.loop.uptime - start, 0)
     }
 
-    /// What a snapshot and the log after it restore must be what was there before.
-    private func restartFromSnapshot() async throws {
-        try await server.agent?.saveSnapshot()
+    /// Which servers are not of one mind with the leader.
+    private func apart(from snapshot: Snapshot) -> [String] {
+        let voters = Set(recorder.membership.voters.map(\.name))
+        var found = servers.compactMap { server -> String? in
+            guard let agent = server.agent else { return "\(server.id) does not run" }
+            guard voters.contains(server.id) else { return "\(server.id) is no voter" }
+            let index = agent.snapshot.index
+            return index == snapshot.index ? nil : "\(server.id) is at \(index), the leader at \(snapshot.index)"
+        }
+        if voters.count != servers.count { found.append("voters are \(voters.sorted())") }
+        let leaders = servers.filter { $0.agent?.raftStatus.role == .leader }
+        if leaders.count != 1 { found.append("leaders are \(leaders.map(\.id))") }
+        return found
+    }
+
+    /// What snapshots and the logs after them restore must be what was there before.
+    private func restartFromSnapshots() async throws {
+        for server in servers { try await server.agent?.saveSnapshot() }
         try await world.loop.sleep(for: .seconds(30))
-        let lives = server.lives
-        server.die(.powerCut)
-        let start = world.loop.uptime
-        while server.lives == lives || !server.isWhole {
-            guard world.loop.uptime - start < .seconds(60) else {
-                return recorder.report(
-                    "a restarted server does not have what was acknowledged, up to \(recorder.acknowledgedIndex)")
-            }
-            try await world.loop.sleep(for: .milliseconds(200))
+        let lives = servers.map(\.lives)
+        for server in servers { server.die(.powerCut) }
+        try await wait(
+            "servers that lost power do not have what was acknowledged (up to \(recorder.acknowledgedIndex))"
+        ) {
+            zip(servers, lives).allSatisfy { $0.lives > $1 } && leader != nil
         }
     }
 }

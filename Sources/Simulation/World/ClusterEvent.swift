@@ -16,16 +16,33 @@ enum ClusterEvent: String, CaseIterable {
     /// A node goes on but is not heard, nor hears.
     case isolateNode
     case toggleEligibility
-    case loseMessages
     case failTasks
-    /// The server's process dies.
-    case killServer
-    /// The server's machine loses power in the middle of what it does.
-    case cutPower
-    case failSync
-    case saveSnapshot
     case changeScheduler
     case collectGarbage
+    case saveSnapshot
+
+    case loseMessages
+    /// Messages come once more, late: twice, and out of order.
+    case echoMessages
+    /// Servers fall into two groups, one of which does not hear the other, or neither hears.
+    case partition
+    case isolateServer
+    /// A server's process dies.
+    case killServer
+    /// A server's machine loses power in the middle of what it does.
+    case cutPower
+    /// A server hangs, and goes on as if no time had passed.
+    case hangServer
+    case failSync
+    case slowDisk
+    case fillDisk
+    /// A server's wall-clock time is set forward or back.
+    case setClock
+    case transferLeadership
+    /// A server is removed from the group, goes on for a while, and gives way to another one.
+    case removeServer
+    /// A server's disk is lost: another server takes its place, and the dead one is removed.
+    case replaceServer
 
     /// How often it happens beside the others.
     private var weight: Int {
@@ -34,7 +51,10 @@ enum ClusterEvent: String, CaseIterable {
         case .changeDestructively, .scale: 5
         case .changeInPlace, .stopJob, .stopAllocation, .crashNode, .cutPower: 3
         case .isolateNode, .loseMessages, .failTasks, .joinNode, .changeScheduler, .saveSnapshot: 2
-        case .purgeJob, .toggleEligibility, .killServer, .failSync, .collectGarbage: 1
+        case .partition, .hangServer: 3
+        case .echoMessages, .isolateServer, .slowDisk, .transferLeadership, .killServer: 2
+        case .purgeJob, .toggleEligibility, .failSync, .collectGarbage: 1
+        case .fillDisk, .setClock, .removeServer, .replaceServer: 1
         }
     }
 

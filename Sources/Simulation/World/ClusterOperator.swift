@@ -7,10 +7,10 @@ internal import StateStore
 
 /// Does to a cluster what the script says, and puts right again what it has broken.
 struct ClusterOperator {
-    private let world: SimulatedWorld
-    private let settings: ClusterSettings
-    private let recorder: ClusterRecorder
-    private let server: SimulatedServer
+    let world: SimulatedWorld
+    let settings: ClusterSettings
+    let recorder: ClusterRecorder
+    let servers: [SimulatedServer]
     private let machines: [SimulatedMachine]
     private let random: SimulatedRandom
     private let factory: JobFactory
@@ -19,38 +19,35 @@ struct ClusterOperator {
     /// Repairs that are due, by time and order.
     private var repairs: [(at: Uptime, repair: Repair)] = []
 
-    private enum Repair {
-        case turnOn(SimulatedMachine)
-        case join(SimulatedMachine)
-        case deliver
-        case succeed
-        /// The power failed long ago, if it was to fail at all.
-        case cutPower(SimulatedDisk)
-    }
-
     init(
-        world: SimulatedWorld, settings: ClusterSettings, recorder: ClusterRecorder, server: SimulatedServer,
+        world: SimulatedWorld, settings: ClusterSettings, recorder: ClusterRecorder, servers: [SimulatedServer],
         machines: [SimulatedMachine]
     ) {
         self.world = world
         self.settings = settings
         self.recorder = recorder
-        self.server = server
+        self.servers = servers
         self.machines = machines
         random = world.random.fork("operator")
         factory = JobFactory(random: world.random.fork("jobs"))
-        let peer = world.seam(disk: SimulatedDisk(), name: "operator").network.peer(at: SimulatedServer.address)
-        caller = RecordingCaller(caller: RemoteCaller(peer: peer), recorder: recorder)
+        let network = world.seam(disk: SimulatedDisk(), name: "operator").network
+        caller = RecordingCaller(caller: ServerList(servers.map(\.address), network: network), recorder: recorder)
     }
 
     /// Plays all events at their times, with what follows from them in between.
     mutating func playScript() async throws {
-        try await world.loop.sleep(for: .seconds(3))
         let start = world.loop.uptime
+        if !settings.scheduler.isEmpty {
+            var call = SetSchedulerConfiguration()
+            call.configuration.schedulerAlgorithm = settings.scheduler
+            try await make(call)
+        }
         for (at, event) in ClusterEvent.script(settings, random: world.random.fork("script")) {
             try await wait(until: start + at)
             guard recorder.violations.isEmpty else { return }
-            if let moment = settings.syncsLieAfter, at >= moment { server.disk.ignoreSyncs() }
+            if let moment = settings.syncsLieAfter, at >= moment {
+                for server in servers { server.disk.ignoreSyncs() }
+            }
             world.trace.record("event \(event.rawValue)")
             do {
                 try await perform(event)
@@ -63,13 +60,24 @@ struct ClusterOperator {
     }
 
     /// Everything comes back, and nothing fails any more.
-    mutating func stopFaults() {
-        for (_, repair) in repairs { carryOut(repair) }
-        repairs = []
-        carryOut(.deliver)
-        carryOut(.succeed)
-        server.disk.failSyncs(0)
+    mutating func stopFaults() async throws {
         world.trace.record("faults stop")
+        let end = world.loop.uptime + Self.replacementMax
+        while !repairs.isEmpty, recorder.violations.isEmpty {
+            let due = repairs
+            repairs = []
+            for (_, repair) in due { await carryOut(repair) }
+            // What is left is a server whose removal is not committed yet.
+            guard !repairs.isEmpty else { break }
+            guard world.loop.uptime < end else { return recorder.report("a server cannot be replaced: \(repairs)") }
+            try await world.loop.sleep(for: .seconds(1))
+        }
+        await carryOut(.deliver)
+        await carryOut(.succeed)
+        for server in servers {
+            server.disk.failSyncs(0)
+            server.clock.set(offset: .zero)
+        }
     }
 
     // MARK: - Repairs
@@ -79,23 +87,29 @@ struct ClusterOperator {
             try await world.loop.sleep(until: next)
             let due = repairs.filter { $0.at <= next }
             repairs.removeAll { $0.at <= next }
-            for (_, repair) in due { carryOut(repair) }
+            for (_, repair) in due { await carryOut(repair) }
         }
         try await world.loop.sleep(until: moment)
     }
 
-    private mutating func later(_ seconds: ClosedRange<Int>, _ repair: Repair) {
+    mutating func later(_ seconds: ClosedRange<Int>, _ repair: Repair) {
         let delay = Duration.seconds(Int64(seconds.lowerBound + below(seconds.count)))
         repairs.append((world.loop.uptime + delay, repair))
     }
 
-    private func carryOut(_ repair: Repair) {
+    private mutating func carryOut(_ repair: Repair) async {
         switch repair {
         case .turnOn(let machine): if !machine.isOn { machine.turn(on: true) }
-        case .join(let machine): world.network.join(machine.node.name)
+        case .join(let machine): world.network.join(machine)
+        case .mendLinks: world.network.mendLinks()
         case .deliver: world.network.setConditions(SimulatedNetwork.Conditions())
         case .succeed: for machine in machines { machine.client.script.failuresPerThousand = 0 }
-        case .cutPower(let disk): if server.disk === disk { server.die(.powerCut) }
+        case .cutPower(let server, let disk): if server.disk === disk { server.die(.powerCut) }
+        case .goOn(let server): server.process.goOn()
+        case .quickenDisk(let server): server.disk.slowness = 1
+        case .emptyDisk(let server): server.disk.setFreeBytes(.max)
+        case .correctClock(let server): server.clock.set(offset: .zero)
+        case .replace(let server, let id): if await !replace(server, id) { later(2...5, repair) }
         }
     }
 
@@ -105,18 +119,15 @@ struct ClusterOperator {
         switch event {
         case .register, .changeInPlace, .changeDestructively, .scale, .stopJob, .purgeJob: try await performOnJob(event)
         case .joinNode, .crashNode, .isolateNode, .toggleEligibility: try await performOnNode(event)
-        case .killServer, .cutPower, .failSync, .saveSnapshot: try await performOnServer(event)
+        case .loseMessages, .echoMessages, .partition, .isolateServer: performOnNetwork(event)
+        case .killServer, .cutPower, .hangServer, .failSync, .slowDisk, .fillDisk, .setClock, .saveSnapshot:
+            try await performOnServer(event)
+        case .transferLeadership, .removeServer, .replaceServer: await performOnGroup(event)
         case .stopAllocation:
             guard let id = liveAllocation() else { return }
             var call = StopAllocation()
             call.allocationID = id
             try await make(call)
-        case .loseMessages:
-            var conditions = SimulatedNetwork.Conditions()
-            conditions.lossChance = Double(5 + below(30)) / 100
-            conditions.delayMax = .milliseconds(Int64(2 + below(300)))
-            world.network.setConditions(conditions)
-            later(3...20, .deliver)
         case .failTasks:
             for machine in machines { machine.client.script.failuresPerThousand = UInt64(100 + below(700)) }
             later(5...20, .succeed)
@@ -134,7 +145,7 @@ struct ClusterOperator {
         }
     }
 
-    private mutating func performOnJob(_ event: ClusterEvent) async throws {
+    mutating func performOnJob(_ event: ClusterEvent) async throws {
         let id = "job-\(below(settings.jobs))"
         switch (event, jobs[id]) {
         case (.stopJob, _), (.purgeJob, _):
@@ -170,7 +181,7 @@ struct ClusterOperator {
             later(1...60, .turnOn(machine))
         case .isolateNode:
             world.network.isolate(machine.node.name)
-            later(5...60, .join(machine))
+            later(5...60, .join(machine.node.name))
         case .toggleEligibility:
             var call = SetNodeEligibility()
             call.nodeID = machine.node.id
@@ -180,26 +191,8 @@ struct ClusterOperator {
         }
     }
 
-    private mutating func performOnServer(_ event: ClusterEvent) async throws {
-        switch event {
-        case .killServer: server.die(.processDeath)
-        case .cutPower:
-            let disk = server.disk
-            disk.failPower(after: below(12))
-            later(2...4, .cutPower(disk))
-            try await performOnJob(.register)
-        case .failSync: server.disk.failSyncs(1)
-        default:
-            do {
-                try await server.agent?.saveSnapshot()
-            } catch {
-                world.trace.record("no snapshot: \(error)")
-            }
-        }
-    }
-
     private func liveAllocation() -> ID? {
-        guard let snapshot = server.agent?.snapshot else { return nil }
+        let snapshot = recorder.snapshot
         var live: [ID] = []
         snapshot.forEachJob { record in
             let rows = snapshot.allocations(ofJob: record.key.id, namespace: record.key.namespace)
@@ -209,9 +202,9 @@ struct ClusterOperator {
         return live.isEmpty ? nil : live[below(live.count)]
     }
 
-    private func make(_ call: some ServerCall) async throws {
-        _ = try await caller.call(call, context: CallContext(), deadline: .seconds(5))
+    func make(_ call: some ServerCall) async throws {
+        _ = try await caller.call(call, context: CallContext(), deadline: .seconds(3))
     }
 
-    private func below(_ limit: Int) -> Int { Int(random.next() % UInt64(max(1, limit))) }
+    func below(_ limit: Int) -> Int { Int(random.next() % UInt64(max(1, limit))) }
 }

@@ -12,11 +12,11 @@ final class SimulatedMachine: Sendable {
     private let switches: AsyncStream<Bool>
     private let switcher: AsyncStream<Bool>.Continuation
 
-    init(number: Int, world: SimulatedWorld, recorder: ClusterRecorder) {
+    init(number: Int, servers: [NetworkAddress], world: SimulatedWorld, recorder: ClusterRecorder) {
         let random = world.random.fork("node.\(number)")
         let node = Node.simulated(number: number, random: random)
         let seam = world.seam(disk: SimulatedDisk(), name: node.name)
-        let caller = RemoteCaller(peer: seam.network.peer(at: SimulatedServer.address))
+        let caller = ServerList(servers, network: seam.network, start: number)
         var script = SimulatedClient.Script()
         script.watchWait = .seconds(30)
         script.patience = .seconds(3)

@@ -9,60 +9,79 @@ internal import SimulatedSeam
 internal import StateStore
 internal import Synchronization
 
-/// The one server of a simulated cluster, through all its lives: each opens what the last left on the disk.
+/// One server of a simulated cluster, through all its lives: each opens what the last left on the disk.
+///
+/// Its machine has a place in the network for good. When its disk is lost another server takes its place, with an id of
+/// its own.
 final class SimulatedServer: Sendable {
-    static let address = NetworkAddress(host: "192.0.2.250", port: 4647)
-
     /// How a life ends.
     enum Death: Sendable {
         case processDeath
         case powerCut
+        /// The disk is gone; what comes back is another server.
+        case diskLoss
         /// The simulation is over.
         case end
     }
 
     private struct State {
         var disk = SimulatedDisk()
-        var server: ServerAgent?
+        var agent: ServerAgent?
         var death = Death.powerCut
         var dying: AsyncStream<Void>.Continuation?
         var lives = 0
+        var disksLost = 0
     }
 
     /// How long the machine is away.
     private static let absence = Duration.seconds(2)
 
+    /// Of the machine.
+    let name: String
+    let address: NetworkAddress
+    let process: SimulatedProcess
+    let clock: SimulatedClock
+    private let number: Int
     private let world: SimulatedWorld
     private let settings: ClusterSettings
     private let recorder: ClusterRecorder
     private let random: SimulatedRandom
     private let state = Mutex(State())
 
-    init(world: SimulatedWorld, settings: ClusterSettings, recorder: ClusterRecorder) {
+    init(number: Int, world: SimulatedWorld, settings: ClusterSettings, recorder: ClusterRecorder) {
+        name = "server-\(number)"
+        address = Self.address(number)
+        self.number = number
         self.world = world
         self.settings = settings
         self.recorder = recorder
-        random = world.random.fork("server.faults")
+        random = world.random.fork("\(name).faults")
+        process = SimulatedProcess(loop: world.loop)
+        // Clocks are up to 5 % fast or slow.
+        clock = SimulatedClock(loop: world.loop, pace: SimulatedClock.evenPace - 50 + Int64(random.next() % 101))
+    }
+
+    static func address(_ number: Int) -> NetworkAddress { NetworkAddress(host: "198.51.100.\(number)", port: 4647) }
+
+    /// Of the server that is in this place now.
+    var id: String {
+        let disksLost = state.withLock { $0.disksLost }
+        return disksLost == 0 ? name : "\(name).\(disksLost)"
     }
 
     /// The server while it lives.
-    var agent: ServerAgent? { state.withLock { $0.server } }
+    var agent: ServerAgent? { state.withLock { $0.agent } }
     var lives: Int { state.withLock { $0.lives } }
     var disk: SimulatedDisk { state.withLock { $0.disk } }
 
-    /// Whether it leads and holds all that was ever acknowledged.
-    var isWhole: Bool {
-        guard let agent, agent.isLeader else { return false }
-        return agent.snapshot.index >= recorder.acknowledgedIndex
-    }
-
-    /// Ends the present life now.
+    /// Ends the present life now; a stopped process goes on to its end.
     func die(_ death: Death) {
         let dying = state.withLock { state in
             state.death = death
             defer { state.dying = nil }
             return state.dying
         }
+        process.goOn()
         dying?.finish()
     }
 
@@ -77,7 +96,7 @@ final class SimulatedServer: Sendable {
             }
             guard !isOver else { return }
             await withTaskGroup(of: Void.self) { group in
-                group.addTask { await self.live() }
+                group.addTask { await withTaskExecutorPreference(self.process) { await self.live() } }
                 group.addTask { for await _ in stream {} }
                 await group.next()
                 group.cancelAll()
@@ -90,47 +109,56 @@ final class SimulatedServer: Sendable {
     private func turn() async -> Bool {
         let death = state.withLock { state -> Death in
             let death = state.death
-            state.server = nil
+            state.agent = nil
             switch death {
             case .processDeath: state.disk = state.disk.processDeath()
             case .powerCut: state.disk = state.disk.powerCut(random: random)
+            case .diskLoss:
+                state.disk = SimulatedDisk()
+                state.disksLost += 1
             case .end: return death
             }
             state.death = .powerCut
             return death
         }
         guard death != .end else { return false }
-        world.trace.record("server died: \(death)")
+        world.trace.record("\(name) died: \(death)")
         try? await world.loop.sleep(for: Self.absence)
         return true
     }
 
     private func live() async {
-        let disk = disk
+        let (disk, id) = (disk, id)
         do {
-            let seam = world.seam(disk: disk, name: "server.\(lives)")
+            let seam = world.seam(disk: disk, name: "\(id).\(lives)", machine: name, clock: clock)
             let host = PluginManager(seam: seam, configuration: plugins, log: .silent)
             await host.start()
             let schedulers: any SchedulerRegistry = RivalSchedulers(stock: host)
             let placers = settings.replaceSchedulers?(schedulers) ?? schedulers
-            let recorder = recorder
-            let agent = try await ServerAgent.open(options, seam: seam, placers: placers, log: .silent) {
-                recorder.applied($0, $1, $2)
-            }
-            recorder.opened(agent.snapshot)
-            world.trace.record("server opened at \(agent.snapshot.index)")
-            state.withLock { $0.server = agent }
-            defer { state.withLock { $0.server = nil } }
+            let agent = try await ServerAgent.open(
+                options(id), seam: seam, placers: placers, log: .silent, probe: probe(id))
+            recorder.opened(id, agent.snapshot)
+            world.trace.record("\(id) opened at \(agent.snapshot.index)")
+            state.withLock { $0.agent = agent }
+            defer { state.withLock { $0.agent = nil } }
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await agent.run() }
-                group.addTask { try await seam.network.serve(at: Self.address, handler: agent) { _ in } }
+                group.addTask { try await seam.network.serve(at: self.address, handler: agent) { _ in } }
                 defer { group.cancelAll() }
                 try await group.next()
             }
         } catch {
-            world.trace.record("server stopped: \(error)")
-            if !disk.isOff, "\(error)".contains("damaged") { recorder.report("the server cannot start: \(error)") }
+            world.trace.record("\(id) stopped: \(error)")
+            if !disk.isOff, "\(error)".contains("damaged") { recorder.report("\(id) cannot start: \(error)") }
         }
+    }
+
+    private func probe(_ id: String) -> ServerProbe {
+        var probe = ServerProbe()
+        probe.seededBug = settings.seededBug
+        probe.applied = { [recorder] in recorder.applied(id, $0, $1, $2) }
+        probe.stepped = { [recorder] in recorder.stepped($0, $1, $2) }
+        return probe
     }
 
     private var plugins: PluginHostConfiguration {
@@ -142,14 +170,21 @@ final class SimulatedServer: Sendable {
         return configuration
     }
 
-    private var options: ServerOptions {
+    private func options(_ id: String) -> ServerOptions {
         var options = ServerOptions(folder: "/data/server")
-        options.id = "server-1"
-        options.rpcAddress = Self.address
-        options.bootstrap = Membership(members: [.init(id: ServerID("server-1"), address: "\(Self.address)")])
+        options.id = id
+        options.name = id
+        options.rpcAddress = address
         options.heartbeatFailover = .seconds(30)
         options.logSegmentBytes = 128 << 10
         options.snapshotAfterBytes = 96 << 10
+        options.appendBytesMax = settings.appendBytesMax
+        options.expect = settings.servers
+        if settings.servers == 1 {
+            options.bootstrap = Membership(members: [.init(id: ServerID(id), address: "\(address)")])
+        } else {
+            options.join = (1...settings.servers).map(Self.address)
+        }
         return options
     }
 }
