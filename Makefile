@@ -3,7 +3,7 @@
 SWIFT_FLAGS := --explicit-target-dependency-import-check error
 PACKAGES := libffi-dev libsqlite3-dev zlib1g-dev pkg-config gcc iproute2 curl jq
 
-.PHONY: help setup build release demo test bench format lint abi-hash clean
+.PHONY: help setup build release demo test soak bench format lint abi-hash clean
 
 help: ## Lists the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 16
@@ -22,6 +22,10 @@ demo: release ## Starts an agent, runs a service, a batch and a system job, show
 
 test: build ## Runs every test.
 	Tests/Scripts/run-tests
+
+soak: build ## Plays SEEDS=1000 simulated clusters, from seed FIRST=1 on; a seed that breaks a promise prints how to see it again.
+	@SIM_FIRST="$(or $(FIRST),1)" SIM_SEEDS="$(or $(SEEDS),1000)" SWIFT_BACKTRACE=enable=no \
+		swift test --skip-build $(SWIFT_FLAGS) --filter ClusterTests/promisesHold
 
 bench: release ## Runs every benchmark; the figures are the last line of each.
 	@bin="$$(swift build -c release --show-bin-path)"; for name in $$("$$bin/drover-bench" list); do "$$bin/drover-bench" $$name; done

@@ -9,16 +9,17 @@ import Testing
 /// trace.
 ///
 /// `SIM_SEED=n swift test --filter ClusterTests` plays one seed and shows the end of its trace, `SIM_LINES=n` lines
-/// of it; `SIM_EVENTS=n` makes the run longer and the cluster larger.
+/// of it; `SIM_EVENTS=n` makes the run longer and the cluster larger. `SIM_SEEDS=n` plays so many seeds, from `SIM_FIRST` on.
 @Suite struct ClusterTests {
-    /// The seeds of an ordinary run, or the one asked for.
-    static var seeds: [UInt64] { TestProgram.seed.map { [$0] } ?? Array(1...10) }
+    /// The seeds of an ordinary run, the one asked for, or the many of a long run.
+    static var seeds: [UInt64] { TestProgram.seed.map { [$0] } ?? TestProgram.soak ?? Array(1...50) }
 
     @Test(arguments: seeds) func promisesHold(seed: UInt64) throws {
         let report = try TestProgram.play(seed)
         #expect(report.violations.isEmpty, "\(report.text())")
         #expect(report.placed > 0, "\(report.text())")
         #expect(report.restarts > 0, "each run ends with a restart at least")
+        if TestProgram.soak != nil { print(report.summary) }
         if TestProgram.seed != nil {
             print("on day \(TestProgram.day)")
             print(report.text(lineCount: TestProgram.variable("SIM_LINES").flatMap { Int($0) } ?? 40))

@@ -9,8 +9,15 @@ enum TestProgram {
     /// `SIM_SEED`.
     static var seed: UInt64? { variable("SIM_SEED").flatMap { UInt64($0) } }
 
+    /// `SIM_SEEDS` seeds from `SIM_FIRST` on.
+    static var soak: [UInt64]? {
+        guard let count = variable("SIM_SEEDS").flatMap({ UInt64($0) }) else { return nil }
+        let first = variable("SIM_FIRST").flatMap { UInt64($0) } ?? 1
+        return Array(first..<first + count)
+    }
+
     /// Whether the environment asks for nothing special.
-    static var isOrdinary: Bool { seed == nil && variable("SIM_EVENTS") == nil }
+    static var isOrdinary: Bool { seed == nil && soak == nil && variable("SIM_EVENTS") == nil }
 
     /// Days since 1970 by the clock of the machine.
     static var day: Int { time(nil) / 86_400 }
