@@ -6,8 +6,10 @@ import Testing
 /// Real agents under mutual TLS.
 @Suite struct TLSTests {
     private let certificates: TestCertificates
+    /// Of a CA that no server knows.
+    private let foreign: TestCertificates
 
-    init() throws { certificates = try TestCertificates() }
+    init() throws { (certificates, foreign) = (try TestCertificates(), try TestCertificates()) }
 
     private func block(
         _ pair: TestCertificates.Pair, authority: String? = nil, http: Bool = false, rpc: Bool = true
@@ -66,9 +68,8 @@ import Testing
 
     /// Agents that are not to come in: what each shows, and the words its own log and the servers' have.
     private func strangers(_ servers: [AgentProcess]) throws -> [(agent: AgentProcess, own: String, theirs: String)] {
-        let others = try TestCertificates()
-        let foreign = try client(
-            "foreign", of: servers, block(try others.issue("foreign", .client)))
+        let unsigned = try client(
+            "foreign", of: servers, block(try foreign.issue("foreign", .client)))
         let expired = try client(
             "expired", of: servers, block(try certificates.issue("expired", .client, seconds: -60)))
         let european = try client(
@@ -80,7 +81,7 @@ import Testing
         try climber.start()
         return [
             (
-                foreign, "does not know the CA that signed this end's certificate",
+                unsigned, "does not know the CA that signed this end's certificate",
                 "for client.global.nomad, localhost, is not signed by a CA this end knows"
             ),
             (

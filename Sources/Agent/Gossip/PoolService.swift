@@ -47,14 +47,16 @@ struct PoolService: Service {
             pool: try GossipPool(configuration, seam: seam, log: log), settings: settings.pool, log: log)
     }
 
-    /// Takes part until graceful shutdown, or until the pool is left.
+    /// Takes part until the pool is left or the agent shuts down.
     func run() async throws {
         do {
             try await cancelWhenGracefulShutdown { try await takePart() }
         } catch is CancellationError {}
+        // Parts end in the reverse order of their start: one that has left waits for its turn.
+        try? await gracefulShutdown()
     }
 
-    /// Tells the others that this server leaves; ``run()`` ends then.
+    /// Tells the others that this server leaves.
     func leave() async { await pool.leave() }
 
     private func takePart() async throws {

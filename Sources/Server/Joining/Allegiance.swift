@@ -43,7 +43,10 @@ final class Allegiance: Sendable {
     var cluster: ID? { record.withLock { $0.cluster.isNone ? nil : $0.cluster } }
 
     /// Whether this server left its cluster in an earlier life and has not come back into it yet.
-    var isReturning: Bool { isBack && record.withLock { $0.hasLeft } }
+    var isReturning: Bool { isBack && hasLeft }
+
+    /// Whether this server has left its cluster, in this life or an earlier one, and is not back.
+    var hasLeft: Bool { record.withLock { $0.hasLeft } }
 
     /// To whom this server has promised itself; empty when to nobody.
     var candidate: String { record.withLock { $0.candidate } }

@@ -11,27 +11,33 @@ extension RemoveRaftPeer: Served {
         let expelled = try server.consensus.status.membership.member(id: id, address: address)
         // First the word, then the deed: a server that hears it is out must not come back by itself.
         try await server.propose(.serverExpel(id: expelled.id.name))
-        try await server.changeMembership { membership in
-            let member = try membership.member(id: id, address: address)
-            guard membership.voters != [member.id] else {
-                throw CallError(.invalid, "server \(member.id) is the only voter; a cluster cannot be without one")
-            }
-            return Membership(members: membership.members.filter { $0.id != member.id })
-        }
+        try await server.takeOut(expelled.id)
         server.log.info(
-            "removed a server from the raft group", metadata: ["server.id": "\(id)", "address": "\(address)"])
+            "removed a server from the raft group",
+            metadata: ["server.id": "\(expelled.id)", "address": "\(expelled.address)"])
         return IndexReply(index: server.snapshot.index)
+    }
+}
+
+extension ServerAgent {
+    /// Takes a server out of the group, if it is in it; the only voter stays.
+    fileprivate func takeOut(_ id: ServerID) async throws {
+        try await changeMembership { membership in
+            guard membership.contains(id) else { return nil }
+            guard membership.voters != [id] else {
+                throw CallError(.invalid, "server \(id) is the only voter; a cluster cannot be without one")
+            }
+            return Membership(members: membership.members.filter { $0.id != id })
+        }
     }
 }
 
 extension LeaveCluster: Served {
     func serve(on server: ServerAgent, context: CallContext) async throws -> IndexReply {
-        guard server.consensus.status.membership.contains(ServerID(id)) else {
-            return IndexReply(index: server.snapshot.index)
-        }
-        var removal = RemoveRaftPeer()
-        removal.id = id
-        return try await removal.serve(on: server, context: context)
+        // It may come back: nothing is noted of it, unlike with one that an operator removes.
+        try await server.takeOut(ServerID(id))
+        server.log.info("a server left the raft group", metadata: ["server.id": "\(id)"])
+        return IndexReply(index: server.snapshot.index)
     }
 }
 

@@ -180,6 +180,8 @@ extension ServerAgent {
     /// Sees to it that the others know where this member is, and that it still is one: nobody tells a server that was taken
     /// out of the group. One that was taken for dead joins anew; one that an operator removed stays out.
     private func keepMembership(_ alive: [ServerRecord]) async throws {
+        // One that left comes back in its next life.
+        guard !allegiance.hasLeft else { return }
         try await updateAddress()
         let isAlone = consensus.status.membership.voters == [ServerID(settings.id)]
         guard consensus.status.leader == nil, lastContact > ServerAgent.leaderlessMax, !isAlone else { return }
