@@ -64,7 +64,8 @@ struct PoolService: Service {
         try await withThrowingTaskGroup(of: Bool.self) { group in
             group.addTask {
                 try await pool.run { address in
-                    log.info("in the gossip pool", metadata: ["address": "\(address)", "encrypted": "\(pool.isEncrypted)"])
+                    log.info(
+                        "in the gossip pool", metadata: ["address": "\(address)", "encrypted": "\(pool.isEncrypted)"])
                     entering.finish()
                 }
                 return true

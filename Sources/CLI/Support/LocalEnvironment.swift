@@ -1,5 +1,6 @@
 internal import Basics
 internal import Glibc
+internal import Linux
 
 /// The process's surroundings: environment, terminal and clock. The command line is an outermost shell and reads them
 /// itself.
@@ -26,9 +27,5 @@ enum LocalEnvironment {
         return isTerminal && !isPlain
     }
 
-    static var now: Timestamp {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return Timestamp(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
-    }
+    static var now: Timestamp { SystemTime().now }
 }
