@@ -70,7 +70,7 @@ extension ServerAgent {
     }
 
     /// How long a server has not been heard of, as far as this leader can say: it has not listened for longer than it leads.
-    private func silence(of id: ServerID, now: Uptime) -> Duration {
+    func silence(of id: ServerID, now: Uptime) -> Duration {
         contacts.withLock { contacts in now - max(contacts.last[id] ?? contacts.leadingSince, contacts.leadingSince) }
     }
 

@@ -9,8 +9,10 @@ internal import Synchronization
 extension RemoveRaftPeer: Served {
     func serve(on server: ServerAgent, context: CallContext) async throws -> IndexReply {
         let expelled = try server.consensus.status.membership.member(id: id, address: address)
-        // First the word, then the deed: a server that hears it is out must not come back by itself.
-        try await server.propose(.serverExpel(id: expelled.id.name))
+        // First the word, then the deed: a server that hears it is out must not come back by itself. With members of a release
+        // that has no such word, the deed has to do.
+        let word = StateEntry.serverExpel(id: expelled.id.name)
+        if word.kindNumber <= server.knownKindMax { try await server.propose(word) }
         try await server.takeOut(expelled.id)
         server.log.info(
             "removed a server from the raft group",

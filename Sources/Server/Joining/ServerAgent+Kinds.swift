@@ -13,10 +13,17 @@ internal import Synchronization
 /// records of a snapshot that the earlier release does not know it keeps, for when the later one comes again.
 extension ServerAgent {
     /// The greatest kind of entry that all members know, as far as they have said.
+    ///
+    /// One that says nothing for a while is not waited for, or a dead member would keep the others from what is new. Should it
+    /// come back, and of an earlier release, a snapshot is handed over to it.
     var knownKindMax: UInt8 {
-        consensus.status.membership.members.map { member in
+        let now = seam.time.uptime
+        return consensus.status.membership.members.map { member in
             guard member.id.name != settings.id else { return StateEntry.kindMax }
-            let told = directory[member.id.name]?.record.entryKindMax ?? 0
+            guard let told = directory[member.id.name]?.record.entryKindMax else {
+                let isSilent = silence(of: member.id, now: now) > ServerDirectory.silenceMax
+                return isSilent ? StateEntry.kindMax : StateEntry.commonKindMax
+            }
             return max(StateEntry.commonKindMax, UInt8(clamping: told))
         }.min() ?? StateEntry.kindMax
     }
