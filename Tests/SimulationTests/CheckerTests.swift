@@ -85,7 +85,7 @@ import Testing
             guard !report.violations.isEmpty else { continue }
             #expect(report.violations.contains { $0.contains(promise) }, "\(report.violations)")
             let sound = try TestProgram.play(seed, change)
-            #expect(sound.violations.isEmpty, "\(sound.text())")
+            #expect(sound.violations.isEmpty, "\(sound.text(lineCount: TestProgram.lines))")
             return
         }
         Issue.record("no seed of \(Self.seedsOfThree) shows \(bug)")

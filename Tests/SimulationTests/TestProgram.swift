@@ -16,6 +16,9 @@ enum TestProgram {
         return Array(first..<first + count)
     }
 
+    /// `SIM_LINES`: how much of a trace is shown.
+    static var lines: Int { variable("SIM_LINES").flatMap { Int($0) } ?? 40 }
+
     /// Whether the environment asks for nothing special.
     static var isOrdinary: Bool { seed == nil && soak == nil && variable("SIM_EVENTS") == nil }
 

@@ -53,6 +53,27 @@ import Testing
         }
     }
 
+    /// A report that was under way for long does not bring an ended allocation back; what is lost may be found.
+    @Test func whatHasEndedStaysEnded() throws {
+        var fixture = Fixture()
+        _ = fixture.addNodes(1)
+        fixture.register(fixture.job("web", count: 2))
+        let plan = fixture.plan("web", count: 2)
+        fixture.apply(.plans([plan]))
+        let ids = plan.placements[0].ids
+        for (id, end) in zip(ids, [AllocationClientStatus.complete, .failed]) {
+            fixture.send([fixture.report(id, .running)])
+            fixture.send([fixture.report(id, end)])
+            for late in [AllocationClientStatus.pending, .running, .unknown] {
+                fixture.send([fixture.report(id, late)])
+                #expect(fixture.snapshot.allocation(id)?.clientStatus == end)
+            }
+        }
+        #expect(fixture.snapshot.jobRecord("default", "web")?.liveCount == 0)
+        fixture.send([fixture.report(ids[0], .lost), fixture.report(ids[0], .running)])
+        #expect(fixture.snapshot.allocation(ids[0])?.clientStatus == .running)
+    }
+
     /// Labels of allocations that come or go are told, once an entry, with the jobs they are of.
     @Test func labelsThatComeAndGoAreTold() throws {
         var fixture = Fixture()
@@ -134,7 +155,8 @@ import Testing
         #expect(allocation.clientDescription == update.clientDescription)
         #expect(allocation.clientStatus == status)
         fixture.send([first])
-        #expect(fixture.snapshot.allocation(id)?.taskStates == first.taskStates)
+        let states = fixture.snapshot.allocation(id)?.taskStates
+        #expect(states == (status.isTerminal ? update : first).taskStates)
     }
 
     @Test func everyFieldOfATaskStateIsPacked() throws {

@@ -86,6 +86,7 @@ extension State {
         _ report: PackedAllocationUpdate, _ changes: inout JobChanges, _ outcome: inout ApplyOutcome
     ) {
         guard let row = allocations.row(report.id) else { return }
+        guard !isOutdated(report.clientStatus, allocations.hot[Int(row)].clientStatus) else { return }
         setReport(row, report.report)
         let node = allocations.node(row)
         nodeLoads.update(Int(node)) { $0.allocationIndex = outcome.index }
@@ -96,6 +97,12 @@ extension State {
         set(row, from: old, to: new, &changes, &outcome)
         guard wantsReplacement(old, new) else { return }
         changes.inspect(new.version, self) { $0.needsEvaluation = true }
+    }
+
+    /// Whether a client said this before what is known of it: an allocation that has ended does not run again, but its report may
+    /// come late, by way of another server. The servers' own `lost` is not the client's word.
+    private func isOutdated(_ reported: AllocationClientStatus, _ known: AllocationClientStatus) -> Bool {
+        (known == .complete || known == .failed) && !reported.isTerminal
     }
 
     private mutating func setRareParts(_ row: UInt32, _ report: PackedAllocationUpdate) {
