@@ -201,10 +201,8 @@ package final class ReplicatedLog<Machine: StateMachine>: Sendable {
         }
     }
 
-    /// Gives followers that are behind a saved snapshot the snapshot, though the log still has the entries before its end.
-    package func preferSnapshot(_ metadata: SnapshotMetadata) {
-        inbox.push(.event(.snapshotSaved(metadata, firstIndex: metadata.index + 1)))
-    }
+    /// On the leader: gives a server that does not know entries of the log the newest saved snapshot in their place.
+    package func handOver(to peer: ServerID) { inbox.push(.event(.handOver(to: peer))) }
 
     // MARK: - Looking
 

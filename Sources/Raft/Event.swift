@@ -26,6 +26,8 @@ package enum Event: Sendable {
     case snapshotSaved(SnapshotMetadata, firstIndex: UInt64)
     /// The transfer asked for by ``Ready/snapshots`` ended.
     case snapshotSent(peer: ServerID, isInstalled: Bool)
+    /// A member does not know entries of this leader's log: send it the newest snapshot in their place.
+    case handOver(to: ServerID)
     /// Cached entries up to this index, all of them applied, may leave memory.
     case trim(through: UInt64)
 }

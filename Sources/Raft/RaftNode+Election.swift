@@ -8,7 +8,7 @@ extension RaftNode {
     mutating func tick() {
         electionElapsed += 1
         if isLeader { return tickLeader() }
-        guard electionElapsed >= electionTimeout, membership.isVoter(id) else { return }
+        guard electionElapsed >= electionTimeout, membership.isVoter(id), unknown.isEmpty else { return }
         campaign(isTransfer: false)
     }
 

@@ -18,7 +18,7 @@ extension RaftNode {
         case .appendResponse(let response) where isLeader: receive(response, from: message.from)
         case .heartbeatResponse(let context) where isLeader:
             receiveHeartbeatResponse(context: context, from: message.from)
-        case .timeoutNow where leader == message.from: campaign(isTransfer: true)
+        case .timeoutNow where leader == message.from && unknown.isEmpty: campaign(isTransfer: true)
         case .append, .heartbeat, .installSnapshot, .appendResponse, .heartbeatResponse, .timeoutNow: break
         }
     }
@@ -73,10 +73,12 @@ extension RaftNode {
                 .appendResponse(Message.AppendResponse(index: append.previousIndex, rejection: rejection)), to: sender)
         }
         if let conflict = append.entries.firstIndex(where: { log.term(at: $0.index) != $0.term }) {
+            // A log that waits for a snapshot to cover it must not grow meanwhile.
+            guard unknown.isEmpty || append.entries[conflict].index <= log.lastIndex else { return }
             guard replaceTail(with: Array(append.entries[conflict...])) else { return }
         }
         let last = append.previousIndex + UInt64(append.entries.count)
-        _ = log.commit(to: min(append.commit, last))
+        commit(to: min(append.commit, last))
         send(.appendResponse(Message.AppendResponse(index: last)), to: sender)
     }
 
@@ -89,6 +91,7 @@ extension RaftNode {
         }
         if first <= log.lastIndex {
             log.truncate(from: first)
+            unknown.removeAll { $0 >= first }
             memberships.removeAll { $0.index >= first }
         }
         appendToLog(entries)
@@ -100,18 +103,23 @@ extension RaftNode {
             fault = .lostLog(expected: commit, found: log.lastIndex)
             return
         }
-        _ = log.commit(to: commit)
+        self.commit(to: commit)
         sendEarly(.heartbeatResponse(context: context), to: sender)
     }
+
+    private mutating func commit(to index: UInt64) { _ = log.commit(to: min(index, (unknown.first ?? .max) - 1)) }
 
     private mutating func install(_ metadata: SnapshotMetadata, from sender: ServerID) {
         defer { send(.appendResponse(Message.AppendResponse(index: log.commitIndex)), to: sender) }
         guard metadata.index > log.commitIndex else { return }
-        if log.term(at: metadata.index) == metadata.term, metadata.index <= log.durableIndex {
-            _ = log.commit(to: metadata.index)
+        if unknown.isEmpty, log.term(at: metadata.index) == metadata.term, metadata.index <= log.durableIndex {
+            commit(to: metadata.index)
             return
         }
+        // The group may count on what this log has beyond the snapshot.
+        guard unknown.isEmpty || metadata.index >= log.lastIndex else { return }
         log.install(metadata)
+        unknown = []
         memberships = [(metadata.index, metadata.membership)]
         deliveredIndex = metadata.index
         ready.entries = []

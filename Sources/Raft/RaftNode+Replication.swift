@@ -134,9 +134,16 @@ extension RaftNode {
         guard isLeader, let position = leading.peers.firstIndex(where: { $0.id == peer }),
             case .snapshot(let index) = leading.peers[position].mode
         else { return }
-        if isInstalled { leading.peers[position].next = index + 1 }
+        if isInstalled { leading.peers[position].next = max(index, leading.peers[position].match) + 1 }
         // Wait for the next sign of life rather than trying again at once.
         leading.peers[position].mode = .probe(isWaiting: true)
+    }
+
+    mutating func handOver(to peer: ServerID) {
+        guard isLeader, let position = leading.peers.firstIndex(where: { $0.id == peer }) else { return }
+        if case .snapshot = leading.peers[position].mode { return }
+        leading.peers[position].mode = .snapshot(index: log.snapshot.index)
+        ready.snapshots.append(peer)
     }
 
     // MARK: - Answers

@@ -15,6 +15,9 @@ package struct RaftNode: Sendable {
     var hardState: HardState
     var isHardStateDurable = true
     var log: RaftLog
+    /// Indexes of entries in the log that only a later release knows, ascending. None of them is delivered, and this server does
+    /// not campaign, until a snapshot that covers its whole log has taken their place.
+    var unknown: [UInt64]
     /// Memberships in force from an index on, ascending; the last one counts (dissertation §4.1).
     var memberships: [(index: UInt64, membership: Membership)]
     /// The highest index handed out in ``Ready/committed``.
@@ -60,6 +63,8 @@ package struct RaftNode: Sendable {
         package var snapshot: SnapshotMetadata
         /// All entries after the snapshot, successive indexes.
         package var entries: [LogEntry]
+        /// Indexes of those that the state machine does not know, ascending.
+        package var unknown: [UInt64] = []
 
         package init(hardState: HardState = HardState(), snapshot: SnapshotMetadata = .empty, entries: [LogEntry] = [])
         {
@@ -77,6 +82,7 @@ package struct RaftNode: Sendable {
         generator = SeededGenerator(seed: seed)
         hardState = restored.hardState
         log = RaftLog(snapshot: restored.snapshot, entries: restored.entries)
+        unknown = restored.unknown
         memberships = [(restored.snapshot.index, restored.snapshot.membership)]
         deliveredIndex = restored.snapshot.index
         adoptMemberships(in: restored.entries)
@@ -99,6 +105,7 @@ package struct RaftNode: Sendable {
         case .fetched(let peer, let previousTerm, let entries): fetched(entries, previousTerm: previousTerm, for: peer)
         case .snapshotSaved(let metadata, let firstIndex): snapshotSaved(metadata, firstIndex: firstIndex)
         case .snapshotSent(let peer, let isInstalled): snapshotSent(to: peer, isInstalled: isInstalled)
+        case .handOver(let peer): handOver(to: peer)
         case .trim(let index): log.trim(through: min(index, deliveredIndex))
         }
         return takeReady()
@@ -111,7 +118,9 @@ package struct RaftNode: Sendable {
     package var commitIndex: UInt64 { log.commitIndex }
     package var lastIndex: UInt64 { log.lastIndex }
     package var isLeader: Bool { role == .leader }
-    package var status: RaftStatus { RaftStatus(role: role, term: term, leader: leader, membership: membership) }
+    package var status: RaftStatus {
+        RaftStatus(role: role, term: term, leader: leader, membership: membership, isStranded: !unknown.isEmpty)
+    }
 
     /// The membership in force at an applied index, for the metadata of a snapshot taken there.
     package func membership(at index: UInt64) -> Membership {
@@ -143,7 +152,7 @@ package struct RaftNode: Sendable {
             ready.mark = PersistMark(hardState: hardState, lastIndex: log.lastIndex, lastTerm: log.lastTerm)
         }
         if reportedStatus?.role != role || reportedStatus?.term != term || reportedStatus?.leader != leader
-            || reportedStatus?.membership != membership
+            || reportedStatus?.membership != membership || reportedStatus?.isStranded == unknown.isEmpty
         {
             reportedStatus = status
             ready.status = status

@@ -84,6 +84,8 @@ package struct RaftStatus: Sendable, Hashable {
     package let term: UInt64
     package let leader: ServerID?
     package let membership: Membership
+    /// Its log has entries of a later release; it waits for a snapshot in their place.
+    package let isStranded: Bool
 }
 
 /// Follower → (pre-candidate →) candidate → leader; back to follower on a newer term or a lost majority (Raft figure

@@ -18,6 +18,8 @@ final class TestMachine: StateMachine {
     var applied: [String] { state.withLock { $0.applied } }
     var restores: Int { state.withLock { $0.restores } }
 
+    static func knows(_ entry: LogEntry) -> Bool { true }
+
     func apply(_ entries: ArraySlice<LogEntry>, commands: [Never?]) async throws -> [String] {
         try entries.map { entry in
             guard entry.kind == .firstApplication else { throw UnknownKind(kind: entry.kind.rawValue) }

@@ -32,6 +32,9 @@ struct Cluster {
     var reads: [UInt64: UInt64] = [:]
     var readsServed = 0
     var snapshotsInstalled = 0
+    /// Servers of an earlier release, which knows no entries that begin with `n`.
+    var earlier: Set<ServerID> = []
+    var strandedStarts = 0
     /// A disk that says it synced but loses everything since the last real sync: to show that the checks notice.
     var isSyncALie = false
     private var settings = RaftSettings()
@@ -58,7 +61,9 @@ struct Cluster {
 
     mutating func restart(_ id: ServerID) {
         guard let disk = servers[id]?.disk else { return }
-        let restored = RaftNode.Restored(hardState: disk.hardState, snapshot: disk.snapshot, entries: disk.entries)
+        var restored = RaftNode.Restored(hardState: disk.hardState, snapshot: disk.snapshot, entries: disk.entries)
+        if earlier.contains(id) { restored.unknown = disk.entries.filter(Cluster.isLater).map(\.index) }
+        if !restored.unknown.isEmpty { strandedStarts += 1 }
         servers[id]?.node = RaftNode(id: id, restored: restored, settings: settings, seed: generator.next())
         servers[id]?.unsynced = []
         servers[id]?.appliedIndex = disk.snapshot.index
@@ -92,7 +97,22 @@ struct Cluster {
     mutating func deliver(at position: Int) {
         let message = network.remove(at: position)
         if case .installSnapshot = message.body { snapshotsInstalled += 1 }
-        step(message.to, .receive(message))
+        guard earlier.contains(message.to), servers[message.to]?.node != nil else {
+            step(message.to, .receive(message))
+            return
+        }
+        // As a server does: it takes nothing that it does not know, and says so.
+        var isRefused = false
+        if case .append(let append) = message.body { isRefused = append.entries.contains(where: Cluster.isLater) }
+        if !isRefused { step(message.to, .receive(message)) }
+        if isRefused || servers[message.to]?.node?.status.isStranded == true {
+            snapshot(message.from, keep: 3)
+            step(message.from, .handOver(to: message.to))
+        }
+    }
+
+    private static func isLater(_ entry: LogEntry) -> Bool {
+        entry.kind == .firstApplication && entry.data.first == UInt8(ascii: "n")
     }
 
     /// Saves a snapshot of what is applied and drops the log before it, but for `keep` entries.
@@ -162,6 +182,9 @@ struct Cluster {
         let expected = (servers[id]?.appliedIndex ?? 0) + 1
         if entry.index != expected { violations.append("\(id) applied \(entry.index) after \(expected - 1)") }
         servers[id]?.appliedIndex = entry.index
+        if earlier.contains(id), Cluster.isLater(entry) {
+            violations.append("\(id) applied \(entry.index), unknown to it")
+        }
         if let known = canon[entry.index], known != entry {
             violations.append(
                 "State Machine Safety: \(id) applied another entry \(entry.index): \(entry.term) for \(known.term)")

@@ -13,6 +13,12 @@ struct SafetyTests {
         run(seed: UInt64(seed), voters: ["a", "b", "c", "d"], spares: ["e"])
     }
 
+    /// One of three servers goes to an earlier release and back, again and again, each time after a crash.
+    @Test(arguments: 201...240)
+    func anEarlierReleaseKeepsRaftsPromises(seed: Int) {
+        run(seed: UInt64(seed), voters: ["a", "b", "c"], spares: [], isMixed: true)
+    }
+
     /// The checks must see a disk that lies about syncing, or they prove nothing.
     @Test func aLyingDiskIsNoticed() {
         let caught = (1...30).contains { seed in
@@ -27,6 +33,12 @@ struct SafetyTests {
     /// And the storms must get somewhere: commits, elections, snapshots, reads, changes of membership.
     @Test func stormsReachEverything() {
         var (commits, elections, snapshots, reads, changes) = (0, 0, 0, 0, 0)
+        let stranded = (UInt64(201)...220).reduce(0) { sum, seed in
+            var storm = Storm(seed: seed, voters: ["a", "b", "c"], spares: [], isMixed: true)
+            for _ in 0..<3_000 { storm.blow() }
+            return sum + storm.cluster.strandedStarts
+        }
+        #expect(stranded > 10, "\(stranded) starts with entries of a later release in the log")
         for seed in UInt64(1)...20 {
             var storm = Storm(seed: seed, voters: ["a", "b", "c", "d"], spares: ["e"])
             for _ in 0..<6_000 { storm.blow() }
@@ -41,8 +53,8 @@ struct SafetyTests {
             "\(commits) commits, \(elections) elections, \(snapshots) snapshots, \(reads) reads, \(changes) changes")
     }
 
-    private func run(seed: UInt64, voters: [String], spares: [String]) {
-        var storm = Storm(seed: seed, voters: voters, spares: spares)
+    private func run(seed: UInt64, voters: [String], spares: [String], isMixed: Bool = false) {
+        var storm = Storm(seed: seed, voters: voters, spares: spares, isMixed: isMixed)
         for _ in 0..<3_000 { storm.blow() }
         storm.calm()
         #expect(storm.cluster.violations == [], "replay: seed \(seed)")
@@ -57,8 +69,11 @@ struct Storm {
     var cluster: Cluster
     private var generator: SeededGenerator
     private var proposals: UInt64 = 0
+    /// Whether the first server changes its release, and the others write what the earlier one does not know.
+    private let isMixed: Bool
 
-    init(seed: UInt64, voters: [String], spares: [String]) {
+    init(seed: UInt64, voters: [String], spares: [String], isMixed: Bool = false) {
+        self.isMixed = isMixed
         var settings = RaftSettings()
         settings.appendBytesMax = 40
         settings.inflightMax = 4
@@ -85,8 +100,9 @@ struct Storm {
         case 900..<910: cluster.read(UInt64.random(in: 0 ... .max, using: &generator), at: id)
         case 910..<930: cluster.snapshot(id, keep: UInt64(pick(20)))
         case 930..<935: cluster.crash(id)
-        case 935..<975: if cluster.servers[id]?.node == nil { cluster.restart(id) }
-        case 975..<985: churn(at: id)
+        case 935..<975: if cluster.servers[id]?.node == nil { restart(id) }
+        // An only voter of an earlier release would lead with what it does not know, and stop.
+        case 975..<985: if !isMixed { churn(at: id) }
         case 985..<990: cluster.step(id, .transferLeadership(to: cluster.ids[pick(cluster.ids.count)]))
         default: cluster.checkLogsMatch()
         }
@@ -112,6 +128,11 @@ struct Storm {
         cluster.checkLogsMatch()
     }
 
+    private mutating func restart(_ id: ServerID) {
+        if isMixed, id == cluster.ids[0] { cluster.earlier = cluster.earlier.isEmpty ? [id] : [] }
+        cluster.restart(id)
+    }
+
     private mutating func pick(_ count: Int) -> Int { Int.random(in: 0..<count, using: &generator) }
 
     private mutating func deliverOne() {
@@ -123,7 +144,8 @@ struct Storm {
     private mutating func propose(at id: ServerID) {
         let batch = (0...pick(3)).map { _ in
             proposals += 1
-            return Proposal(kind: .firstApplication, data: Array("p\(proposals)".utf8))
+            let isLater = isMixed && !cluster.earlier.contains(id) && pick(4) == 0
+            return Proposal(kind: .firstApplication, data: Array("\(isLater ? "n" : "p")\(proposals)".utf8))
         }
         cluster.step(id, .propose(batch))
     }

@@ -7,6 +7,10 @@ package protocol StateMachine: Sendable {
     /// What an entry says, decoded; ``Never`` for a state machine that only reads bytes.
     associatedtype Command: Sendable
 
+    /// Whether this release knows what the entry says, as far as its first bytes tell; one that it does not is not applied, and a
+    /// snapshot awaited in its place.
+    static func knows(_ entry: LogEntry) -> Bool
+
     /// Applies entries in order; kinds from ``EntryKind/firstApplication`` up, indexes ascending, with gaps where Raft
     /// has entries of its own.
     ///

@@ -43,28 +43,26 @@ extension ServerAgent {
     /// An entry of the message that this release does not know, if there is one. Such a message is as good as lost on the way.
     func laterEntry(in message: Message) -> LogEntry? {
         guard case .append(let append) = message.body else { return nil }
-        return append.entries.first { entry in
-            entry.kind == ReplicatedState.entryKind && entry.data.first ?? 0 > StateEntry.kindMax
-        }
+        return append.entries.first { !ReplicatedState.knows($0) }
     }
 
-    /// Tells the operator, once, and the sender that a snapshot is wanted in place of this entry.
-    func refuse(_ entry: LogEntry) throws(CallError) {
-        let kind = entry.data.first ?? 0
+    /// Tells the operator, once, and the sender that a snapshot is wanted in place of entries: of this one, or of some that this
+    /// server already had when it was of the later release.
+    func refuse(_ entry: LogEntry?) throws(CallError) {
         if !hasMetLaterKinds.exchange(true, ordering: .relaxed) {
             log.warning(
                 "the log has entries of a later release; waiting for a snapshot in their place",
-                metadata: ["raft.index": "\(entry.index)", "entry.kind": "\(kind)"])
+                metadata: entry.map { ["raft.index": "\($0.index)", "entry.kind": "\($0.data.first ?? 0)"] })
         }
-        throw CallError(.unsupported, "log entry \(entry.index) is of kind \(kind), which this release does not know")
+        throw CallError(.unsupported, "this release does not know some of the log's entries")
     }
 
-    /// On the leader: saves a snapshot when a member said that it does not know entries of the log, and sends that from now on to
-    /// those who are behind it.
+    /// On the leader: saves a snapshot when members said that they do not know entries of the log, and sends them that.
     func handOver() async throws {
-        guard peers.takeMisunderstood() else { return }
+        let misunderstood = peers.takeMisunderstood()
+        guard !misunderstood.isEmpty else { return }
         let metadata = try await consensus.saveSnapshot()
-        consensus.preferSnapshot(metadata)
+        for peer in misunderstood { consensus.handOver(to: peer) }
         log.info("saved a snapshot for a server of an earlier release", metadata: ["raft.index": "\(metadata.index)"])
     }
 

@@ -25,12 +25,13 @@ final class PeerTransport: RaftTransport {
     private let state = Mutex(State())
     private let newLines: AsyncStream<PeerLine>
     private let addLine: AsyncStream<PeerLine>.Continuation
-    private let misunderstood = Atomic(false)
 
     private struct State {
         var lines: [ServerID: PeerLine] = [:]
         /// Where servers said they are; for those not in the membership this server knows.
         var addresses: [ServerID: String] = [:]
+        /// Who has said that it does not know entries it was sent, or has.
+        var misunderstood: Set<ServerID> = []
     }
 
     init(id: ServerID, address: NetworkAddress, allegiance: Allegiance, seam: Seam, log: Logger) {
@@ -66,8 +67,13 @@ final class PeerTransport: RaftTransport {
         }
     }
 
-    /// Whether a server has said, since this was last asked, that it does not know entries it was sent.
-    func takeMisunderstood() -> Bool { misunderstood.exchange(false, ordering: .relaxed) }
+    /// The servers that have said, since this was last asked, that they do not know entries of the log.
+    func takeMisunderstood() -> [ServerID] {
+        state.withLock { state in
+            defer { state.misunderstood = [] }
+            return state.misunderstood.sorted()
+        }
+    }
 
     /// Sends until cancelled.
     func run() async throws {
@@ -98,7 +104,7 @@ final class PeerTransport: RaftTransport {
                 CallMethod.raftMessages.rawValue, batch.encoded, deadline: PeerTransport.batchDeadline)
             if line.noteDelivery(failed: false) { log.info("a server is reached again", metadata: facts) }
         } catch let error as CallError where error.code == .unsupported {
-            misunderstood.store(true, ordering: .relaxed)
+            state.withLock { _ = $0.misunderstood.insert(line.id) }
         } catch {
             guard !(error is CancellationError), line.noteDelivery(failed: true) else { return }
             log.log(

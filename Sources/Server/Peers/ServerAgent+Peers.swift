@@ -25,7 +25,7 @@ extension ServerAgent {
         for message in batch.messages {
             if let entry = laterEntry(in: message) { later = entry } else { consensus.receive(message) }
         }
-        if let later { try refuse(later) }
+        if later != nil || consensus.status.isStranded { try refuse(later) }
     }
 
     /// Stores a part of a snapshot; after the last one tells Raft that it is here.

@@ -29,6 +29,10 @@ final class ReplicatedState: StateMachine {
         self.observer = observer
     }
 
+    static func knows(_ entry: LogEntry) -> Bool {
+        entry.kind != entryKind || entry.data.first ?? 0 <= StateEntry.kindMax
+    }
+
     func apply(_ entries: ArraySlice<LogEntry>, commands: [StateEntry?]) async throws -> [ApplyOutcome] {
         let (outcomes, snapshot) = try store.withLock { store in
             let outcomes = try zip(entries, commands).map { entry, command in
