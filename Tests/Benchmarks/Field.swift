@@ -24,8 +24,8 @@ struct Field {
         nodes count: Int, servers: Int = 1, script: SimulatedClient.Script = idleScript,
         body: (Field) async throws -> Result
     ) async throws -> Result {
-        let group = try ServerGroup(
-            servers, ["-log-level", "WARN"], configuration: "limits {\n  http_max_conns_per_client = 0\n}\n")
+        let unlimited = "limits {\n  http_max_conns_per_client = 0\n  rpc_max_conns_per_client = 0\n}\n"
+        let group = try ServerGroup(servers, ["-log-level", "WARN"], configuration: unlimited)
         let agent = try group.leader()
         let clients = try (0..<count).map { try client($0, of: group.servers[$0 % servers], script) }
         return try await withThrowingTaskGroup(of: Void.self) { group in
@@ -72,8 +72,10 @@ struct Field {
             for number in 0..<connections {
                 let share = jobs.indices.filter { $0 % connections == number }.map { jobs[$0] }
                 group.addTask {
-                    let http = HTTPConnection(port: port)
-                    for job in share { try Field.register(job, http) }
+                    try await blocking {
+                        let http = HTTPConnection(port: port)
+                        for job in share { try Field.register(job, http) }
+                    }
                 }
             }
             try await group.waitForAll()
@@ -88,22 +90,24 @@ struct Field {
         return Int((summary?["Starting"]?.integer ?? 0) + (summary?["Running"]?.integer ?? 0))
     }
 
-    /// Waits until each job has all its instances, in the order given; tells `each` of every one.
-    func waitUntilPlaced(_ jobs: [BenchmarkJob], seconds limit: Double = 120, each: (Int) -> Void = { _ in }) throws {
-        let http = agent.http
+    /// Waits until each job has all its instances.
+    func waitUntilPlaced(_ jobs: [BenchmarkJob], seconds limit: Double = 120) async throws {
+        let port = agent.httpPort
+        try await blocking { try Field.waitUntilPlaced(jobs, HTTPConnection(port: port), seconds: limit) }
+    }
+
+    private static func waitUntilPlaced(_ jobs: [BenchmarkJob], _ http: HTTPConnection, seconds limit: Double) throws {
         let begin = seconds()
         var done = 0
         while done < jobs.count {
             let placed = try Field.placed(jobs[done], http)
             if placed >= jobs[done].count {
-                each(done)
                 done += 1
                 continue
             }
             usleep(2_000)
             guard seconds() - begin < limit else {
-                throw NeverHappened(
-                    description: "job \(jobs[done].id) has \(placed) of \(jobs[done].count)\n\(agent.log.suffix(4000))")
+                throw NeverHappened(description: "job \(jobs[done].id) has \(placed) of \(jobs[done].count)")
             }
         }
     }

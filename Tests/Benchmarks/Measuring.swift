@@ -16,6 +16,13 @@ func percentile(_ samples: [Double], _ share: Double) -> Double {
     return sorted[min(sorted.count - 1, Int(Double(sorted.count) * share))]
 }
 
+/// Runs what waits on a thread of its own: the simulated nodes need those of the tasks for their heartbeats.
+func blocking<Result: Sendable>(_ work: @escaping @Sendable () throws -> Result) async throws -> Result {
+    try await withCheckedThrowingContinuation { continuation in
+        Thread { continuation.resume(with: Swift.Result { try work() }) }.start()
+    }
+}
+
 /// A value rounded to `digits` decimals, for printing.
 func rounded(_ value: Double, _ digits: Int = 1) -> Double {
     let scale = pow(10, Double(digits))

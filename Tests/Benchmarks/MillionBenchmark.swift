@@ -22,14 +22,15 @@ enum MillionBenchmark: Benchmark {
         try await Field.run(nodes: nodes, servers: servers) { field in
             let jobs = (0..<jobs).map { BenchmarkJob(id: "c1m-\($0)", count: count, nodeClass: "class-\($0 % 5)") }
             let place = try await place(jobs, field)
+            let port = field.agent.httpPort
             var found = ReadBack()
-            let read = try timed { found = try readBack(jobs, field) }
+            let read = try await timed { found = try await blocking { try readBack(jobs, HTTPConnection(port: port)) } }
             print("all \(jobs.count * count) read back over HTTP in \(rounded(read, 2)) s")
             let byNode = found.allocationsByNode
             let report = try await timed {
                 try await forEachClient(field) { try await $0.reportRunning(byNode[$0.node.id] ?? [], task: "task") }
             }
-            try waitUntilRunning(jobs, field)
+            try await blocking { try waitUntilRunning(jobs, HTTPConnection(port: port)) }
             print("all reported running after \(rounded(report, 2)) s")
             return BenchmarkReport(
                 setup: [
@@ -50,7 +51,7 @@ enum MillionBenchmark: Benchmark {
         let begin = seconds()
         let port = field.agent.httpPort
         async let registered: Void = Field.register(jobs, port: port)
-        try field.waitUntilPlaced(jobs)
+        try await field.waitUntilPlaced(jobs)
         try await registered
         let elapsed = seconds() - begin
         print("\(jobs.count * count) placed after \(rounded(elapsed, 2)) s")
@@ -58,14 +59,26 @@ enum MillionBenchmark: Benchmark {
     }
 
     /// Reads every allocation's list entry, job by job; all must be there, each once.
-    private static func readBack(_ jobs: [BenchmarkJob], _ field: Field) throws -> ReadBack {
-        let http = field.agent.http
+    private static func readBack(_ jobs: [BenchmarkJob], _ http: HTTPConnection) throws -> ReadBack {
         var found = ReadBack()
-        for job in jobs { try found.add(try http.get("/v1/job/\(job.id)/allocations").body) }
-        guard found.ids.count == jobs.count * count else {
-            throw NeverHappened(description: "\(found.ids.count) of \(jobs.count * count) allocations can be read")
+        for (number, job) in jobs.enumerated() {
+            let body = try http.get("/v1/job/\(job.id)/allocations").body
+            try found.add(body)
+            guard found.ids.count == (number + 1) * count else {
+                throw NeverHappened(description: "\(job.id): \(try kinds(of: body))")
+            }
         }
         return found
+    }
+
+    /// How many allocations of a list there are of each kind.
+    private static func kinds(of body: [UInt8]) throws -> String {
+        let kinds = try (JSONParser.parse(body).array ?? []).map { stub in
+            ["DesiredStatus", "ClientStatus", "DesiredDescription", "EvalID", "CreateIndex"]
+                .map { stub[$0]?.string ?? stub[$0]?.integer.map(String.init) ?? "-" }.joined(separator: " ")
+        }
+        let counts = Dictionary(kinds.map { ($0, 1) }, uniquingKeysWith: +)
+        return counts.sorted { $0.key < $1.key }.map { "\($0.value) x \($0.key)" }.joined(separator: "\n")
     }
 
     private static func forEachClient(
@@ -80,8 +93,7 @@ enum MillionBenchmark: Benchmark {
         }
     }
 
-    private static func waitUntilRunning(_ jobs: [BenchmarkJob], _ field: Field) throws {
-        let http = field.agent.http
+    private static func waitUntilRunning(_ jobs: [BenchmarkJob], _ http: HTTPConnection) throws {
         for job in jobs {
             let summary = try http.getJSON("/v1/job/\(job.id)/summary")["Summary"]?["group"]
             guard summary?["Running"]?.integer == Int64(count) else {

@@ -24,7 +24,7 @@ enum PlaceBenchmark: Benchmark {
             let begin = seconds()
             try await field.register(jobs)
             let registered = seconds()
-            try field.waitUntilPlaced(jobs)
+            try await field.waitUntilPlaced(jobs)
             let end = seconds()
             print(
                 "\(type): registered in \(rounded(registered - begin, 3)) s, all placed after \(rounded(end - begin, 3)) s"

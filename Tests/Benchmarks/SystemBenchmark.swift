@@ -50,14 +50,14 @@ enum PreemptBenchmark: Benchmark {
             let filler = BenchmarkJob(
                 id: "filler", count: 3 * nodes, priority: 10, cpuMHz: 3_900, memoryMiB: 3_900)
             try await field.register([filler])
-            try field.waitUntilPlaced([filler])
+            try await field.waitUntilPlaced([filler])
             print("\(filler.count) instances of low priority fill the nodes")
             let jobs = (0..<rounds).map {
                 BenchmarkJob(id: "urgent-\($0)", count: count, priority: 90, cpuMHz: 2_000, memoryMiB: 2_000)
             }
             let time = try await timed {
                 try await field.register(jobs)
-                try field.waitUntilPlaced(jobs)
+                try await field.waitUntilPlaced(jobs)
             }
             // The fillers' clients do not report, so their status says nothing; what servers want of them does.
             let evicted =
