@@ -227,11 +227,9 @@ extension ByteReader {
         guard state.allocations.append(stored, placements: placements, hot: HotRow()) else {
             throw error("an allocation's id appears twice")
         }
-        for position in placements.ids.indices {
-            let row = stored.start + UInt32(position)
-            try hot(row, &state)
-            state.enter(row, in: stored)
-        }
+        let rows = stored.start..<stored.start + UInt32(placements.ids.count)
+        for row in rows { try hot(row, &state) }
+        state.enter(rows, of: stored)
     }
 
     private func check(_ placements: PlacementBatch, _ state: State) throws(CodecError) {
@@ -303,37 +301,41 @@ extension ByteReader {
 }
 
 extension State {
-    /// Enters a restored row in its node's, job's and evaluation's lists and counts.
-    fileprivate mutating func enter(_ row: UInt32, in batch: AllocationBatch) {
-        let hot = allocations.hot[Int(row)]
-        let node = allocations.node(row)
-        let version = jobVersion(hot.version)
-        addAllocation(row, toNode: node)
-        if !hot.isTerminal {
-            if let hardware = allocations.hardware(row) { hold(hardware, on: node, sign: 1) }
-            let amounts = version.groups[Int(hot.group)].resources
-            nodeLoads.update(Int(node)) { $0.usage += amounts }
-            work.add(version.work[Int(hot.group)], 1)
-            ledger.add(amounts, namespace: version.job.namespace, quota: quota(ofNamespace: version.job.namespace))
-            let ports = batch.ports(ofRow: row)
-            if !ports.isEmpty {
-                nodePorts.update(Int(node), default: PortSet()) { set in
-                    for port in ports { set.insert(port) }
-                }
+    /// Enters a batch's restored rows in the lists and counts of their nodes, their job and their evaluation.
+    fileprivate mutating func enter(_ rows: Range<UInt32>, of batch: AllocationBatch) {
+        let key = jobVersion(batch.version).key
+        var body = jobs[key]?.body
+        for row in rows {
+            let hot = allocations.hot[Int(row)]
+            hold(row, hot, batch)
+            body?.allocations.append(row)
+            body?.liveCount += hot.isTerminal ? 0 : 1
+            if let slot = body?.versions.firstIndex(where: { $0.version.row == hot.version }) {
+                body?.versions[slot].allocationCount += 1
             }
         }
-        if let record = jobs[version.key] {
-            var body = record.body
-            body.allocations.append(row)
-            body.liveCount += hot.isTerminal ? 0 : 1
-            if let slot = body.versions.firstIndex(where: { $0.version.row == hot.version }) {
-                body.versions[slot].allocationCount += 1
-            }
-            jobs[version.key] = JobRecord(key: version.key, body: body)
-        }
+        if let body { jobs[key] = JobRecord(key: key, body: body) }
         guard let number = evaluationRow(batch.evalID), let record = evaluations[Int(number)] else { return }
         var list = record.allocations
-        list.append(row)
+        for row in rows { list.append(row) }
         evaluations[Int(number)] = EvaluationRecord(evaluation: record.evaluation, allocations: list)
+    }
+
+    /// Enters a row on its node, with what it holds there unless it has ended.
+    private mutating func hold(_ row: UInt32, _ hot: HotRow, _ batch: AllocationBatch) {
+        let node = allocations.node(row)
+        addAllocation(row, toNode: node)
+        guard !hot.isTerminal else { return }
+        let version = jobVersion(hot.version)
+        if let hardware = allocations.hardware(row) { hold(hardware, on: node, sign: 1) }
+        let amounts = version.groups[Int(hot.group)].resources
+        nodeLoads.update(Int(node)) { $0.usage += amounts }
+        work.add(version.work[Int(hot.group)], 1)
+        ledger.add(amounts, namespace: version.job.namespace, quota: quota(ofNamespace: version.job.namespace))
+        let ports = batch.ports(ofRow: row)
+        guard !ports.isEmpty else { return }
+        nodePorts.update(Int(node), default: PortSet()) { set in
+            for port in ports { set.insert(port) }
+        }
     }
 }
