@@ -94,6 +94,7 @@ let products: [Product] = [
     .executable(name: "drover-shim", targets: ["drover-shim"]),
     .executable(name: "drover-bench", targets: ["drover-bench"]),
     .library(name: "drover-driver-raw_exec", type: .dynamic, targets: ["RawExecEntry"]),
+    .library(name: "drover-driver-exec", type: .dynamic, targets: ["ExecEntry"]),
     .library(name: "drover-driver-mock", type: .dynamic, targets: ["MockEntry"]),
     .library(name: "drover-fingerprint-host", type: .dynamic, targets: ["HostFingerprintEntry"]),
     .library(name: "drover-scheduler-service", type: .dynamic, targets: ["ServiceSchedulerEntry"]),
@@ -200,6 +201,7 @@ let programs: [Target] = [
 let plugins: [Target] =
     [module("PluginSupport", path: "Plugins/Shared", [sdk])]
     + plugin("RawExec", path: "Plugins/Driver/RawExec", [sdk, "PluginSupport"])
+    + plugin("Exec", path: "Plugins/Driver/Exec", [sdk, "PluginSupport"])
     + plugin("Mock", path: "Plugins/Driver/Mock", [sdk, "PluginSupport"])
     + plugin("HostFingerprint", path: "Plugins/Fingerprint/Host", [sdk, "PluginSupport"])
     + [
@@ -259,6 +261,9 @@ let testTargets: [Target] = [
     tests("CLI", ["APIClient", "Basics", "CLI", "Model", argumentParser]),
     tests("SDK", [abi, sdk, "PluginTestSupport"]),
     tests("RawExecPlugin", [abi, sdk, "PluginSupport", "PluginTestSupport", "RawExecPlugin"]),
+    tests(
+        "ExecPlugin",
+        [abi, sdk, "ExecPlugin", "Linux", "PluginHost", "PluginSupport", "PluginTestSupport", "drover-shim"]),
     tests("MockPlugin", [abi, sdk, "PluginSupport", "PluginTestSupport", "MockPlugin"]),
     tests("HostFingerprintPlugin", [abi, sdk, "PluginSupport", "PluginTestSupport", "HostFingerprintPlugin"]),
     tests(

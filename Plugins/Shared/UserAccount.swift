@@ -10,8 +10,24 @@ public struct UserAccount: Sendable {
         UserAccount(uid: geteuid(), gids: [getegid()])
     }
 
-    /// The account of a name or a number; `nil` when the machine has none.
-    public static func find(_ user: String) -> UserAccount? {
+    /// The account of a name or a number, optionally ":" and a group; `nil` when the machine has none.
+    public static func find(_ text: String) -> UserAccount? {
+        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        guard let user = parts.first, let account = entry(user) else { return nil }
+        guard parts.count == 2 else { return account }
+        guard let gid = UInt32(parts[1]) ?? group(parts[1]) else { return nil }
+        return UserAccount(uid: account.uid, gids: [gid])
+    }
+
+    private static func group(_ name: String) -> UInt32? {
+        var entry = Glibc.group()
+        var found: UnsafeMutablePointer<Glibc.group>?
+        var buffer = [CChar](repeating: 0, count: 16 << 10)
+        getgrnam_r(name, &entry, &buffer, buffer.count, &found)
+        return found == nil ? nil : entry.gr_gid
+    }
+
+    private static func entry(_ user: String) -> UserAccount? {
         var entry = passwd()
         var found: UnsafeMutablePointer<passwd>?
         var buffer = [CChar](repeating: 0, count: 16 << 10)

@@ -24,6 +24,7 @@ extension AgentSettings {
             pluginFolder: configuration.pluginDirectory.isEmpty ? nil : configuration.pluginDirectory,
             dataFolder: folder + "/plugins", hostProgram: binaries + "/drover")
         for (name, wanted) in configuration.plugins { plugins.plugins[name] = PluginHostConfiguration.Plugin(wanted) }
+        plugins.giveRootFolders(configuration.client.chrootEnv)
         self.init(dataFolder: folder, plugins: plugins)
         removesDataFolder = isTemporary
         isDevelopment = configuration.isDevelopment
@@ -284,6 +285,19 @@ extension AgentSecurity {
             ("TLSMinVersion", .string(files.versionMin.rawValue)),
             ("TLSCipherSuites", .string(files.cipherSuites.joined(separator: ","))),
         ])
+    }
+}
+
+extension PluginHostConfiguration {
+    /// Hands `client.chroot_env` to the driver that makes roots of it, unless its own block says otherwise.
+    fileprivate mutating func giveRootFolders(_ folders: [String: String]) {
+        guard !folders.isEmpty else { return }
+        var exec = plugins["exec"] ?? Plugin()
+        var config = exec.config.object ?? JSONObject()
+        guard config["chroot_env"] == nil else { return }
+        config["chroot_env"] = .object(folders.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) })
+        exec.config = .object(config)
+        plugins["exec"] = exec
     }
 }
 

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #define _GNU_SOURCE
 #include "CSpawn.h"
+#include "root.h"
+#include "seccomp.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -23,15 +25,16 @@
 // What parent and child share through CLONE_VM.
 typedef struct child_context {
     const drover_spawn_spec *spec;
-    pid_t parent;
+    int parent; // pidfd of the caller, with DIE_WITH_PARENT; else -1
     volatile int stage;
     volatile int error;
+    const char *volatile what;
 } child_context;
 
 const char *drover_spawn_stage_name(int32_t stage) {
     static const char *const names[] = {
         "none", "clone", "session", "cgroup", "oom_score_adj", "stdio", "namespace", "mount",
-        "root", "working directory", "limit", "user", "capabilities", "parent", "exec",
+        "root", "working directory", "limit", "user", "capabilities", "parent", "exec", "seccomp",
     };
     if (stage < 0 || (size_t)stage >= sizeof names / sizeof names[0]) return "unknown";
     return names[stage];
@@ -94,55 +97,29 @@ static int write_oom_score(int value) {
     return written == (long)length ? 0 : -1;
 }
 
-// Moves the wanted descriptors to 0, 1, 2, 3, ... and closes all others. Sources are first copied out of the way, so
-// that any order and any repetition works.
-static int arrange_descriptors(const drover_spawn_spec *spec) {
-    long copies[3 + EXTRA_MAX];
+// Moves the wanted descriptors to 0, 1, 2, 3, ... and closes all others but the caller's pidfd. Sources are first copied
+// out of the way, so that any order and any repetition works.
+static int arrange_descriptors(child_context *context) {
+    const drover_spawn_spec *spec = context->spec;
+    long copies[4 + EXTRA_MAX];
     size_t count = 3 + spec->extra_count;
     if (spec->extra_count > EXTRA_MAX) { errno = E2BIG; return -1; }
-    for (size_t i = 0; i < count; i++) {
-        int source = i < 3 ? spec->stdio[i] : spec->extra[i - 3];
+    for (size_t i = 0; i <= count; i++) {
+        int source = i < 3 ? spec->stdio[i] : i < count ? spec->extra[i - 3] : context->parent;
         long opened = -1;
         if (source < 0) {
             opened = syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC, 0);
             if (opened < 0) return -1;
             source = (int)opened;
         }
-        copies[i] = syscall(SYS_fcntl, source, F_DUPFD_CLOEXEC, 3 + EXTRA_MAX);
+        copies[i] = syscall(SYS_fcntl, source, F_DUPFD_CLOEXEC, 4 + EXTRA_MAX);
         if (copies[i] < 0) return -1;
     }
-    for (size_t i = 0; i < count; i++) {
-        if (syscall(SYS_dup3, copies[i], (int)i, 0) < 0) return -1;
+    for (size_t i = 0; i <= count; i++) {
+        if (syscall(SYS_dup3, copies[i], (int)i, i < count ? 0 : O_CLOEXEC) < 0) return -1;
     }
-    return (int)syscall(SYS_close_range, count, ~0u, 0u);
-}
-
-// mount --make-rprivate /; binds; /proc; pivot_root into the new root.
-static int enter_root(const drover_spawn_spec *spec, int *stage) {
-    *stage = DROVER_SPAWN_STAGE_MOUNT;
-    if (syscall(SYS_mount, "none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) return -1;
-    if (spec->root != NULL && syscall(SYS_mount, spec->root, spec->root, NULL, MS_BIND | MS_REC, NULL) < 0) return -1;
-    for (size_t i = 0; i < spec->bind_count; i++) {
-        const drover_spawn_bind *bind = &spec->binds[i];
-        if (syscall(SYS_mount, bind->source, bind->target, NULL, MS_BIND | MS_REC, NULL) < 0) return -1;
-        if (bind->read_only == 0) continue;
-        unsigned long flags = MS_BIND | MS_REMOUNT | MS_RDONLY | MS_REC;
-        if (syscall(SYS_mount, NULL, bind->target, NULL, flags, NULL) < 0) return -1;
-    }
-    if (spec->root != NULL) {
-        *stage = DROVER_SPAWN_STAGE_ROOT;
-        if (syscall(SYS_chdir, spec->root) < 0) return -1;
-        // pivot_root(".", ".") stacks the old root under the new one; then the old one is let go (pivot_root(2), NOTES).
-        if (syscall(SYS_pivot_root, ".", ".") < 0) return -1;
-        if (syscall(SYS_umount2, ".", MNT_DETACH) < 0) return -1;
-        if (syscall(SYS_chdir, "/") < 0) return -1;
-    }
-    if ((spec->flags & DROVER_SPAWN_MOUNT_PROC) != 0) {
-        *stage = DROVER_SPAWN_STAGE_MOUNT;
-        unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
-        if (syscall(SYS_mount, "proc", "/proc", "proc", flags, NULL) < 0) return -1;
-    }
-    return 0;
+    if (context->parent >= 0) context->parent = (int)count;
+    return (int)syscall(SYS_close_range, count + 1, ~0u, 0u);
 }
 
 // Drops what is not in `keep` from the bounding set, so that no program started later can have it.
@@ -157,6 +134,7 @@ static int bound_capabilities(uint64_t keep) {
     return 0;
 }
 
+// Ambient too: without that a user other than root would lose them at execve (capabilities(7)).
 static int keep_capabilities(uint64_t keep) {
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct data[2];
@@ -164,7 +142,12 @@ static int keep_capabilities(uint64_t keep) {
         uint32_t half = (uint32_t)(keep >> (32 * i));
         data[i] = (struct __user_cap_data_struct){half, half, half};
     }
-    return (int)syscall(SYS_capset, &header, data);
+    if (syscall(SYS_capset, &header, data) < 0) return -1;
+    for (int capability = 0; capability < 64; capability++) {
+        if ((keep >> capability & 1) == 0) continue;
+        if (syscall(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0) < 0) return -1;
+    }
+    return 0;
 }
 
 // Raw system calls: libc's setuid would signal the caller's other threads, which share this memory.
@@ -194,16 +177,38 @@ static void set_surroundings(child_context *context) {
     if ((spec->flags & DROVER_SPAWN_OOM_SCORE) != 0 && write_oom_score(spec->oom_score_adj) < 0) {
         fail(context, DROVER_SPAWN_STAGE_OOM_SCORE);
     }
-    if (spec->join_namespaces != 0 && syscall(SYS_setns, spec->join_pidfd, spec->join_namespaces) < 0) {
+    // A process namespace is entered by being born into it: see drover_spawn.
+    uint64_t entered = spec->join_namespaces & ~(uint64_t)CLONE_NEWPID;
+    if (entered != 0 && syscall(SYS_setns, spec->join_pidfd, entered) < 0) {
         fail(context, DROVER_SPAWN_STAGE_NAMESPACE);
     }
-    if (arrange_descriptors(spec) < 0) fail(context, DROVER_SPAWN_STAGE_STDIO);
+    if (arrange_descriptors(context) < 0) fail(context, DROVER_SPAWN_STAGE_STDIO);
     if ((spec->flags & DROVER_SPAWN_TERMINAL) != 0 && syscall(SYS_ioctl, 0, TIOCSCTTY, 0) < 0) {
         fail(context, DROVER_SPAWN_STAGE_SESSION);
     }
     int stage = DROVER_SPAWN_STAGE_MOUNT;
-    if ((spec->namespaces & CLONE_NEWNS) != 0 && enter_root(spec, &stage) < 0) fail(context, stage);
+    if ((spec->namespaces & CLONE_NEWNS) != 0) {
+        const char *what = NULL;
+        int entered_root = enter_root(spec, &stage, &what);
+        context->what = what;
+        if (entered_root < 0) fail(context, stage);
+    }
+    if (spec->hostname != NULL && syscall(SYS_sethostname, spec->hostname, text_length(spec->hostname)) < 0) {
+        fail(context, DROVER_SPAWN_STAGE_NAMESPACE);
+    }
     if (spec->cwd != NULL && syscall(SYS_chdir, spec->cwd) < 0) fail(context, DROVER_SPAWN_STAGE_DIRECTORY);
+}
+
+// After the change of user, which clears the signal (prctl(2)). The caller may have died before: then nobody would tell us,
+// and its pid means nothing in a process namespace of our own, so its pidfd is asked.
+static void bind_to_parent(child_context *context) {
+    struct pollfd parent = {context->parent, POLLIN, 0};
+    struct timespec now = {0, 0};
+    if (syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0) fail(context, DROVER_SPAWN_STAGE_PARENT);
+    long ended = syscall(SYS_ppoll, &parent, 1, &now, NULL, 0);
+    if (ended == 0) return;
+    if (ended > 0) errno = ESRCH;
+    fail(context, DROVER_SPAWN_STAGE_PARENT);
 }
 
 // The parts that take rights away, last.
@@ -220,12 +225,9 @@ static void drop_rights(child_context *context) {
     if ((spec->flags & DROVER_SPAWN_NO_NEW_PRIVS) != 0 && syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
         fail(context, DROVER_SPAWN_STAGE_CAPABILITIES);
     }
-    if ((spec->flags & DROVER_SPAWN_DIE_WITH_PARENT) == 0) return;
-    // After the change of user, which clears it (prctl(2)). The parent may have died before: then nobody would tell us.
-    if (syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0) fail(context, DROVER_SPAWN_STAGE_PARENT);
-    if ((spec->namespaces & CLONE_NEWPID) == 0 && syscall(SYS_getppid) != context->parent) {
-        errno = ESRCH;
-        fail(context, DROVER_SPAWN_STAGE_PARENT);
+    if ((spec->flags & DROVER_SPAWN_DIE_WITH_PARENT) != 0) bind_to_parent(context);
+    if ((spec->flags & DROVER_SPAWN_SECCOMP) != 0 && filter_system_calls(caps ? spec->capabilities : ~0ull) < 0) {
+        fail(context, DROVER_SPAWN_STAGE_SECCOMP);
     }
 }
 
@@ -240,9 +242,20 @@ static int child_main(void *argument) {
     fail(context, DROVER_SPAWN_STAGE_EXEC);
 }
 
-int drover_spawn(const drover_spawn_spec *spec, drover_spawn_result *result) {
-    *result = (drover_spawn_result){.pid = 0, .pidfd = -1, .stage = DROVER_SPAWN_STAGE_CLONE, .error = 0};
-    child_context context = {.spec = spec, .parent = getpid()};
+// Makes the calling thread's children members of the process namespace of `join_pidfd`; returns a descriptor of the one to
+// come back to. Only children are concerned, and no other thread.
+static int aim_at_namespace(int join_pidfd) {
+    int own = open("/proc/thread-self/ns/pid", O_RDONLY | O_CLOEXEC);
+    if (own < 0) return -1;
+    if (setns(join_pidfd, CLONE_NEWPID) == 0) return own;
+    int error = errno;
+    close(own);
+    errno = error;
+    return -1;
+}
+
+// clone with a stack and signals prepared; -1 with stage and error in `result`.
+static int start_child(const drover_spawn_spec *spec, child_context *context, int *pidfd, drover_spawn_result *result) {
     char *stack = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
     if (stack == MAP_FAILED) {
         result->error = errno;
@@ -252,21 +265,46 @@ int drover_spawn(const drover_spawn_spec *spec, drover_spawn_result *result) {
     sigset_t all, before;
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &before);
-    int pidfd = -1;
-    int flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD | (int)spec->namespaces;
-    int pid = clone(child_main, stack + STACK_BYTES, flags, &context, &pidfd);
-    int clone_error = errno;
+    int pid = -1, error = 0, joins = (spec->join_namespaces & CLONE_NEWPID) != 0;
+    int own = joins ? aim_at_namespace(spec->join_pidfd) : -1;
+    if (joins && own < 0) {
+        result->stage = DROVER_SPAWN_STAGE_NAMESPACE;
+        error = errno;
+    } else {
+        int flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD | (int)spec->namespaces;
+        pid = clone(child_main, stack + STACK_BYTES, flags, context, pidfd);
+        error = errno;
+        if (joins) {
+            setns(own, CLONE_NEWPID);
+            close(own);
+        }
+    }
     sigprocmask(SIG_SETMASK, &before, NULL);
     munmap(stack, STACK_BYTES);
-    if (pid < 0) {
-        result->error = clone_error;
-        return -1;
+    if (pid < 0) result->error = error;
+    return pid;
+}
+
+int drover_spawn(const drover_spawn_spec *spec, drover_spawn_result *result) {
+    *result = (drover_spawn_result){.pid = 0, .pidfd = -1, .stage = DROVER_SPAWN_STAGE_CLONE, .error = 0};
+    child_context context = {.spec = spec, .parent = -1};
+    if ((spec->flags & DROVER_SPAWN_DIE_WITH_PARENT) != 0) {
+        context.parent = (int)syscall(SYS_pidfd_open, getpid(), 0);
+        if (context.parent < 0) {
+            *result = (drover_spawn_result){.pidfd = -1, .stage = DROVER_SPAWN_STAGE_PARENT, .error = errno};
+            return -1;
+        }
     }
+    int own_pidfd = context.parent, pidfd = -1;
+    int pid = start_child(spec, &context, &pidfd, result);
+    if (own_pidfd >= 0) close(own_pidfd);
+    if (pid < 0) return -1;
     if (context.stage != DROVER_SPAWN_STAGE_NONE) {
         while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR) {}
         close(pidfd);
         result->stage = context.stage;
         result->error = context.error;
+        result->what = context.what;
         return -1;
     }
     *result = (drover_spawn_result){.pid = pid, .pidfd = pidfd, .stage = DROVER_SPAWN_STAGE_NONE, .error = 0};

@@ -93,6 +93,8 @@ package struct Cgroup: Equatable, Sendable {
             }
             if let most = limits.memoryMaxBytes {
                 try SmallFile.write("\(most)", to: memory + "/memory.limit_in_bytes")
+                // Memory and swap together; absent where the kernel does not account for swap.
+                try? SmallFile.write("\(most)", to: memory + "/memory.memsw.limit_in_bytes")
             }
         }
         if let pids = folders["pids"], let most = limits.pidsMax {
@@ -102,16 +104,22 @@ package struct Cgroup: Equatable, Sendable {
 
     /// A v1 cpuset takes no process before both files are set, here and in every group above.
     private func applyCpusetV1(_ folder: String, _ cores: [Int]) throws(LinuxError) {
-        guard let slash = folder.utf8.lastIndex(of: UInt8(ascii: "/")) else { return }
-        let parent = String(folder[..<slash])
-        let above = parent.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(parent[..<$0]) } ?? parent
-        for file in ["cpuset.cpus", "cpuset.mems"] {
-            if SmallFile.text("\(parent)/\(file)") == "", let all = SmallFile.text("\(above)/\(file)") {
-                try SmallFile.write(all, to: "\(parent)/\(file)")
-            }
-        }
+        let parent = Cgroup.parent(of: folder)
+        for file in ["cpuset.cpus", "cpuset.mems"] { try Cgroup.inheritCpuset(file, parent) }
         try SmallFile.write(SmallFile.text(parent + "/cpuset.mems") ?? "0", to: folder + "/cpuset.mems")
         try SmallFile.write(cores.map(String.init).joined(separator: ","), to: folder + "/cpuset.cpus")
+    }
+
+    /// Fills an empty file from the groups above; the one at the top is never empty.
+    private static func inheritCpuset(_ file: String, _ folder: String) throws(LinuxError) {
+        guard SmallFile.text("\(folder)/\(file)") == "" else { return }
+        let parent = parent(of: folder)
+        try inheritCpuset(file, parent)
+        try SmallFile.write(SmallFile.text("\(parent)/\(file)") ?? "0", to: "\(folder)/\(file)")
+    }
+
+    private static func parent(of folder: String) -> String {
+        folder.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(folder[..<$0]) } ?? folder
     }
 
     private func applyV2(_ limits: CgroupLimits) throws(LinuxError) {
@@ -126,7 +134,10 @@ package struct Cgroup: Equatable, Sendable {
             try SmallFile.write(limits.cores.map(String.init).joined(separator: ","), to: folder + "/cpuset.cpus")
         }
         if let low = limits.memoryReservedBytes { try SmallFile.write("\(low)", to: folder + "/memory.low") }
-        if let most = limits.memoryMaxBytes { try SmallFile.write("\(most)", to: folder + "/memory.max") }
+        if let most = limits.memoryMaxBytes {
+            try SmallFile.write("\(most)", to: folder + "/memory.max")
+            try? SmallFile.write("0", to: folder + "/memory.swap.max")
+        }
         if let most = limits.pidsMax { try SmallFile.write("\(most)", to: folder + "/pids.max") }
     }
 

@@ -123,7 +123,8 @@ static int start_task(int run, drover_spawn_result *result) {
     fault_point("shim.spawn.before");
     if (drover_spawn(&spec.spawn, result) < 0) {
         unlinkat(run, "state", 0);
-        report("failed", result->stage, result->error, drover_spawn_stage_name(result->stage));
+        const char *what = result->what != NULL ? result->what : drover_spawn_stage_name(result->stage);
+        report("failed", result->stage, result->error, what);
         return -1;
     }
     for (int i = 1; i < 3; i++) {

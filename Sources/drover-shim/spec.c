@@ -113,6 +113,7 @@ static int take_text(parser *state, const char *key, char *value, const char **p
     else if (strcmp(key, "path") == 0) spec->spawn.path = value;
     else if (strcmp(key, "cwd") == 0) spec->spawn.cwd = value;
     else if (strcmp(key, "root") == 0) spec->spawn.root = value;
+    else if (strcmp(key, "hostname") == 0) spec->spawn.hostname = value;
     else if (strcmp(key, "log_dir") == 0) spec->log_dir = value;
     else if (strcmp(key, "log_stdout") == 0) spec->log_names[0] = value;
     else if (strcmp(key, "log_stderr") == 0) spec->log_names[1] = value;
@@ -122,6 +123,9 @@ static int take_text(parser *state, const char *key, char *value, const char **p
     else if (strcmp(key, "limit") == 0) *problem = take_limit(spec, value);
     else if (strcmp(key, "mount_proc") == 0) *problem = take_flag(spec, value, DROVER_SPAWN_MOUNT_PROC);
     else if (strcmp(key, "no_new_privs") == 0) *problem = take_flag(spec, value, DROVER_SPAWN_NO_NEW_PRIVS);
+    else if (strcmp(key, "root_tmpfs") == 0) *problem = take_flag(spec, value, DROVER_SPAWN_ROOT_TMPFS);
+    else if (strcmp(key, "no_pivot") == 0) *problem = take_flag(spec, value, DROVER_SPAWN_NO_PIVOT);
+    else if (strcmp(key, "seccomp") == 0) *problem = take_flag(spec, value, DROVER_SPAWN_SECCOMP);
     else return 0;
     return 1;
 }
@@ -185,6 +189,8 @@ static const char *check(const parser *state, const char **key) {
     if (spec->spawn.path == NULL || spec->spawn.path[0] != '/') return "wants an absolute path";
     *key = "argv";
     if (state->argv_count == 0) return "missing";
+    *key = "root_tmpfs";
+    if ((spec->spawn.flags & DROVER_SPAWN_ROOT_TMPFS) != 0 && spec->spawn.root == NULL) return "wants root";
     for (int i = 0; i < 2; i++) {
         *key = i == 0 ? "log_stdout" : "log_stderr";
         if (spec->log_dir != NULL && spec->log_names[i] == NULL) return "missing, though log_dir is set";

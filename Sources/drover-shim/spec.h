@@ -18,10 +18,14 @@
 //   oom_score_adj=N     -1000 ... 1000
 //   namespaces=N        CLONE_NEW* bits
 //   root=FOLDER         new root, with CLONE_NEWNS
-//   bind=ro|rw SRC\tDST bind mount
+//   root_tmpfs=1        the new root is made in memory on the empty folder `root`, with /proc and /dev
+//   no_pivot=1          change the root without pivot_root
+//   bind=ro|rw SRC\tDST bind mount; DST inside the new root
+//   hostname=TEXT       with CLONE_NEWUTS
 //   mount_proc=1        fresh /proc
 //   capabilities=N      mask of capabilities kept
 //   no_new_privs=1
+//   seccomp=1           the default system call filter
 //   log_dir=FOLDER      folder of the log files; without it output is discarded
 //   log_stdout=NAME     log files of standard output are NAME.0, NAME.1, ...
 //   log_stderr=NAME     the same for standard error

@@ -22,7 +22,8 @@ import Testing
         let inAgent = ProcessList.libraries(agent.pid)
         #expect(inAgent.allSatisfy { !$0.hasPrefix("libdrover-driver-") && !$0.hasPrefix("libdrover-fingerprint-") })
         let files = [
-            "raw_exec": "libdrover-driver-raw_exec.so", "mock_driver": "libdrover-driver-mock.so",
+            "exec": "libdrover-driver-exec.so", "raw_exec": "libdrover-driver-raw_exec.so",
+            "mock_driver": "libdrover-driver-mock.so",
             "host": "libdrover-fingerprint-host.so",
         ]
         for (name, file) in files {

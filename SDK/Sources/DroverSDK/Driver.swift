@@ -81,22 +81,26 @@ public struct DriverCapabilities: Sendable {
     public var networkIsolation: [String]
     /// "all", "none" or "read_only".
     public var mounts: String
+    /// Whom tasks that name no user run as; "": the agent's own.
+    public var defaultUser: String
 
     public init(
         sendSignals: Bool = false, exec: Bool = false, filesystemIsolation: String = "none",
-        networkIsolation: [String] = ["host"], mounts: String = "none"
+        networkIsolation: [String] = ["host"], mounts: String = "none", defaultUser: String = ""
     ) {
         self.sendSignals = sendSignals
         self.exec = exec
         self.filesystemIsolation = filesystemIsolation
         self.networkIsolation = networkIsolation
         self.mounts = mounts
+        self.defaultUser = defaultUser
     }
 
     var json: JSON {
         [
             "send_signals": .bool(sendSignals), "exec": .bool(exec), "fs_isolation": .string(filesystemIsolation),
             "network_isolation": .array(networkIsolation.map(JSON.string)), "mounts": .string(mounts),
+            "default_user": .string(defaultUser),
         ]
     }
 }

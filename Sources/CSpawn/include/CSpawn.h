@@ -26,6 +26,9 @@ extern "C" {
 #define DROVER_SPAWN_CAPABILITIES (1u << 5)  // only `capabilities` are kept
 #define DROVER_SPAWN_MOUNT_PROC (1u << 6)    // a fresh /proc; needs CLONE_NEWPID and CLONE_NEWNS
 #define DROVER_SPAWN_TERMINAL (1u << 7)      // descriptor 0 becomes the controlling terminal; needs SETSID
+#define DROVER_SPAWN_ROOT_TMPFS (1u << 8)    // `root` is an empty folder: the new root is made on it, in memory (root.c)
+#define DROVER_SPAWN_NO_PIVOT (1u << 9)      // change the root by MS_MOVE and chroot, for hosts whose root is a ramdisk
+#define DROVER_SPAWN_SECCOMP (1u << 10)      // the default system call filter (seccomp.c)
 
 // Where a spawn failed: drover_spawn_result.stage. drover_spawn_stage_name gives the word for messages.
 enum {
@@ -43,14 +46,16 @@ enum {
     DROVER_SPAWN_STAGE_USER = 11,
     DROVER_SPAWN_STAGE_CAPABILITIES = 12,
     DROVER_SPAWN_STAGE_PARENT = 13,
-    DROVER_SPAWN_STAGE_EXEC = 14
+    DROVER_SPAWN_STAGE_EXEC = 14,
+    DROVER_SPAWN_STAGE_SECCOMP = 15
 };
 
-// One bind mount, made before the root changes. `target` is a path of the host, usually below the new root.
+// One bind mount with all that is mounted below `source`. `target` is an absolute path inside the new root, which no link
+// leads out of; it is made when absent. Device nodes work only below a source in /dev.
 typedef struct drover_spawn_bind {
     const char *source;
     const char *target;
-    uint32_t read_only; // 1: remounted read-only
+    uint32_t read_only; // 1: with all that is mounted below
     uint32_t reserved;
 } drover_spawn_bind;
 
@@ -75,8 +80,9 @@ typedef struct drover_spawn_spec {
     uint64_t namespaces;     // CLONE_NEW* bits to create
     int32_t join_pidfd;      // with join_namespaces: whose namespaces to enter
     uint32_t reserved;
-    uint64_t join_namespaces; // CLONE_NEW* bits to enter, not CLONE_NEWPID; 0 enters none
-    const char *root;        // becomes "/" by pivot_root; needs CLONE_NEWNS; NULL keeps the host's
+    uint64_t join_namespaces; // CLONE_NEW* bits to enter; 0 enters none
+    const char *root;        // becomes "/"; needs CLONE_NEWNS; NULL keeps the host's
+    const char *hostname;    // needs CLONE_NEWUTS; NULL keeps the host's
     const drover_spawn_bind *binds;
     size_t bind_count;
     const char *const *cgroups; // cgroup folders to join, by writing "0" to their cgroup.procs
@@ -87,7 +93,7 @@ typedef struct drover_spawn_spec {
     uint32_t gid;
     const uint32_t *groups;
     size_t group_count;
-    uint64_t capabilities;   // bit n keeps capability n
+    uint64_t capabilities;   // bit n keeps capability n, through execve and for any user
     int32_t oom_score_adj;   // -1000 ... 1000
     uint32_t reserved2;
 } drover_spawn_spec;
@@ -98,6 +104,7 @@ typedef struct drover_spawn_result {
     int32_t pidfd;  // close-on-exec, owned by the caller; -1 after a failure
     int32_t stage;  // DROVER_SPAWN_STAGE_*
     int32_t error;  // errno of that stage
+    const char *what; // the path of the specification it failed on, or NULL
 } drover_spawn_result;
 
 // Starts a program. Returns 0 once execve has succeeded, or -1 with stage and error set; then no child is left.

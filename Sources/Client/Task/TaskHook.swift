@@ -22,6 +22,8 @@ struct TaskStart: Sendable {
     let node: Node
     let driver: any Driver
     var spec: TaskSpec
+    /// Whom the task runs as: the job's word, else the driver's; "" is the agent's own user.
+    var user: String { task.user.isEmpty ? driver.capabilities.defaultUser : task.user }
     /// Set by ``EnvironmentHook``.
     var environment: TaskEnvironment?
 }

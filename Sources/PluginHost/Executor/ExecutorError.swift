@@ -30,8 +30,10 @@ package struct ExecutorError: Error, Equatable, Sendable, CustomStringConvertibl
         ExecutorError(code(ofErrno: error.errno), error.description)
     }
 
-    /// The error of a failed start: where it failed decides what it means.
-    static func start(stage: Int32, errno: Int32, program: String, cwd: String) -> ExecutorError {
+    /// The error of a failed start: where it failed decides what it means. `detail` is the path it failed on, if there is one.
+    static func start(
+        stage: Int32, errno: Int32, program: String, cwd: String, detail: String = ""
+    ) -> ExecutorError {
         let reason = LinuxError.text(errno)
         let word = String(cString: drover_spawn_stage_name(stage))
         switch Int(stage) {
@@ -43,6 +45,8 @@ package struct ExecutorError: Error, Equatable, Sendable, CustomStringConvertibl
         case DROVER_SPAWN_STAGE_CLONE, DROVER_SPAWN_STAGE_NAMESPACE:
             let code = errno == EINVAL || errno == EPERM ? DROVER_E_UNSUPPORTED : code(ofErrno: errno)
             return ExecutorError(code, "cannot make the process or its namespaces: \(reason)")
+        case DROVER_SPAWN_STAGE_MOUNT where detail.hasPrefix("/"):
+            return ExecutorError(code(ofErrno: errno), "cannot mount \(detail) for the task: \(reason)")
         default:
             return ExecutorError(code(ofErrno: errno), "cannot start \(program): \(word): \(reason)")
         }

@@ -1,11 +1,11 @@
 internal import CDroverABI
 
 extension LaunchPlan {
-    /// Reads "isolation": namespaces, private root with binds, capabilities kept, no-new-privileges.
+    /// Reads "isolation": namespaces, private root with binds, capabilities kept, no-new-privileges, system call filter.
     mutating func readIsolation(_ reader: ObjectReader) throws(ExecutorError) {
         try reader.only([
-            "pid", "mount", "ipc", "uts", "net", "net_path", "root", "hostname", "binds", "caps", "seccomp",
-            "no_new_privs",
+            "pid", "mount", "ipc", "uts", "net", "net_path", "root", "no_pivot_root", "hostname", "binds", "caps",
+            "seccomp", "no_new_privs",
         ])
         // CLONE_NEW* of <linux/sched.h>.
         let bits: [(String, UInt64)] = [
@@ -13,29 +13,54 @@ extension LaunchPlan {
             ("net", 0x4000_0000),
         ]
         for (key, bit) in bits where try reader.flag(key) ?? false { namespaces |= bit }
-        for key in ["net_path", "hostname"] {
-            if let value = try reader.text(key), !value.isEmpty {
-                throw ExecutorError(DROVER_E_UNSUPPORTED, "isolation.\(key): this executor has no such isolation")
+        if let path = try reader.text("net_path"), !path.isEmpty {
+            throw ExecutorError(DROVER_E_UNSUPPORTED, "isolation.net_path: this executor joins no network by path")
+        }
+        try readRoot(reader)
+        if let name = try reader.text("hostname"), !name.isEmpty {
+            guard namespaces & LaunchPlan.hostNames != 0, name.utf8.count <= 64, !name.utf8.contains(0) else {
+                throw .invalid("isolation.hostname: wants \"uts\": true, and at most 64 bytes")
             }
+            hostname = name
         }
-        if try reader.text("seccomp") == "default" {
-            throw ExecutorError(DROVER_E_UNSUPPORTED, "isolation.seccomp: this executor has no system call filter")
+        if let names = try reader.textArray("caps") { capabilities = try LaunchPlan.capabilityMask(names) }
+        noNewPrivileges = try reader.flag("no_new_privs") ?? false
+        switch try reader.text("seccomp") {
+        case "default": filtersSystemCalls = true
+        case nil, "none": break
+        case let other?: throw .invalid("isolation.seccomp: \"\(other)\" is neither \"default\" nor \"none\"")
         }
-        root = try reader.text("root").flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    private mutating func readRoot(_ reader: ObjectReader) throws(ExecutorError) {
+        switch try reader.text("root") {
+        case nil, "": break
+        case "tmpfs": root = .memory
+        case let path?:
+            guard path.hasPrefix("/") else {
+                throw .invalid("isolation.root: \"\(path)\" is neither \"tmpfs\" nor an absolute path")
+            }
+            root = .folder(path)
+        }
+        pivotsRoot = !(try reader.flag("no_pivot_root") ?? false)
         for bind in try reader.objects("binds") {
             try bind.only(["source", "target", "read_only", "propagation"])
             guard let source = try bind.text("source"), let target = try bind.text("target"), target.hasPrefix("/")
             else { throw .invalid("isolation.binds: wants source and an absolute target") }
-            guard !source.contains("\t") else { throw .invalid("isolation.binds: source holds a tab") }
-            let readOnly = try bind.flag("read_only") ?? false
-            binds.append(Bind(source: source, target: (root ?? "") + target, readOnly: readOnly))
+            guard !(source + target).utf8.contains(where: { $0 == 9 || $0 == 0 }) else {
+                throw .invalid("isolation.binds: \"\(source)\" or its target holds a tab or a NUL byte")
+            }
+            binds.append(Bind(source: source, target: target, readOnly: try bind.flag("read_only") ?? false))
         }
-        if namespaces & 0x0002_0000 == 0 && (root != nil || !binds.isEmpty) {
+        guard binds.count <= 256 else { throw .invalid("isolation.binds: \(binds.count); 256 are the most") }
+        if namespaces & LaunchPlan.mounts == 0 && (root != .host || !binds.isEmpty) {
             throw .invalid("isolation: root and binds need \"mount\": true")
         }
-        if let names = try reader.textArray("caps") { capabilities = try LaunchPlan.capabilityMask(names) }
-        noNewPrivileges = try reader.flag("no_new_privs") ?? false
     }
+
+    /// CLONE_NEWNS and CLONE_NEWUTS.
+    private static let mounts: UInt64 = 0x0002_0000
+    private static let hostNames: UInt64 = 0x0400_0000
 
     private static func capabilityMask(_ names: [String]) throws(ExecutorError) -> UInt64 {
         var mask: UInt64 = 0

@@ -30,7 +30,7 @@ extension LaunchPlan {
         }
         try readIsolation(ObjectReader(spec["isolation"], "isolation"))
         let folder = task["dirs"]?["task"]?.string ?? ""
-        cwd = try ObjectReader.text(spec["cwd"], "cwd") ?? (root == nil ? folder : "/")
+        cwd = try ObjectReader.text(spec["cwd"], "cwd") ?? (root == .host ? folder : "/")
         try readLogs(ObjectReader(spec["logs"] ?? task["logs"], "logs"))
         try readLimits(ObjectReader(spec["limits"], "limits"), task["resources"])
         try readCgroup(ObjectReader(spec["cgroup"], "cgroup"))
@@ -61,7 +61,8 @@ extension LaunchPlan {
         for text in arguments + environment.flatMap({ [$0.0, $0.1] }) + [cwd] where text.utf8.contains(0) {
             throw .invalid("launch specification: argv, env and cwd must not hold NUL bytes")
         }
-        program = try ProgramSearch(root: root, folder: folder, environment: environment).find(name)
+        let search = ProgramSearch(root: root, binds: binds, folder: folder, environment: environment)
+        program = try search.find(name)
     }
 
     private mutating func readLogs(_ reader: ObjectReader) throws(ExecutorError) {

@@ -2,10 +2,19 @@ package import Linux
 
 /// Everything the shim is told, as read from the task document and the launch specification.
 package struct LaunchPlan: Equatable, Sendable {
+    /// A mount of a host's path; the target is a path inside the root.
     package struct Bind: Equatable, Sendable {
         package var source: String
         package var target: String
         package var readOnly: Bool
+    }
+
+    /// What the task sees as "/".
+    package enum Root: Equatable, Sendable {
+        case host
+        case folder(String)
+        /// Made in memory, of binds alone.
+        case memory
     }
 
     package struct Limit: Equatable, Sendable {
@@ -33,10 +42,13 @@ package struct LaunchPlan: Equatable, Sendable {
     package var resourceLimits: [Limit] = []
     package var oomScore: Int64?
     package var namespaces: UInt64 = 0
-    package var root: String?
+    package var root = Root.host
+    package var pivotsRoot = true
+    package var hostname: String?
     package var binds: [Bind] = []
     package var capabilities: UInt64?
     package var noNewPrivileges = false
+    package var filtersSystemCalls = false
     package var cgroupParent: String?
     /// Control groups of others, joined and never killed.
     package var cgroupsJoined: [String] = []
@@ -44,11 +56,11 @@ package struct LaunchPlan: Equatable, Sendable {
     package init() {}
 
     package static func == (left: LaunchPlan, right: LaunchPlan) -> Bool {
-        left.records(cgroups: []) == right.records(cgroups: [])
+        left.records(cgroups: [], runFolder: "") == right.records(cgroups: [], runFolder: "")
     }
 
-    /// The file `spec` (Sources/drover-shim/spec.h): records ended by NUL.
-    package func records(cgroups: [String]) -> [UInt8] {
+    /// The file `spec` (Sources/drover-shim/spec.h): records ended by NUL. A root in memory is made on `<runFolder>/root`.
+    package func records(cgroups: [String], runFolder: String) -> [UInt8] {
         var out: [UInt8] = []
         func add(_ record: String) {
             out += Array(record.utf8)
@@ -69,7 +81,7 @@ package struct LaunchPlan: Equatable, Sendable {
         for cgroup in cgroupsJoined { add("cgroup_join=\(cgroup)") }
         for limit in resourceLimits { add("limit=\(limit.resource) \(limit.soft) \(limit.hard)") }
         if let oomScore { add("oom_score_adj=\(oomScore)") }
-        addIsolation(add)
+        addIsolation(add, runFolder)
         if let logs {
             add("log_dir=\(logs.folder)")
             add("log_stdout=\(logs.stdout)")
@@ -81,13 +93,22 @@ package struct LaunchPlan: Equatable, Sendable {
         return out
     }
 
-    private func addIsolation(_ add: (String) -> Void) {
+    private func addIsolation(_ add: (String) -> Void, _ runFolder: String) {
         if namespaces != 0 { add("namespaces=\(namespaces)") }
-        if let root { add("root=\(root)") }
+        switch root {
+        case .host: break
+        case .folder(let path): add("root=\(path)")
+        case .memory:
+            add("root=\(runFolder)/root")
+            add("root_tmpfs=1")
+        }
+        if !pivotsRoot { add("no_pivot=1") }
+        if let hostname { add("hostname=\(hostname)") }
         for bind in binds { add("bind=\(bind.readOnly ? "ro" : "rw") \(bind.source)\t\(bind.target)") }
         if namespaces & LaunchPlan.pidAndMount == LaunchPlan.pidAndMount { add("mount_proc=1") }
         if let capabilities { add("capabilities=\(capabilities)") }
         if noNewPrivileges { add("no_new_privs=1") }
+        if filtersSystemCalls { add("seccomp=1") }
     }
 
     /// CLONE_NEWPID and CLONE_NEWNS.

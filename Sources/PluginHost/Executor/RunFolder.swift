@@ -47,6 +47,21 @@ struct RunFolder: Sendable {
             .map { String(decoding: $0.dropFirst(start.count), as: UTF8.self) }
     }
 
+    /// The root the task was given.
+    var root: LaunchPlan.Root {
+        guard let path = specValues("root").first else { return .host }
+        return specValues("root_tmpfs").isEmpty ? .folder(path) : .memory
+    }
+
+    /// What was mounted for the task.
+    var binds: [LaunchPlan.Bind] {
+        specValues("bind").compactMap { record in
+            let parts = record.dropFirst(3).split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
+            guard parts.count == 2 else { return nil }
+            return LaunchPlan.Bind(source: parts[0], target: parts[1], readOnly: record.hasPrefix("ro "))
+        }
+    }
+
     /// The task's own control group, as recorded in the specification.
     var cgroup: Cgroup? {
         let paths = specValues("cgroup")

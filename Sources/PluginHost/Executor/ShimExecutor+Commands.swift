@@ -28,7 +28,7 @@ extension ShimExecutor {
             let namespaces = run.folder.specValues("namespaces").first.flatMap { UInt64($0) } ?? 0
             guard let target = try openTask(task) else { throw .ended(id) }
             let started = try command.start(
-                stdio: (stdin, stdout, stderr), target: target, namespaces: namespaces & ~CommandRequest.pidNamespace)
+                stdio: (stdin, stdout, stderr), target: target, namespaces: namespaces)
             let terminal = command.tty ? fcntl(stdin, F_DUPFD_CLOEXEC, 3) : -1
             let record = RunningCommand(
                 pid: started.pid, terminal: terminal >= 0 ? FileDescriptor(owning: terminal) : nil)
@@ -82,14 +82,13 @@ extension ShimExecutor {
 
 /// What to run inside a task: the request, completed by the task's own specification.
 private struct CommandRequest {
-    static let pidNamespace: UInt64 = 0x2000_0000
-
     var program = ""
     var arguments: [String] = []
     var environment: [String] = []
     var cwd = ""
     var user: UserIdentity?
     var cgroups: [String] = []
+    var rights = TaskRights()
     var tty = false
 
     init(_ bytes: [UInt8], folder: RunFolder) throws(ExecutorError) {
@@ -116,7 +115,8 @@ private struct CommandRequest {
             guard let equals = entry.firstIndex(of: "=") else { return nil }
             return (String(entry[..<equals]), String(entry[entry.index(after: equals)...]))
         }
-        let search = ProgramSearch(root: folder.specValues("root").first, folder: cwd, environment: pairs)
+        rights = TaskRights(folder)
+        let search = ProgramSearch(root: folder.root, binds: folder.binds, folder: cwd, environment: pairs)
         program = try search.find(name)
     }
 
@@ -132,12 +132,13 @@ private struct CommandRequest {
         let failed = cgroupPointers.withUnsafeBufferPointer { cgroups in
             (user?.groups ?? []).withUnsafeBufferPointer { members in
                 var spec = drover_spawn_spec()
+                spec.flags = DROVER_SPAWN_SETSID | rights.flags
+                spec.capabilities = rights.capabilities ?? 0
                 spec.path = UnsafePointer(path.pointers[0])
                 spec.cwd = UnsafePointer(path.pointers[1])
                 spec.argv = UnsafePointer(argv.base)
                 spec.envp = UnsafePointer(envp.base)
                 spec.stdio = stdio
-                spec.flags = DROVER_SPAWN_SETSID
                 if tty { spec.flags |= DROVER_SPAWN_TERMINAL }
                 spec.cgroups = cgroups.baseAddress
                 spec.cgroup_count = self.cgroups.count
@@ -155,5 +156,20 @@ private struct CommandRequest {
         }
         if failed { throw .start(stage: result.stage, errno: result.error, program: program, cwd: cwd) }
         return (result.pid, FileDescriptor(owning: result.pidfd))
+    }
+}
+
+/// What a task may not do, recorded in its specification: a program run inside it may not either.
+private struct TaskRights {
+    var capabilities: UInt64?
+    var flags: UInt32 = 0
+
+    init() {}
+
+    init(_ folder: RunFolder) {
+        capabilities = folder.specValues("capabilities").first.flatMap { UInt64($0) }
+        if capabilities != nil { flags |= DROVER_SPAWN_CAPABILITIES }
+        if folder.specValues("no_new_privs").first != nil { flags |= DROVER_SPAWN_NO_NEW_PRIVS }
+        if folder.specValues("seccomp").first != nil { flags |= DROVER_SPAWN_SECCOMP }
     }
 }

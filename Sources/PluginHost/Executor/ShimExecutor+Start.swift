@@ -12,7 +12,9 @@ extension ShimExecutor {
         do {
             try Folder.make(folder.path)
             made = try makeCgroup(plan)
-            try SmallFile.replace(folder.path + "/spec", with: plan.records(cgroups: made?.paths ?? []))
+            if plan.root == .memory { try Folder.make(folder.path + "/root") }
+            let records = plan.records(cgroups: made?.paths ?? [], runFolder: folder.path)
+            try SmallFile.replace(folder.path + "/spec", with: records)
         } catch {
             made?.remove()
             removeFolder(folder)
@@ -27,7 +29,9 @@ extension ShimExecutor {
         }
         if case .failed(let stage, let errno, let detail) = answer {
             removeFolder(folder)
-            if stage != 0 { throw .start(stage: stage, errno: errno, program: plan.program, cwd: plan.cwd) }
+            if stage != 0 {
+                throw .start(stage: stage, errno: errno, program: plan.program, cwd: plan.cwd, detail: detail)
+            }
             throw ExecutorError.system(LinuxError(call: "drover-shim", path: detail, errno: errno))
         }
         // Started by this shim, or by another of the same launch: either way the folder tells which processes they are.

@@ -78,6 +78,8 @@ package struct DriverCapabilities: Sendable, Equatable {
     package var fsIsolation = "none"
     package var networkIsolation = ["host"]
     package var mounts = "none"
+    /// Whom tasks that name no user run as; "": the agent's own.
+    package var defaultUser = ""
     package var mustCreateNetwork = false
     package var remoteTasks = false
 

@@ -19,6 +19,7 @@ enum DriverAnswers {
         result.exec = json["exec"]?.bool ?? false
         result.fsIsolation = json["fs_isolation"]?.string ?? "none"
         result.networkIsolation = json["network_isolation"]?.array?.compactMap(\.string) ?? ["host"]
+        result.defaultUser = json["default_user"]?.string ?? ""
         result.mounts = json["mounts"]?.string ?? "none"
         result.mustCreateNetwork = json["must_create_network"]?.bool ?? false
         result.remoteTasks = json["remote_tasks"]?.bool ?? false

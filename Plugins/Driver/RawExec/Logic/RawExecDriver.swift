@@ -1,4 +1,5 @@
 public import DroverSDK
+internal import PluginSupport
 
 /// `raw_exec`: runs a command as it is, with no isolation but a cgroup that accounts for it and ends it as a whole.
 ///
@@ -37,7 +38,7 @@ public struct RawExecDriver: ExecutorDriver {
             throw PluginError(
                 .denied, "raw_exec is disabled on this node; the operator enables it in plugin \"raw_exec\"")
         }
-        try settings.check(user: task.user)
+        try settings.deniedUsers.check(task.user)
         let config = task.config
         let command = try config.requiredText("command")
         let arguments = try config.texts("args")

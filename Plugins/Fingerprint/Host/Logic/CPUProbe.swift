@@ -3,9 +3,6 @@ internal import PluginSupport
 
 /// Cores with their speed, grade and NUMA node; the total is what tasks' MHz are taken from.
 enum CPUProbe {
-    /// Used when neither cpufreq nor /proc/cpuinfo tells a speed, as on some virtual ARM machines.
-    static let defaultMHz: Int64 = 1000
-
     struct Core: Equatable {
         var id: Int
         var mhz: Int64
@@ -65,37 +62,8 @@ enum CPUProbe {
         }
         return online.map { id in
             Core(
-                id: id, mhz: mhz(machine, info, id), numa: numa[id] ?? 0, isEfficiency: efficient.contains(id))
-        }
-    }
-
-    /// The speed a core can be counted on for: its base frequency, else its highest, else what it runs at now.
-    private static func mhz(_ machine: Machine, _ info: CPUInfo, _ id: Int) -> Int64 {
-        let folder = "/sys/devices/system/cpu/cpu\(id)/cpufreq"
-        for file in ["base_frequency", "cpuinfo_max_freq"] {
-            if let kilohertz = machine.integer("\(folder)/\(file)"), kilohertz >= 1000 { return kilohertz / 1000 }
-        }
-        return info.mhz ?? defaultMHz
-    }
-}
-
-/// What is used of /proc/cpuinfo.
-struct CPUInfo {
-    var model: String?
-    /// Of the first processor that tells, rounded down.
-    var mhz: Int64?
-    var processors: [Int] = []
-
-    init(_ text: String) {
-        for line in text.split(separator: "\n") {
-            guard let colon = line.firstIndex(of: ":") else { continue }
-            let value = SmallFile.trim(line[line.index(after: colon)...])
-            switch SmallFile.trim(line[..<colon]) {
-            case "processor": if let number = Int(value) { processors.append(number) }
-            case "model name": model = model ?? (value.isEmpty ? nil : value)
-            case "cpu MHz": mhz = mhz ?? Double(value).flatMap { $0 >= 1 && $0 < 1e6 ? Int64($0) : nil }
-            default: break
-            }
+                id: id, mhz: info.mhz(ofCore: id, reading: machine.line), numa: numa[id] ?? 0,
+                isEfficiency: efficient.contains(id))
         }
     }
 }

@@ -15,6 +15,6 @@ struct ConfigurationHook: TaskHook {
         } catch {
             throw TaskSetupError(message: "\(error)", isValidation: true)
         }
-        start.spec.user = interpolation.apply(start.task.user)
+        start.spec.user = interpolation.apply(start.user)
     }
 }

@@ -7,7 +7,7 @@ struct TaskFolderHook: TaskHook {
     let name = "task_dir"
 
     func prestart(_ start: inout TaskStart, _ context: TaskContext) async throws {
-        let (folders, task, user) = (context.folders, context.taskName, start.task.user)
+        let (folders, task, user) = (context.folders, context.taskName, start.user)
         let (disk, modes) = (context.world.seam.disk, context.world.modes)
         do {
             try await context.world.seam.blocking.run {

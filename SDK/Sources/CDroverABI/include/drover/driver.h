@@ -63,8 +63,9 @@ typedef struct drover_driver {
     uint32_t reserved;
     // Write what the driver can do, a JSON object: {"send_signals": bool, "exec": bool, "fs_isolation":
     // "none"|"chroot"|"image"|"unveil", "network_isolation": ["host"|"group"|"task"|"none"], "mounts": "all"|"none"|
-    // "read_only", "must_create_network": bool, "remote_tasks": bool}. Absent: false, "none", ["host"]. Never changes
-    // in the life of an instance. [quick]  since draft 1
+    // "read_only", "must_create_network": bool, "remote_tasks": bool, "default_user": text (of tasks that name none: the
+    // host then hands it over as "user", and gives it the task's secrets)}. Absent: false, "none", ["host"], "". Never
+    // changes in the life of an instance. [quick]  since draft 1
     int32_t (*DROVER_NULLABLE capabilities)(void *self, drover_sink out);
     // Look whether tasks can run here and write {"health": "healthy"|"unhealthy"|"undetected", "message": text,
     // "attributes": {"driver.NAME": "1", ...}, "period_ns": when to ask again (default 30 s; 0: only when the plug-in

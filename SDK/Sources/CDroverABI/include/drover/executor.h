@@ -27,10 +27,11 @@ DROVER_BEGIN
 //                absent keys come from the task document's "resources". {"enforce": false} leaves cpu and memory
 //                unlimited and only accounts for them, as raw_exec does
 //   "isolation"  {"pid": bool, "mount": bool, "ipc": bool, "uts": bool, "net": bool, "net_path": text (join this
-//                namespace instead), "root": path (private root, needs "mount"), "hostname": text,
-//                "binds": [{"source", "target", "read_only", "propagation"}],
-//                "caps": ["chown", ...] (kept; absent: all when not isolated, none else), "seccomp": "default"|"none",
-//                "no_new_privs": bool}; all off by default
+//                namespace instead), "root": path, or "tmpfs": an empty one in memory with /proc and a small /dev (needs
+//                "mount"), "no_pivot_root": bool (for hosts whose root is a ramdisk), "hostname": text (needs "uts"),
+//                "binds": [{"source", "target", "read_only", "propagation"}] (targets are inside the root, and are
+//                made there when absent), "caps": ["chown", ...] (kept, whoever the user is; absent: all when not
+//                isolated, none else), "seccomp": "default"|"none", "no_new_privs": bool}; all off by default
 //   "cgroup"     {"parent": path below the cgroup root (default: the agent's), "v2_override": absolute cgroup path,
 //                "v1_override": [{"controller": path}]}
 // Unknown keys are refused here, with DROVER_E_INVALID and the key: a misspelt limit must not pass.

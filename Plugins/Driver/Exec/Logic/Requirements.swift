@@ -1,0 +1,71 @@
+internal import Glibc
+internal import PluginSupport
+
+/// What this machine must have for tasks to be isolated.
+struct Requirements {
+    /// The effective user of this process.
+    var uid: UInt32
+    var capabilities: CapabilitySet
+    /// The kernel's release, such as "6.1.0-18-amd64".
+    var kernel: String
+    /// Kinds in /proc/self/ns: "pid", "mnt", ...
+    var namespaces: Set<String>
+    /// The text of /proc/self/mountinfo.
+    var mounts: String
+    /// The text of /sys/fs/cgroup/cgroup.controllers, or "".
+    var unifiedControllers: String
+    var hasSeccomp: Bool
+
+    /// Of this machine, as this process may use it.
+    static var here: Requirements {
+        var name = utsname()
+        uname(&name)
+        let release = withUnsafeBytes(of: &name.release) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        return Requirements(
+            uid: geteuid(), capabilities: .held, kernel: release,
+            namespaces: Set(SmallFile.names(in: "/proc/self/ns")),
+            mounts: SmallFile.read("/proc/self/mountinfo") ?? "",
+            unifiedControllers: SmallFile.readLine("/sys/fs/cgroup/cgroup.controllers") ?? "",
+            hasSeccomp: SmallFile.read("/proc/sys/kernel/seccomp/actions_avail") != nil)
+    }
+
+    /// Each thing that is missing, with what to do about it; empty when tasks can run.
+    var missing: [String] {
+        var missing: [String] = []
+        if uid != 0 { missing.append("the agent runs as uid \(uid), not as root: start it as root") }
+        let wanted = ["sys_admin", "setuid", "setgid", "chown", "kill", "sys_chroot"]
+        let absent = wanted.filter { !capabilities.names.contains($0) }
+        if uid == 0, !absent.isEmpty {
+            missing.append("the agent lacks the capabilities \(absent.joined(separator: ", ")): give it them")
+        }
+        if !isRecent { missing.append("Linux \(kernel) has no mount_setattr: 5.12 or newer is needed") }
+        let kinds = ["pid", "mnt", "ipc", "uts"].filter { !namespaces.contains($0) }
+        if !kinds.isEmpty { missing.append("the kernel has no \(kinds.joined(separator: ", ")) namespaces") }
+        if !hasSeccomp { missing.append("the kernel has no seccomp filters (CONFIG_SECCOMP_FILTER)") }
+        let controllers = ["cpu", "memory", "pids", "cpuset"].filter { !self.controllers.contains($0) }
+        if !controllers.isEmpty {
+            missing.append(
+                "no cgroup controller \(controllers.joined(separator: ", ")) is mounted below /sys/fs/cgroup")
+        }
+        return missing
+    }
+
+    private var isRecent: Bool {
+        let numbers = kernel.split { !$0.isNumber }.prefix(2).compactMap { Int($0) }
+        guard let major = numbers.first, let minor = numbers.dropFirst().first else { return false }
+        return (major, minor) >= (5, 12)
+    }
+
+    /// Of v1, one hierarchy each; of v2, those of its root.
+    private var controllers: Set<String> {
+        var found = Set(unifiedControllers.split(separator: " ").map(String.init))
+        for line in mounts.split(separator: "\n") {
+            let words = line.split(separator: " ")
+            guard let dash = words.firstIndex(of: "-"), words.count > dash + 3, words[dash + 1] == "cgroup" else {
+                continue
+            }
+            found.formUnion(words[dash + 3].split(separator: ",").map(String.init))
+        }
+        return found
+    }
+}

@@ -1,0 +1,54 @@
+internal import DroverSDK
+internal import Glibc
+
+/// What a task sees as its file system: host folders to read, its own folders to write, and what volumes and devices add.
+struct TaskRoot {
+    private(set) var binds: [JSON] = []
+    /// Variables that devices ask for, such as `NVIDIA_VISIBLE_DEVICES`.
+    private(set) var environment: [String: String] = [:]
+
+    /// What `task` sees: `folders` are host paths with where the task sees them, and those that this host lacks are left out.
+    ///
+    /// - Throws: ``PluginError`` naming the folder or mount that is wrong.
+    init(_ task: TaskDocument, folders: [(host: String, task: String)]) throws(PluginError) {
+        for folder in folders where access(folder.host, F_OK) == 0 { add(folder.host, at: folder.task, readOnly: true) }
+        for name in ["alloc", "local", "secrets"] {
+            guard let folder = task.folder(name) else {
+                throw PluginError(.invalid, "the task document has no dirs.\(name)")
+            }
+            add(folder, at: "/" + name, readOnly: false)
+        }
+        if let folder = task.folder("task") { try addTemporary(folder + "/tmp") }
+        for mount in task.json["mounts"]?.array ?? [] { try add(mount) }
+        for device in task.json["devices"]?.array ?? [] {
+            guard let reservation = device["reservation"] else { continue }
+            for mount in reservation["mounts"]?.array ?? [] { try add(mount) }
+            for node in reservation["devices"]?.array ?? [] {
+                let (host, target) = (try node.requiredText("host_path"), try node.text("task_path"))
+                let isWritable = try node.text("permissions", otherwise: "rwm").contains("w")
+                add(host, at: target.isEmpty ? host : target, readOnly: !isWritable)
+            }
+            environment.merge((reservation["env"]?.object ?? [:]).compactMapValues(\.string)) { $1 }
+        }
+    }
+
+    /// /tmp lies on disk in the task's folder: in memory it would count against the task's own.
+    private mutating func addTemporary(_ folder: String) throws(PluginError) {
+        if mkdir(folder, 0o1777) == 0 {
+            chmod(folder, 0o1777)
+        } else if errno != EEXIST {
+            throw PluginError(.io, "cannot make \(folder) for the task's /tmp: \(String(cString: strerror(errno)))")
+        }
+        add(folder, at: "/tmp", readOnly: false)
+    }
+
+    private mutating func add(_ mount: JSON) throws(PluginError) {
+        let target = try mount.requiredText("target")
+        let inside = target.hasPrefix("/") ? target : "/" + target
+        add(try mount.requiredText("source"), at: inside, readOnly: try mount.flag("read_only"))
+    }
+
+    private mutating func add(_ source: String, at target: String, readOnly: Bool) {
+        binds.append(["source": .string(source), "target": .string(target), "read_only": .bool(readOnly)])
+    }
+}

@@ -1,0 +1,99 @@
+import Basics
+import Foundation
+import TestSupport
+import Testing
+
+/// Isolated tasks on a whole agent: what a job's author and an operator see.
+@Suite(.enabled(if: geteuid() == 0, "needs root")) struct ExecTests {
+    /// A job of one `exec` task that runs a shell line.
+    private static func job(
+        _ id: String, _ line: String, type: String = "service", memoryMB: Int64 = 32, restart: JSON = .null,
+        more: [(String, JSON)] = []
+    ) -> JSON {
+        let config: [(String, JSON)] = [
+            ("command", .string("/bin/sh")), ("args", .array([.string("-c"), .string(line)])),
+        ]
+        return Jobs.task(
+            id, type: type, restart: restart,
+            .object([
+                ("Name", .string("main")), ("Driver", .string("exec")), ("KillTimeout", .integer(200_000_000)),
+                ("Config", .object(JSONObject(config + more))),
+                ("Resources", .object([("CPU", .integer(20)), ("MemoryMB", .integer(memoryMB))])),
+            ]))
+    }
+
+    private static let quick = JSON.object([
+        ("Attempts", .integer(50)), ("Mode", .string("delay")), ("Interval", .integer(3_600_000_000_000)),
+        ("Delay", .integer(20_000_000)),
+    ])
+
+    @Test func runsIsolatedAndOutlivesHostAndAgent() throws {
+        let agent = try AgentProcess()
+        try agent.start()
+        try agent.waitUntilReady()
+        let node = try #require(try agent.http.getJSON("/v1/nodes").array?.first)
+        #expect(node["Drivers"]?["exec"]?["HealthDescription"] == .string("Healthy"), "\(node.text)")
+
+        let tasks = try MarkedTasks()
+        let facts =
+            "echo $$ $(id -u) $(pwd) $NOMAD_TASK_DIR; ls -d /root /home 2>/dev/null; touch /secrets/x && echo kept"
+        try agent.register(Self.job("keeper", "\(facts); exec sleep \(tasks.marker)", restart: Self.quick))
+        try agent.wait("keeper", "running")
+        let allocation = try #require(try agent.allocations("keeper").first)
+        try eventually("the task has spoken", details: { agent.describe("keeper") }) {
+            try agent.logs(allocation) == "1 65534 / /local\nkept\n"
+        }
+        try eventually("it sleeps") { tasks.processes.count == 1 }
+        let first = tasks.processes
+
+        let host = pid_t(try #require(try agent.plugin("exec")?["PID"]?.integer))
+        kill(host, SIGKILL)
+        try eventually("the plug-in host is back", details: { agent.log }) {
+            let pid = try agent.plugin("exec")?["PID"]?.integer ?? 0
+            return pid > 0 && pid != Int64(host)
+        }
+        agent.kill()
+        try agent.start()
+        try agent.waitUntilReady()
+        try agent.wait("keeper", "running")
+        #expect(tasks.processes == first, "the very task runs on")
+
+        // Its shim's death is the task's; the restart policy brings another.
+        for shim in ProcessList.shims(below: agent.folder.path) { kill(shim, SIGKILL) }
+        try eventually("another has been started", details: { agent.describe("keeper") }) {
+            tasks.processes.count == 1 && tasks.processes != first
+        }
+        try agent.end(["keeper"])
+        #expect(tasks.processes.isEmpty)
+        try expectNothingLeft(agent)
+    }
+
+    @Test func overUseAndRefusalsAreTold() throws {
+        let agent = try AgentProcess()
+        try agent.start()
+        try agent.waitUntilReady()
+        let hungry = "exec perl -e 'my $x = \"a\" x (200 << 20); sleep 60'"
+        try agent.register(Self.job("hungry", hungry, type: "batch", memoryMB: 16, restart: Jobs.noRestart))
+        let rights: [(String, JSON)] = [("cap_add", .array([.string("sys_admin")]))]
+        try agent.register(Self.job("proud", "true", type: "batch", restart: Jobs.noRestart, more: rights))
+        try agent.wait("hungry", "failed")
+        try agent.wait("proud", "failed")
+        let ended = try events(agent, "hungry").first { $0["Type"] == .string("Terminated") }
+        #expect(ended?["Details"]?["oom_killed"] == .string("true"), "\(ended?.text ?? "")")
+        let refused = try events(agent, "proud").map(\.text).joined()
+        #expect(refused.contains("allow_caps do not hold sys_admin"), "\(refused)")
+        try expectNothingLeft(agent)
+    }
+
+    private func events(_ agent: AgentProcess, _ job: String) throws -> [JSON] {
+        let allocations = try agent.allocations(job)
+        return allocations.flatMap { $0["TaskStates"]?["main"]?["Events"]?.array ?? [] }
+    }
+
+    /// No mount below the agent's folder, and no process in a control group that its run folders name.
+    private func expectNothingLeft(_ agent: AgentProcess) throws {
+        let mounts = try String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8)
+        #expect(!mounts.contains(agent.folder.path))
+        #expect(ProcessList.shims(below: agent.folder.path).isEmpty)
+    }
+}
