@@ -94,7 +94,7 @@ extension ServerAgent {
                 try await self.handOver()
             }
             await settleEvaluations()
-            await downSilentNodes()
+            await settleSilentNodes()
             await endExpiredLocks()
             await settleRootKeys()
             if seam.time.uptime >= nextCollection {
@@ -121,22 +121,6 @@ extension ServerAgent {
                 _ = try await self.propose(.evaluationsUpdate(updates, time: self.seam.time.now))
             } catch {
                 self.queue.putBack(failed: due.failed, cancelled: due.cancelled)
-                throw error
-            }
-        }
-    }
-
-    private func downSilentNodes() async {
-        let silent = heartbeats.expired()
-        guard !silent.isEmpty else { return }
-        let change = NodeStatusChange(
-            nodes: silent, status: .down, message: "Node heartbeat missed", time: seam.time.now)
-        log.warning("nodes missed their heartbeats", metadata: ["nodes": "\(silent.map(\.description))"])
-        await attempt("mark nodes down") {
-            do {
-                _ = try await self.propose(.nodeStatus(change))
-            } catch {
-                self.heartbeats.putBack(silent)
                 throw error
             }
         }

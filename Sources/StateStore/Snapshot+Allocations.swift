@@ -58,6 +58,29 @@ extension Snapshot {
         state.allocations.extra(row.row)?.followupEvalID ?? .none
     }
 
+    /// Since when it is or was unknown, while its return is not settled; else never.
+    package func disconnectedAt(of row: AllocationRow) -> Timestamp {
+        state.allocations.extra(row.row)?.disconnectedAt ?? .never
+    }
+
+    /// The score it was placed with, 0 when there is none.
+    package func score(of row: AllocationRow) -> Double {
+        let batch = state.allocations.batch(row.row)
+        let position = Int(row.row - batch.start)
+        return position < batch.scores.count ? Double(batch.scores[position]) : 0
+    }
+
+    /// Until when some allocation of the node may come back that has been out of reach since `time`; nil when there is none.
+    package func reconnectDeadline(of row: NodeRow, since time: Timestamp) -> Timestamp? {
+        var deadline: Timestamp?
+        for allocation in allocations(ofNode: row) where !allocation.isTerminal && allocation.clientStatus != .pending {
+            let group = jobVersion(of: allocation).job.taskGroups[allocation.groupIndex]
+            guard let window = DisconnectRules(group).lostAfter else { continue }
+            deadline = max(deadline ?? .never, time + window)
+        }
+        return deadline
+    }
+
     package func deploymentStatus(of row: AllocationRow) -> AllocationDeploymentStatus? {
         state.allocations.extra(row.row)?.deploymentStatus
     }

@@ -6,9 +6,10 @@ import Scheduling
 ///
 ///     job TYPE count=N version=N [parallel=N stagger=S] [attempts=N interval=S | unlimited] [delay=S function=F max=S]
 ///         [command=TEXT] [stop] [purged]     (a further `job` registers the next version; older ones are kept)
+///     disconnect [lost_after=S | stop_after=S] [replace=BOOL] [reconcile=STRATEGY]     (of jobs registered from now on)
 ///     node NAME ready|down|disconnected|ineligible|unfit
 ///     alloc NAME[INDEX] node=NAME version=N [client=STATUS] [desired=STATUS] [ended=S] [migrate] [force] [tried=S,S]
-///         [followup=NAME] [namesake]
+///         [followup=NAME] [namesake] [away=S] [score=N] [since=S]
 ///     forget           (all allocations)
 ///     reconcile [now=S] [as=NAME]     (`as` names the evaluation, for follow-ups)
 struct ReconcilePlayer {
@@ -17,6 +18,9 @@ struct ReconcilePlayer {
     private var nodes: [(name: String, state: String)] = []
     private var allocations: [JobAllocation] = []
     private var names: [ID: String] = [:]
+    private var disconnect: DisconnectStrategy?
+    private var scores: [ID: Double] = [:]
+    private var starts: [ID: Timestamp] = [:]
     private var out: [String] = []
 
     mutating func play(_ script: String) -> String {
@@ -43,6 +47,7 @@ struct ReconcilePlayer {
         let options = Options(words.dropFirst())
         switch words[0] {
         case "job": setJob(JobType(words[1]), options)
+        case "disconnect": setDisconnect(options)
         case "node": setNode(words[1], words[2])
         case "alloc": addAllocation(words[1], options)
         case "forget": allocations = []
@@ -69,6 +74,7 @@ struct ReconcilePlayer {
         task.config = .object([("command", .string(options["command"] ?? "run"))])
         group.tasks = [task]
         group.reschedulePolicy = options.reschedulePolicy
+        group.disconnect = disconnect
         if let parallel = options.number("parallel") {
             var update = UpdateStrategy()
             update.maxParallel = parallel
@@ -78,6 +84,15 @@ struct ReconcilePlayer {
         job.taskGroups = [group]
         versions[job.version] = job
         self.job = options.has("purged") ? nil : job
+    }
+
+    private mutating func setDisconnect(_ options: Options) {
+        var strategy = DisconnectStrategy()
+        strategy.lostAfter = options.seconds("lost_after")
+        strategy.stopOnClientAfter = options.seconds("stop_after")
+        strategy.replace = options["replace"].map { $0 == "true" }
+        strategy.reconcile = options["reconcile"]
+        disconnect = strategy
     }
 
     private mutating func setNode(_ name: String, _ state: String) {
@@ -100,6 +115,10 @@ struct ReconcilePlayer {
         allocation.client = AllocationClientStatus(rawValue: options["client"] ?? "running") ?? .running
         allocation.desired = AllocationDesiredStatus(rawValue: options["desired"] ?? "run") ?? .run
         allocation.endedAt = Timestamp(seconds: Int64(options.number("ended") ?? 0))
+        allocation.createIndex = UInt64(allocations.count)
+        if let away = options.number("away") { allocation.disconnectedAt = Timestamp(seconds: Int64(away)) }
+        scores[allocation.id] = Double(options.number("score") ?? 0)
+        starts[allocation.id] = Timestamp(seconds: Int64(options.number("since") ?? 0))
         allocation.isOfNamesake = options.has("namesake")
         if options.has("migrate") { allocation.transition.migrate = true }
         if options.has("force") { allocation.transition.forceReschedule = true }
@@ -126,6 +145,7 @@ struct ReconcilePlayer {
         let versions = versions
         let ids = Counter()
         let known = names
+        let (scores, starts) = (scores, starts)
         let result = Reconciler.reconcile(
             Reconciler.Input(
                 job: job, evaluation: evaluation, allocations: allocations,
@@ -138,6 +158,7 @@ struct ReconcilePlayer {
                 earlierJob: { versions[$0] },
                 maySuit: { _, row in Int(row) < nodes.count && nodes[Int(row)].state != "unfit" },
                 readyNodes: { _ in nodes.indices.filter { nodes[$0].state == "ready" }.map(NodeRow.init) },
+                score: { scores[$0] ?? 0 }, runningSince: { starts[$0] ?? .never },
                 newID: { ID(index: 3, ordinal: UInt64(ids.next())) }))
         print(result, known)
     }
@@ -147,7 +168,11 @@ struct ReconcilePlayer {
         for (position, evaluation) in result.followUps.enumerated() { names[evaluation.id] = "follow-up \(position)" }
         for stop in result.stops {
             let name = names[stop.id] ?? "?"
-            if stop.desiredStatus == .run {
+            if stop.clientStatus == .unknown {
+                out.append("\(name) is unknown, until \(names[stop.followupEvalID] ?? "it is back")")
+            } else if stop.desiredStatus == .run, stop.followupEvalID.isNone {
+                out.append("\(name) is back")
+            } else if stop.desiredStatus == .run {
                 out.append("\(name) waits for \(names[stop.followupEvalID] ?? "?")")
             } else {
                 out.append("stop \(name)\(stop.clientStatus.map { " as \($0)" } ?? ""): \(stop.description)")
@@ -235,7 +260,9 @@ extension DesiredUpdates {
     fileprivate var text: String {
         let counts = [
             ("place", place), ("stop", stop), ("migrate", migrate), ("in-place", inPlaceUpdate),
-            ("destructive", destructiveUpdate), ("now", rescheduleNow), ("later", rescheduleLater), ("ignore", ignore),
+            ("destructive", destructiveUpdate), ("now", rescheduleNow), ("later", rescheduleLater),
+            ("disconnect", disconnect),
+            ("reconnect", reconnect), ("ignore", ignore),
         ]
         return "= " + counts.filter { $0.1 > 0 }.map { "\($0.0) \($0.1)" }.joined(separator: ", ")
     }

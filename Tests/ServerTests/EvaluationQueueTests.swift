@@ -93,8 +93,8 @@ struct HeartbeatsTests {
         let later = start + .seconds(301)
         #expect(heartbeats.expired(now: later) == [silent, back])
         _ = heartbeats.beat(back, now: later, jitter: 0)
-        heartbeats.putBack(silent, now: later)
-        heartbeats.putBack(back, now: later)
+        heartbeats.look(at: silent, after: .zero, now: later)
+        heartbeats.look(at: back, after: .zero, now: later)
         #expect(heartbeats.expired(now: later) == [silent])
     }
 }

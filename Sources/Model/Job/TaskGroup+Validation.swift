@@ -49,19 +49,7 @@ extension TaskGroup {
         if (ephemeralDisk?.sizeMB ?? 300) < 10 {
             faults.append("minimum DiskMB value is 10; got \(ephemeralDisk?.sizeMB ?? 0)")
         }
-        if let disconnect {
-            if disconnect.lostAfter ?? .zero < .zero {
-                faults.append("disconnect lost_after must be a positive duration")
-            }
-            if disconnect.lostAfter != nil, disconnect.stopOnClientAfter != nil {
-                faults.append("disconnect lost_after and stop_on_client_after cannot be used together")
-            }
-            let known = ["best_score", "keep_original", "keep_replacement", "longest_running"]
-            if let reconcile = disconnect.reconcile, !known.contains(reconcile) {
-                faults.append(
-                    "disconnect reconcile must be one of \(known.joined(separator: ", ")); got \"\(reconcile)\"")
-            }
-        }
+        faults += validateDisconnect(in: job)
         return faults
     }
 

@@ -79,6 +79,9 @@ public enum NodeStatus: String, JSONForm {
     case down
     /// Heartbeats are missing; its allocations may come back.
     case disconnected
+
+    /// Heartbeats are missing.
+    public var isAway: Bool { self == .down || self == .disconnected }
 }
 
 public enum NodeEligibility: String, JSONForm {

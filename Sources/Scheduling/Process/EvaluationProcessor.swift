@@ -41,7 +41,8 @@ package final class EvaluationProcessor: @unchecked Sendable {
                 condition: { NodeCondition(snapshot.nodeRecord($0)) }, nodeID: { snapshot.node($0)?.id ?? .none },
                 earlierJob: { snapshot.job(evaluation.namespace, evaluation.jobID, version: $0) },
                 maySuit: { feasibility.group($0).suitable.contains($1) },
-                readyNodes: { feasibility.readyNodes($0) }, newID: { ids.next() }))
+                readyNodes: { feasibility.readyNodes($0) }, score: { snapshot.score($0) },
+                runningSince: { snapshot.runningSince($0) }, newID: { ids.next() }))
         reconciliation.leaveRollingUpdate(to: snapshot, evaluation, now: now)
         let cut = job.flatMap { QuotaCut.cut(&reconciliation, $0, snapshot) }
         var prepared = PreparedEvaluation(
@@ -221,4 +222,14 @@ private final class IDSource {
     init(seed: UInt64) { generator = SeededGenerator(seed: seed) }
 
     func next() -> ID { ID(random: &generator) }
+}
+
+extension Snapshot {
+    fileprivate func score(_ id: ID) -> Double { allocationRow(id).map(score(of:)) ?? 0 }
+
+    /// When the last of the allocation's running tasks was started.
+    fileprivate func runningSince(_ id: ID) -> Timestamp {
+        guard let row = allocationRow(id) else { return .never }
+        return taskStates(of: row).values.filter { $0.state == .running }.map(\.startedAt.time).max() ?? .never
+    }
 }

@@ -38,6 +38,15 @@ struct FollowUps {
         evaluations.append(make(.rollingUpdate, at: time, "created to continue a rolling update"))
     }
 
+    /// The evaluation at the end of allocations' time to come back.
+    mutating func disconnectTimeout(at time: Timestamp) -> ID {
+        let shared = evaluations.first { $0.triggeredBy == .maxDisconnectTimeout && $0.waitUntil == time }
+        if let shared { return shared.id }
+        let evaluation = make(.maxDisconnectTimeout, at: time, "created for allocations that may come back until then")
+        evaluations.append(evaluation)
+        return evaluation.id
+    }
+
     private func make(_ trigger: EvaluationTrigger, at time: Timestamp, _ description: String) -> Evaluation {
         var evaluation = Evaluation()
         evaluation.id = newID()

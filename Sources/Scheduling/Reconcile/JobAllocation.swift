@@ -16,6 +16,10 @@ package struct JobAllocation: Sendable {
     package var transition = DesiredTransition()
     package var tracker: RescheduleTracker?
     package var followupEvalID = ID.none
+    /// Since when its client was out of reach, until its return is settled; else never.
+    package var disconnectedAt = Timestamp.never
+    /// Of two allocations the one with the lower index was placed first.
+    package var createIndex: UInt64 = 0
     /// When its last task ended, for one that failed.
     package var endedAt = Timestamp.never
 
@@ -31,9 +35,13 @@ package struct JobAllocation: Sendable {
         isOfNamesake = job.map { $0.createIndex != row.jobCreateIndex } ?? false
         desired = row.desiredStatus
         client = row.clientStatus
+        createIndex = row.createIndex
         guard !isGone else { return }
         if row.hasTransition { transition = snapshot.desiredTransition(of: row) }
         tracker = snapshot.rescheduleTracker(of: row)
+        disconnectedAt = snapshot.disconnectedAt(of: row)
+        // Marked by a release that did not keep the time.
+        if client == .unknown, disconnectedAt == .never { disconnectedAt = row.modifyTime }
         guard client == .failed else { return }
         followupEvalID = snapshot.followupEvalID(of: row)
         let finished = snapshot.taskStates(of: row).values.map(\.finishedAt.time).max() ?? .never

@@ -2,7 +2,7 @@ import Basics
 import Model
 
 /// The allocations of a counted group by what is to become of them.
-private struct GroupAllocations {
+struct GroupAllocations {
     /// Ended well and not to be run again; they keep their names.
     var done: [JobAllocation] = []
     /// Running or about to.
@@ -11,6 +11,10 @@ private struct GroupAllocations {
     var failed: [JobAllocation] = []
     var migrate: [JobAllocation] = []
     var lost: [JobAllocation] = []
+    /// Out of reach, and others run in their place.
+    var away: [JobAllocation] = []
+    /// Heard of again, and not settled yet: running, failed or done.
+    var returned: [JobAllocation] = []
     var reschedule: [(allocation: JobAllocation, delay: Duration)] = []
     /// Failed ones to be replaced later, with the time.
     var later: [(allocation: JobAllocation, at: Timestamp)] = []
@@ -27,8 +31,9 @@ extension Reconciler {
     mutating func reconcileCount(_ job: Job, _ position: Int, _ allocations: [JobAllocation]) {
         let group = job.taskGroups[position]
         var sorted = GroupAllocations()
-        for allocation in allocations { sort(allocation, job, group, into: &sorted) }
         var updates = DesiredUpdates()
+        for allocation in allocations { sort(allocation, job, group, into: &sorted, &updates) }
+        settleReturned(&sorted, job, group, &updates)
         var request = GroupRequest(group: position)
         let wanted = max(0, group.count ?? 1)
         scaleDown(&sorted, wanted, group.name, &updates)
@@ -53,23 +58,29 @@ extension Reconciler {
 
     // MARK: - Sorting
 
-    private func sort(_ allocation: JobAllocation, _ job: Job, _ group: TaskGroup, into sorted: inout GroupAllocations)
-    {
+    private mutating func sort(
+        _ allocation: JobAllocation, _ job: Job, _ group: TaskGroup, into sorted: inout GroupAllocations,
+        _ updates: inout DesiredUpdates
+    ) {
         let isBatch = job.type.runsToCompletion
         // A new version of a batch job runs all of it again; work of the present version that ended well stays done.
         let isCurrent = allocation.jobVersion == job.version
-        if isBatch, allocation.client == .complete, isCurrent { return sorted.done.append(allocation) }
+        if isBatch, allocation.client == .complete, isCurrent {
+            if allocation.disconnectedAt != .never { sorted.returned.append(allocation) }
+            return sorted.done.append(allocation)
+        }
         guard !allocation.isGone else { return }
         switch allocation.client {
         case .complete, .lost: return
         case .failed:
             if isBatch && !isCurrent { return }
+            if allocation.disconnectedAt != .never { return sorted.returned.append(allocation) }
             sortFailed(allocation, job, group, into: &sorted)
-        case .pending, .running, .unknown: sortLive(allocation, group, into: &sorted)
+        case .pending, .running, .unknown: sortLive(allocation, group, into: &sorted, &updates)
         }
     }
 
-    private func sortFailed(
+    func sortFailed(
         _ allocation: JobAllocation, _ job: Job, _ group: TaskGroup, into sorted: inout GroupAllocations
     ) {
         let isDue = allocation.followupEvalID == input.evaluation.id && !allocation.followupEvalID.isNone
@@ -85,16 +96,24 @@ extension Reconciler {
         }
     }
 
-    private func sortLive(_ allocation: JobAllocation, _ group: TaskGroup, into sorted: inout GroupAllocations) {
-        switch input.condition(allocation.node) {
-        case .lost: sorted.lost.append(allocation)
-        case .disconnected: sorted.keep.append(allocation)
-        case .usable:
-            if allocation.transition.migrate ?? false {
-                sorted.migrate.append(allocation)
-            } else {
-                sorted.keep.append(allocation)
-            }
+    private mutating func sortLive(
+        _ allocation: JobAllocation, _ group: TaskGroup, into sorted: inout GroupAllocations,
+        _ updates: inout DesiredUpdates
+    ) {
+        let rules = DisconnectRules(group)
+        let absence = absence(of: allocation, rules)
+        switch absence {
+        case .lost: return sorted.lost.append(allocation)
+        case .ended: return sorted.returned.append(allocation)
+        case .begins(let end): markUnknown(allocation, until: end, &updates)
+        case .lasts, .none: break
+        }
+        if allocation.transition.migrate ?? false {
+            sorted.migrate.append(allocation)
+        } else if absence != .none, rules.replacesAtOnce {
+            sorted.away.append(allocation)
+        } else {
+            sorted.keep.append(allocation)
         }
     }
 
@@ -216,16 +235,35 @@ extension Reconciler {
         for allocation in sorted.lost.sorted(by: { $0.nameIndex < $1.nameIndex }) {
             result.stops.append(PlannedStop(id: allocation.id, description: StopReason.lost, clientStatus: .lost))
             updates.stop += 1
-            guard !group.preventRescheduleOnLost else {
-                room -= 1
-                continue
-            }
             guard room > 0, names.insert(allocation.nameIndex).inserted else { continue }
             room -= 1
             request.instances.append(replacement(of: allocation))
             updates.place += 1
         }
+        replaceAway(sorted.away, group, &room, &names, &request, &updates)
         fill(room, &names, &request, &updates)
+    }
+
+    /// Gives those that are out of reach somebody in their place, unless they have it; stops those nobody wants back.
+    private mutating func replaceAway(
+        _ away: [JobAllocation], _ group: TaskGroup, _ room: inout Int, _ names: inout Set<UInt32>,
+        _ request: inout GroupRequest, _ updates: inout DesiredUpdates
+    ) {
+        for allocation in away.sorted(by: { ($0.nameIndex, $0.id) < ($1.nameIndex, $1.id) }) {
+            guard !names.contains(allocation.nameIndex) else {
+                updates.ignore += 1
+                continue
+            }
+            guard room > 0 else {
+                stop(allocation, group.name, StopReason.notNeeded, counts: false)
+                updates.stop += 1
+                continue
+            }
+            names.insert(allocation.nameIndex)
+            room -= 1
+            request.instances.append(replacement(of: allocation))
+            updates.place += 1
+        }
     }
 
     private func fill(

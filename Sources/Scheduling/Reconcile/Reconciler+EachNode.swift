@@ -28,6 +28,7 @@ extension Reconciler {
         _ job: Job, _ position: Int, _ allocations: [JobAllocation], _ state: inout EachNodeState
     ) {
         let group = job.taskGroups[position].name
+        let rules = DisconnectRules(job.taskGroups[position])
         let ordered = allocations.sorted { ($0.jobVersion, $1.id) > ($1.jobVersion, $0.id) }
         for allocation in ordered {
             if isDone(allocation, job) {
@@ -36,12 +37,18 @@ extension Reconciler {
                 continue
             }
             guard !allocation.isTerminal else { continue }
-            switch input.condition(allocation.node) {
+            switch absence(of: allocation, rules) {
             case .lost: stopLost(allocation, group)
-            case .disconnected:
+            case .begins(let end):
+                markUnknown(allocation, until: end, &state.updates)
+                state.occupied.insert(allocation.node)
+            case .lasts:
                 state.occupied.insert(allocation.node)
                 state.updates.ignore += 1
-            case .usable: sortRunning(allocation, position, group, &state)
+            case .ended:
+                acknowledge(allocation, &state.updates)
+                sortRunning(allocation, position, group, &state)
+            case .none: sortRunning(allocation, position, group, &state)
             }
         }
     }

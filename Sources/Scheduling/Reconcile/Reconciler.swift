@@ -21,6 +21,10 @@ package struct Reconciler {
         package var maySuit: (Int, NodeRow) -> Bool
         /// For system jobs: the ready nodes that suit a group, by position.
         package var readyNodes: (Int) -> [NodeRow]
+        /// The score an allocation was placed with.
+        package var score: (ID) -> Double
+        /// Since when the tasks of an allocation have run; never when they do not.
+        package var runningSince: (ID) -> Timestamp
         /// Ids for evaluations that follow.
         package var newID: () -> ID
 
@@ -29,7 +33,8 @@ package struct Reconciler {
             condition: @escaping (NodeRow) -> NodeCondition = { _ in .usable },
             nodeID: @escaping (NodeRow) -> ID = { _ in .none }, earlierJob: @escaping (UInt64) -> Job? = { _ in nil },
             maySuit: @escaping (Int, NodeRow) -> Bool = { _, _ in true },
-            readyNodes: @escaping (Int) -> [NodeRow] = { _ in [] }, newID: @escaping () -> ID
+            readyNodes: @escaping (Int) -> [NodeRow] = { _ in [] }, score: @escaping (ID) -> Double = { _ in 0 },
+            runningSince: @escaping (ID) -> Timestamp = { _ in .never }, newID: @escaping () -> ID
         ) {
             self.job = job
             self.evaluation = evaluation
@@ -40,6 +45,8 @@ package struct Reconciler {
             self.earlierJob = earlierJob
             self.maySuit = maySuit
             self.readyNodes = readyNodes
+            self.score = score
+            self.runningSince = runningSince
             self.newID = newID
         }
     }
@@ -57,6 +64,7 @@ package struct Reconciler {
     }
 
     private mutating func run() {
+        giveUpStopped()
         guard let job = input.job, !job.stop else { return stopAll() }
         var byGroup = Dictionary(grouping: input.allocations, by: \.group)
         for (position, group) in job.taskGroups.enumerated() {
@@ -78,6 +86,17 @@ package struct Reconciler {
 
     private mutating func stopAll() {
         for allocation in input.allocations { stopUnneeded(allocation, allocation.group) }
+    }
+
+    /// What was stopped while it was unknown will not be heard of any more once its node is down.
+    private mutating func giveUpStopped() {
+        for allocation in input.allocations
+        where allocation.isGone && allocation.client == .unknown && input.condition(allocation.node) == .lost {
+            result.stops.append(
+                PlannedStop(
+                    id: allocation.id, desiredStatus: allocation.desired, description: StopReason.lost,
+                    clientStatus: .lost))
+        }
     }
 
     private mutating func stopNamesakes(_ allocations: [JobAllocation], _ group: String) -> [JobAllocation] {

@@ -52,6 +52,8 @@ enum StopReason {
     static let updating = "alloc is being updated due to job update"
     static let migrating = "alloc is being migrated"
     static let lost = "alloc is lost since its node is down"
+    static let unknown = "alloc is unknown since its node is disconnected"
+    static let reconnected = "alloc not needed due to disconnected client reconnect"
     static let rescheduled = "alloc was rescheduled because it failed"
     static let nodeTainted = "alloc not needed as node is tainted"
 }

@@ -36,7 +36,6 @@ extension Job {
                         + "updates go on by max_parallel and stagger")
             }
             if group.maxRunDuration != nil { notes.append("group \"\(group.name)\": max_run_duration has no effect") }
-            if group.disconnect != nil { notes.append("group \"\(group.name)\": disconnect has no effect") }
         }
         return notes
     }

@@ -23,7 +23,12 @@ final class HeartbeatMonitor: Sendable {
         heartbeats.withLock { heartbeats in
             heartbeats = Heartbeats(settings: settings)
             feed.snapshot.forEachNode { record in
-                if record.node.status != .down { heartbeats.expect(record.node.id, now: now) }
+                switch record.node.status {
+                case .down: break
+                // Until when it may come back follows from the state.
+                case .disconnected: heartbeats.look(at: record.node.id, after: .zero, now: now)
+                case .initializing, .ready: heartbeats.expect(record.node.id, now: now)
+                }
                 return true
             }
         }
@@ -39,10 +44,10 @@ final class HeartbeatMonitor: Sendable {
 
     func expired() -> [ID] { heartbeats.withLock { $0.expired(now: seam.time.uptime) } }
 
-    /// Nodes that could not be marked down: unless they report meanwhile, ``expired()`` names them again.
-    func putBack(_ nodes: [ID]) {
+    /// Has ``expired()`` name the nodes again after `pause`, unless they report meanwhile.
+    func look(at nodes: [ID], after pause: Duration = .zero) {
         heartbeats.withLock { heartbeats in
-            for node in nodes { heartbeats.putBack(node, now: seam.time.uptime) }
+            for node in nodes { heartbeats.look(at: node, after: pause, now: seam.time.uptime) }
         }
     }
 }

@@ -37,9 +37,9 @@ struct Heartbeats: Sendable {
     /// Gives a node known from the log the time to report to a new leader.
     mutating func expect(_ node: ID, now: Uptime) { deadlines[node] = now + settings.failover }
 
-    /// Lets a node's time be up again at once, unless it has reported since.
-    mutating func putBack(_ node: ID, now: Uptime) {
-        if deadlines[node] == nil { deadlines[node] = now }
+    /// Looks again at a node that may come back after `pause`, unless it has reported since.
+    mutating func look(at node: ID, after pause: Duration, now: Uptime) {
+        if deadlines[node] == nil { deadlines[node] = now + pause }
     }
 
     /// Takes out the nodes whose time is up, in id order.

@@ -58,6 +58,8 @@ struct JobChange {
     var counts: [[6 of Int]]
     /// An allocation ended whose job wants another in its place.
     var needsEvaluation = false
+    /// An allocation that was unknown is heard of again.
+    var isReconnect = false
 
     init(version: JobVersion) {
         self.version = version

@@ -78,7 +78,8 @@ extension State {
         var done: Set<JobKey> = []
         for change in changes.changes where change.needsEvaluation && done.insert(change.version.key).inserted {
             guard let job = jobs[change.version.key]?.current?.job, !job.stop else { continue }
-            addEvaluation(&outcome) { $0.fill(from: job, trigger: .retryFailedAllocation) }
+            let trigger = change.isReconnect ? EvaluationTrigger.reconnect : .retryFailedAllocation
+            addEvaluation(&outcome) { $0.fill(from: job, trigger: trigger) }
         }
     }
 
@@ -96,7 +97,11 @@ extension State {
         new.clientStatus = report.clientStatus
         set(row, from: old, to: new, &changes, &outcome)
         guard wantsReplacement(old, new) else { return }
-        changes.inspect(new.version, self) { $0.needsEvaluation = true }
+        let isReconnect = old.clientStatus == .unknown
+        changes.inspect(new.version, self) {
+            $0.needsEvaluation = true
+            if isReconnect { $0.isReconnect = true }
+        }
     }
 
     /// Whether a client said this before what is known of it: an allocation that has ended does not run again, but its report may

@@ -25,7 +25,7 @@ extension State {
         }
         // A changed attribute is no event: notes of those would push out all others.
         if existing == nil { node.note("Node registered", &outcome) }
-        if existing?.status == .down { node.note("Node re-registered", &outcome) }
+        if existing?.status.isAway == true { node.note("Node re-registered", &outcome) }
         let target = row ?? addNode(node.id)
         store(node, row: target, &outcome)
         driverSchemas.learn(registration.schemas, of: node)
@@ -96,17 +96,20 @@ extension State {
         var concerned: [JobKey: ID] = [:]
         for (old, new, row) in transitions {
             let becomesReady = new.isReady && (!old.isReady || old.computedClass != new.computedClass)
-            let goesAway = old.status == .ready && (new.status == .down || new.status == .disconnected)
-            let comesBack = old.status == .disconnected && new.status == .ready
+            let goesAway = !old.status.isAway && new.status.isAway
+            let comesBack = old.status.isAway && !new.status.isAway
             if becomesReady {
                 outcome.freedClasses[new.computedClass] = new.nodePool
                 outcome.freedNodes.insert(row)
             }
             guard becomesReady || goesAway || comesBack || old.status != .down && new.status == .down else { continue }
-            for key in jobsConcerned(row: row, withAllocations: !becomesReady || comesBack) where concerned[key] == nil
-            {
-                concerned[key] = new.id
+            var keys = comesBack && !becomesReady ? [] : jobsOfEachNode
+            if comesBack {
+                keys.formUnion(jobs(onNode: row) { !$0.isTerminal })
+            } else if !becomesReady {
+                keys.formUnion(jobs(onNode: row) { !$0.clientStatus.isTerminal })
             }
+            for key in keys where concerned[key] == nil { concerned[key] = new.id }
         }
         let index = outcome.index
         for (key, node) in concerned.sorted(by: { $0.key < $1.key }) {
@@ -119,19 +122,22 @@ extension State {
         }
     }
 
-    /// Jobs that run on each node, and those with unfinished allocations on this one.
-    private func jobsConcerned(row: UInt32, withAllocations: Bool) -> Set<JobKey> {
+    private var jobsOfEachNode: Set<JobKey> {
         var keys: Set<JobKey> = []
         eachNodeJobs.scan { key, _ in
             keys.insert(key)
             return true
         }
-        guard withAllocations else { return keys }
-        let rows = allocations(ofNode: row)
+        return keys
+    }
+
+    /// Jobs with such allocations on a node.
+    private func jobs(onNode row: UInt32, _ isConcerned: (HotRow) -> Bool) -> Set<JobKey> {
+        var keys: Set<JobKey> = []
         var seen: Set<UInt32> = []
-        rows.forEach { row in
+        allocations(ofNode: row).forEach { row in
             let hot = allocations.hot[Int(row)]
-            guard !hot.clientStatus.isTerminal, seen.insert(hot.version).inserted else { return }
+            guard isConcerned(hot), seen.insert(hot.version).inserted else { return }
             keys.insert(jobVersion(hot.version).key)
         }
         return keys

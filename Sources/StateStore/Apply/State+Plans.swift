@@ -54,12 +54,15 @@ extension State {
         if let status = stop.clientStatus, !old.clientStatus.isTerminal { new.clientStatus = status }
         set(row, from: old, to: new, &changes, &outcome)
         serverChanged(row, &outcome)
-        if !stop.followupEvalID.isNone || !stop.preemptedBy.isNone {
-            var extra = allocations.extra(row) ?? AllocationExtra()
-            if !stop.followupEvalID.isNone { extra.followupEvalID = stop.followupEvalID }
-            if !stop.preemptedBy.isNone { extra.preemptedByAllocation = stop.preemptedBy }
-            allocations.setExtra(row, extra)
-        }
+        let known = allocations.extra(row) ?? AllocationExtra()
+        var extra = known
+        if !stop.followupEvalID.isNone { extra.followupEvalID = stop.followupEvalID }
+        if !stop.preemptedBy.isNone { extra.preemptedByAllocation = stop.preemptedBy }
+        // Unknown from now on; or its return is settled, or it is given up.
+        let isAwaited = new.desiredStatus == .run && new.clientStatus == .unknown
+        if !isAwaited { extra.disconnectedAt = .never }
+        if isAwaited, old.clientStatus != .unknown { extra.disconnectedAt = plan.createTime }
+        if extra != known { allocations.setExtra(row, extra) }
         let key = jobVersion(old.version).key
         if stop.desiredStatus == .evict, key != JobKey(namespace: plan.namespace, id: plan.jobID) {
             preempted.insert(key)

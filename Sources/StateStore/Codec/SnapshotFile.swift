@@ -26,6 +26,8 @@ enum SnapshotRecord: UInt64 {
     case driverSchema = 15
     case variable = 20
     case rootKey = 21
+    /// Since when an allocation is unknown; after its batch, and absent for all others.
+    case disconnection = 22
     #if DEBUG
         /// Of ``NextRelease`` alone.
         case namespaceNote = 200
@@ -259,6 +261,11 @@ private struct SnapshotEncoder {
                 try record(.extra) { writer, state in
                     writer.id(state.allocations.id(row))
                     writer.extra(extra)
+                }
+                guard extra.disconnectedAt != .never else { continue }
+                try record(.disconnection) { writer, state in
+                    writer.id(state.allocations.id(row))
+                    writer.time(extra.disconnectedAt)
                 }
             }
         }

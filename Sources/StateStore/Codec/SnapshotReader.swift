@@ -114,6 +114,7 @@ package struct SnapshotReader: Sendable {
                 state.namespaceNotes[name] = try reader.text()
         #endif
         case .extra: try reader.extra(&state)
+        case .disconnection: try reader.disconnection(&state)
         case .end:
             let count = try reader.number(as: Int.self)
             guard count == state.allocations.liveCount else {
@@ -282,6 +283,14 @@ extension ByteReader {
                 }
             }
         }
+    }
+
+    /// An earlier release that kept the record without knowing it may have collected the allocation.
+    fileprivate mutating func disconnection(_ state: inout State) throws(CodecError) {
+        guard let row = state.allocations.row(try id()) else { return }
+        var extra = state.allocations.extra(row) ?? AllocationExtra()
+        extra.disconnectedAt = try time()
+        state.allocations.setExtra(row, extra)
     }
 
     fileprivate mutating func extra(_ state: inout State) throws(CodecError) {

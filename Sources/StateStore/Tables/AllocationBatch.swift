@@ -71,6 +71,8 @@ struct AllocationExtra: Sendable, Equatable {
     var preemptedAllocations: [ID] = []
     /// The server's words when there was no room for them among the interned ones.
     var desiredDescription = ""
+    /// Since when its client was out of reach, as servers saw it, until a scheduler has settled its return; else never.
+    var disconnectedAt = Timestamp.never
 }
 
 /// A value on the heap, shared by the versions that hold it.
