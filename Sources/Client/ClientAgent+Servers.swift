@@ -35,7 +35,9 @@ extension ClientAgent {
             do {
                 let node = node
                 let call = RegisterNode(node: node, schemas: schemas(of: node))
+                let began = world.seam.time.uptime
                 let reply = try await world.servers.call(call, context: context)
+                await noteContact(at: began)
                 backoff.reset()
                 registered.set(())
                 seen = try await heartbeat(seen, ttl: reply.heartbeatTTL)
@@ -54,7 +56,9 @@ extension ClientAgent {
         while true {
             do {
                 let call = Heartbeat(nodeID: nodeID, secretID: secretID, status: .ready)
+                let began = world.seam.time.uptime
                 ttl = try await world.servers.call(call, context: context).heartbeatTTL
+                await noteContact(at: began)
                 backoff.reset()
                 setReady()
             } catch {
@@ -73,6 +77,17 @@ extension ClientAgent {
                     { [nodeChanged] in try await nodeChanged.changed(since: seen) },
                 ] as [@Sendable () async throws -> UInt64?])
             if let changed { return changed }
+        }
+    }
+
+    /// A server has answered a call made at `time`; stored where an allocation's end depends on it.
+    private func noteContact(at time: Uptime) async {
+        contact.made(at: time)
+        guard runners.contains(where: { $0.endsWithoutServers && !$0.hasEnded }) else { return }
+        do {
+            try await world.store.putContact(world.seam.time.now)
+        } catch {
+            world.log.error("cannot store the time of the last contact", metadata: ["error": "\(error)"])
         }
     }
 

@@ -14,6 +14,7 @@ package final class ClientAgent: Sendable {
     let world: ClientWorld
     let secretID: ID
     let updates = UpdateQueue()
+    let contact: ServerContact
     let table: Mutex<Table>
     /// Runners waiting to become children of ``run()``.
     let newRunners: AsyncStream<AllocationRunner>
@@ -41,6 +42,7 @@ package final class ClientAgent: Sendable {
             try NodeIdentity.load(disk: disk, folder: folder, random: random)
         }
         self.world = world
+        contact = ServerContact(now: world.seam.time.uptime)
         nodeID = identity.id
         secretID = identity.secret
         table = Mutex(Table())
@@ -94,6 +96,9 @@ package final class ClientAgent: Sendable {
 
     /// Begins what an earlier client left.
     private func restore() async throws {
+        if let last = try await world.store.lastContact() {
+            contact.resume(world.seam.time.now - last, now: world.seam.time.uptime)
+        }
         for stored in try await world.store.load() {
             add(stored.allocation, restored: stored.tasks)
         }
@@ -101,9 +106,9 @@ package final class ClientAgent: Sendable {
 
     /// Makes a runner for the allocation, unless there is one; it runs as a child of ``run()``.
     func add(_ allocation: Allocation, restored: [String: TaskRecord] = [:]) {
-        let runner = AllocationRunner(allocation, restored: restored, world: world, updates: updates) { [weak self] in
-            self?.node ?? Node()
-        }
+        let runner = AllocationRunner(
+            allocation, restored: restored, world: world, updates: updates, contact: contact
+        ) { [weak self] in self?.node ?? Node() }
         let isNew = table.withLock { table in
             guard !table.isStopping, table.runners[allocation.id] == nil, !table.leaving.contains(allocation.id)
             else { return false }

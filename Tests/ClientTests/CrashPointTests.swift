@@ -52,6 +52,10 @@ private struct FusedStore: ClientStore {
         try await fuse.around { try await inner.put(record, task: task, allocation: allocation) }
     }
 
+    func lastContact() async throws -> Timestamp? { try await inner.lastContact() }
+
+    func putContact(_ time: Timestamp) async throws { try await inner.putContact(time) }
+
     func remove(_ allocation: ID) async throws { try await fuse.around { try await inner.remove(allocation) } }
 }
 

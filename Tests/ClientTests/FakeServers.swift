@@ -13,6 +13,8 @@ final class FakeServers: Caller {
         var node: Node?
         var schemas: [String: JSON] = [:]
         var heartbeats = 0
+        /// No call gets through.
+        var isAway = false
     }
 
     let state = Mutex(State())
@@ -50,6 +52,7 @@ final class FakeServers: Caller {
     func latest(_ id: ID) -> AllocationUpdate? { state.withLock { $0.updates[id]?.last } }
 
     func call<Call: ServerCall>(_ call: Call, context: CallContext, deadline: Duration) async throws -> Call.Reply {
+        guard !state.withLock({ $0.isAway }) else { throw CallError(.unavailable, "no server can be reached") }
         let reply: any Sendable
         switch call {
         case let call as RegisterNode:

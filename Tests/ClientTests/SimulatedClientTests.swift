@@ -51,6 +51,63 @@ import Testing
         }
     }
 
+    /// A group says how long its tasks run on without servers; a restarted client counts on, and says that they are not done.
+    @Test(arguments: [false, true]) func tasksEndWithoutServers(isRestarted: Bool) throws {
+        let world = SimulatedWorld(seed: 3)
+        let seam = world.seam(disk: SimulatedDisk(), name: "node")
+        let servers = FakeServers(time: seam.time, period: .seconds(2))
+        let driver = FakeDriver()
+        let plugins = FakePlugins(drivers: [driver])
+        let store = MemoryClientStore()
+        let allocation = makeAllocation(.batch, [makeTask("serves")]) { group in
+            var strategy = DisconnectStrategy()
+            strategy.stopOnClientAfter = .seconds(60)
+            group.disconnect = strategy
+        }
+        servers.place(allocation)
+        @Sendable func run(_ body: @Sendable () async throws -> Void) async throws {
+            let client = try await ClientAgent(
+                ClientWorld(
+                    configuration: ClientConfiguration(stateFolder: "/client", allocationFolder: "/alloc"), seam: seam,
+                    servers: servers, drivers: plugins, fingerprinters: plugins, store: store, modes: NoFileModes(),
+                    log: .quiet))
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await client.run() }
+                try await body()
+                group.cancelAll()
+            }
+        }
+        try world.run {
+            let until = { @Sendable (seconds: Int) in try await seam.time.sleep(for: .seconds(seconds)) }
+            let loseServers = { @Sendable in
+                try await until(100)
+                #expect(driver.running("serves") != nil, "heartbeats keep it alive")
+                servers.state.withLock { $0.isAway = true }
+                try await until(30)
+            }
+            let comeBack = { @Sendable in
+                try await until(20)
+                #expect(driver.running("serves") != nil, "its time is not over")
+                try await until(20)
+                #expect(driver.running("serves") == nil, "it was ended without a server's word")
+                servers.state.withLock { $0.isAway = false }
+                try await until(60)
+            }
+            if isRestarted {
+                try await run(loseServers)
+                try await run(comeBack)
+            } else {
+                try await run {
+                    try await loseServers()
+                    try await comeBack()
+                }
+            }
+        }
+        let update = try #require(servers.latest(allocation.id))
+        #expect(update.clientStatus == .lost)
+        #expect(update.events("serves").contains("Contact Lost"))
+    }
+
     @Test func oneSeedGivesOneRun() throws {
         let first = try hour(seed: 7)
         #expect(first == (try hour(seed: 7)))

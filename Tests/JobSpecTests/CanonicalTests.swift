@@ -130,6 +130,30 @@ import Testing
             "service", "", "service {\nprovider = \"nomad\"\nport = \"web\"\n}",
             "task group g validation failed: Service \"j-g\": port label \"web\" referenced but not defined in a network block"
         ),
+        (
+            "service", "", "disconnect {\nlost_after = \"-5s\"\n}",
+            "task group g validation failed: disconnect lost_after must not be negative: -5s"
+        ),
+        (
+            "service", "", "disconnect {\nlost_after = \"5s\"\nstop_on_client_after = \"5s\"\n}",
+            "task group g validation failed: disconnect lost_after and stop_on_client_after cannot be used together: leave one out"
+        ),
+        (
+            "service", "", "max_client_disconnect = \"5s\"\ndisconnect {\nlost_after = \"5s\"\n}",
+            "task group g validation failed: disconnect lost_after and max_client_disconnect cannot be used together: leave one out"
+        ),
+        (
+            "service", "", "prevent_reschedule_on_lost = true\ndisconnect {\n}",
+            "task group g validation failed: disconnect replace and prevent_reschedule_on_lost cannot be used together: leave one out"
+        ),
+        (
+            "system", "", "stop_after_client_disconnect = \"5s\"",
+            "task group g validation failed: Job type \"system\" does not allow stop_on_client_after: only service and batch jobs do"
+        ),
+        (
+            "service", "", "disconnect {\nreconcile = \"newest\"\n}",
+            "task group g validation failed: disconnect reconcile must be one of best_score, keep_original, keep_replacement, longest_running; got \"newest\""
+        ),
     ])
     func refuses(type: String, inside: String, group: String, fault: String) throws {
         #expect(try Self.canonical(type, inside, group).validate().contains(fault))

@@ -38,6 +38,51 @@ import Testing
         #expect(outcome.freedClasses == [fixture.snapshot.node(0)?.computedClass ?? "": "default"])
     }
 
+    /// A plan marks an allocation as unknown; a snapshot keeps since when; its client's report asks for a decision.
+    @Test func unknownAllocationsAreWaitedFor() throws {
+        var fixture = Fixture()
+        let node = try #require(fixture.addNodes(1).first)
+        var job = fixture.job("web", count: 1)
+        var strategy = DisconnectStrategy()
+        strategy.lostAfter = .seconds(60)
+        job.taskGroups[0].disconnect = strategy
+        fixture.register(job)
+        let placed = fixture.plan("web", count: 1)
+        fixture.apply(.plans([placed]))
+        let id = placed.placements[0].ids[0]
+        #expect(fixture.snapshot.reconnectDeadline(of: 0, since: fixture.time) == nil, "it does not run yet")
+        fixture.send([fixture.report(id, .running)])
+        let time = fixture.time
+        #expect(fixture.snapshot.reconnectDeadline(of: 0, since: time) == time + .seconds(60))
+
+        func since(_ fixture: Fixture) throws -> Timestamp {
+            fixture.snapshot.disconnectedAt(of: try #require(fixture.snapshot.allocationRow(id)))
+        }
+        let away = NodeStatusChange(nodes: [node], status: .disconnected, message: "missed", time: fixture.time)
+        #expect(fixture.apply(.nodeStatus(away)).evaluations.map(\.triggeredBy) == [.nodeUpdate])
+        var plan = fixture.plan("web", count: 0)
+        plan.placements = []
+        plan.stops = [PlannedStop(id: id, desiredStatus: .run, description: "unknown", clientStatus: .unknown)]
+        fixture.apply(.plans([plan]))
+        #expect(try since(fixture) == plan.createTime)
+        #expect(fixture.snapshot.jobSummary("default", "web")?.summary["web"]?.unknown == 1)
+        var restored = fixture
+        var reader = SnapshotReader()
+        try reader.read(fixture.snapshot.encoded)
+        restored.store = try reader.finish()
+        #expect(try since(restored) == plan.createTime)
+
+        let report = fixture.report(id, .running)
+        let back = NodeStatusChange(nodes: [node], status: .ready, message: "back", time: fixture.time)
+        #expect(fixture.apply(.nodeStatus(back)).evaluations.map(\.triggeredBy) == [.nodeUpdate])
+        #expect(fixture.send([report]).evaluations.map(\.triggeredBy) == [.reconnect])
+        #expect(try since(fixture) == plan.createTime, "nobody has decided yet")
+        plan.stops = [PlannedStop(id: id, desiredStatus: .run, description: "")]
+        fixture.apply(.plans([plan]))
+        #expect(try since(fixture) == .never)
+        #expect(fixture.snapshot.jobSummary("default", "web")?.summary["web"]?.running == 1)
+    }
+
     @Test func registeringAgainKeepsWhatServersDecided() throws {
         var fixture = Fixture()
         let id = try #require(fixture.addNodes(1).first)

@@ -12,6 +12,7 @@ final class AllocationRunner: Sendable {
     let folders: AllocationFolders
     private let world: ClientWorld
     private let updates: UpdateQueue
+    private let contact: ServerContact
     private let node: @Sendable () -> Node
     private let box: Box
     private let runners: [TaskRunner]
@@ -23,6 +24,8 @@ final class AllocationRunner: Sendable {
             /// When the tasks are to be stopped: after the group's shutdown delay.
             var stopAt: Uptime?
             var isRemoved = false
+            /// It has been without servers for as long as its group allows, and ends by itself.
+            var isAbandoned = false
             var healthy: AllocationDeploymentStatus?
             var hasEnded = false
             var endedAt = Timestamp.never
@@ -37,11 +40,12 @@ final class AllocationRunner: Sendable {
 
     init(
         _ allocation: Allocation, restored: [String: TaskRecord], world: ClientWorld, updates: UpdateQueue,
-        node: @escaping @Sendable () -> Node
+        contact: ServerContact, node: @escaping @Sendable () -> Node
     ) {
         id = allocation.id
         self.world = world
         self.updates = updates
+        self.contact = contact
         self.node = node
         folders = AllocationFolders(base: world.configuration.allocationFolder, id: allocation.id)
         let box = Box(allocation)
@@ -68,6 +72,13 @@ final class AllocationRunner: Sendable {
 
     /// The servers no longer know it.
     var isRemoved: Bool { box.state.withLock { $0.isRemoved } }
+
+    /// Its group says that it ends some time after the last contact with the servers.
+    var endsWithoutServers: Bool { patience(allocation) != nil }
+
+    private func patience(_ allocation: Allocation) -> Duration? {
+        allocation.job?.taskGroup(allocation.taskGroup).flatMap { DisconnectRules($0).stopOnClientAfter }
+    }
 
     var endedAt: Timestamp { box.state.withLock { $0.endedAt } }
 
@@ -112,6 +123,10 @@ final class AllocationRunner: Sendable {
         update.taskStates = states
         (update.clientStatus, update.clientDescription) = coordinator.status(states)
         if runners.isEmpty { (update.clientStatus, update.clientDescription) = (.failed, "the job has no such group") }
+        if update.clientStatus == .complete, states.values.contains(where: \.wasAbandoned) {
+            // Its work is not done, so a batch job has it done elsewhere.
+            (update.clientStatus, update.clientDescription) = (.lost, "Stopped for want of contact with the servers")
+        }
         update.deploymentStatus = health ?? allocation.deploymentStatus
         return update
     }
@@ -214,13 +229,15 @@ final class AllocationRunner: Sendable {
 
     private func drive(_ coordinator: LifecycleCoordinator, _ states: [String: TaskState], _ allocation: Allocation) {
         let skipsDelay = allocation.desiredTransition.noShutdownDelay ?? false
+        let isAbandoned = box.state.withLock { $0.isAbandoned }
         var ending = coordinator.mustEnd(states)
         // The leader goes first; the others follow when it is dead.
         if coordinator.isStopping, let leader = coordinator.leader, states[leader]?.state == .running {
             ending = ending.filter { $0.task == leader }
         }
         for (task, reason) in ending {
-            self.task(task)?.kill(TaskControl.Kill(event: .ending(reason), skipsDelay: skipsDelay))
+            let event: TaskEvent? = reason == .stopped && isAbandoned ? .abandoned : .ending(reason)
+            self.task(task)?.kill(TaskControl.Kill(event: event, skipsDelay: skipsDelay))
         }
         for runner in runners {
             let name = runner.context.taskName
@@ -231,7 +248,9 @@ final class AllocationRunner: Sendable {
     /// When the tasks are to stop; nil while they should run.
     private func stopTime(_ allocation: Allocation, removed: Bool, now: Uptime) -> Uptime? {
         if removed { return now }
-        guard allocation.desiredStatus != .run || allocation.clientStatus == .lost else { return nil }
+        guard allocation.desiredStatus != .run || allocation.clientStatus == .lost else {
+            return timeWithoutServers(allocation, now: now)
+        }
         return box.state.withLock { state in
             if let time = state.stopAt { return time }
             let group = allocation.job?.taskGroup(allocation.taskGroup)
@@ -239,6 +258,21 @@ final class AllocationRunner: Sendable {
             let time = now + (skips ? .zero : group?.shutdownDelay ?? .zero)
             state.stopAt = time
             return time
+        }
+    }
+
+    /// When the tasks are to end unless a server is heard of; nil for never. Once it has come, it stays.
+    private func timeWithoutServers(_ allocation: Allocation, now: Uptime) -> Uptime? {
+        guard let patience = patience(allocation) else { return nil }
+        let end = contact.end(after: patience)
+        return box.state.withLock { state in
+            if end <= now, !state.isAbandoned {
+                state.isAbandoned = true
+                world.log.warning(
+                    "no contact with the servers: the allocation ends",
+                    metadata: ["alloc.id": "\(id)", "after": "\(patience.goText)"])
+            }
+            return state.isAbandoned ? now : end
         }
     }
 

@@ -12,6 +12,11 @@ package protocol ClientStore: Sendable {
 
     func put(_ record: TaskRecord, task: String, allocation: ID) async throws
 
+    /// When a server last answered, as noted by ``putContact(_:)``; nil when that was never.
+    func lastContact() async throws -> Timestamp?
+
+    func putContact(_ time: Timestamp) async throws
+
     /// Forgets an allocation and its tasks; an unknown one is fine.
     func remove(_ allocation: ID) async throws
 }

@@ -5,6 +5,7 @@ internal import Synchronization
 /// A store that lasts as long as its owner: for simulations, where a crash is a new client on the old store.
 package final class MemoryClientStore: ClientStore {
     private let content = Mutex<[ID: StoredAllocation]>([:])
+    private let contact = Mutex<Timestamp?>(nil)
 
     package init() {}
 
@@ -21,6 +22,10 @@ package final class MemoryClientStore: ClientStore {
     package func put(_ record: TaskRecord, task: String, allocation: ID) async throws {
         content.withLock { $0[allocation]?.tasks[task] = record }
     }
+
+    package func lastContact() async throws -> Timestamp? { contact.withLock { $0 } }
+
+    package func putContact(_ time: Timestamp) async throws { contact.withLock { $0 = time } }
 
     package func remove(_ allocation: ID) async throws { content.withLock { $0[allocation] = nil } }
 }

@@ -70,6 +70,7 @@ package final class SQLiteClientStore: ClientStore {
                     CREATE TABLE IF NOT EXISTS task (
                         allocation TEXT NOT NULL, name TEXT NOT NULL, body BLOB NOT NULL,
                         PRIMARY KEY (allocation, name)) WITHOUT ROWID;
+                    CREATE TABLE IF NOT EXISTS contact (only INTEGER PRIMARY KEY CHECK (only = 1), nanoseconds INTEGER);
                     PRAGMA user_version = \(schemaVersion);
                     """)
         }
@@ -108,6 +109,21 @@ package final class SQLiteClientStore: ClientStore {
             try database.execute(
                 sql: "INSERT OR REPLACE INTO task (allocation, name, body) VALUES (?, ?, ?)",
                 arguments: [id, task, body])
+        }
+    }
+
+    package func lastContact() async throws -> Timestamp? {
+        try await blocking.run(lane: SQLiteClientStore.lane) { [queue] in
+            try queue.read { database in
+                try Int64.fetchOne(database, sql: "SELECT nanoseconds FROM contact").map(Timestamp.init(nanoseconds:))
+            }
+        }
+    }
+
+    package func putContact(_ time: Timestamp) async throws {
+        try await write { database in
+            try database.execute(
+                sql: "INSERT OR REPLACE INTO contact (only, nanoseconds) VALUES (1, ?)", arguments: [time.nanoseconds])
         }
     }
 

@@ -131,9 +131,23 @@ extension TaskEvent {
         }
     }
 
+    static var abandoned: TaskEvent {
+        TaskEvent(TaskEventType.abandoned, "No contact with the servers for as long as stop_on_client_after allows")
+    }
+
     static func hookFailed(_ hook: String, _ error: String) -> TaskEvent {
         TaskEvent(TaskEventType.hookFailed, "\(hook): \(error)", details: ["hook": hook, "error": error])
     }
 
     static func failedRestoring(_ reason: String) -> TaskEvent { TaskEvent(TaskEventType.failedRestoring, reason) }
+}
+
+extension TaskEventType {
+    /// Ended for want of contact with the servers; Drover's own.
+    static let abandoned = "Contact Lost"
+}
+
+extension TaskState {
+    /// It was ended for want of contact with the servers.
+    var wasAbandoned: Bool { events.contains { $0.type == TaskEventType.abandoned } }
 }

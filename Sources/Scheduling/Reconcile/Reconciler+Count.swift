@@ -249,7 +249,10 @@ extension Reconciler {
         _ away: [JobAllocation], _ group: TaskGroup, _ room: inout Int, _ names: inout Set<UInt32>,
         _ request: inout GroupRequest, _ updates: inout DesiredUpdates
     ) {
-        for allocation in away.sorted(by: { ($0.nameIndex, $0.id) < ($1.nameIndex, $1.id) }) {
+        // The newest of a name is the one that is replaced.
+        for allocation in away.sorted(by: {
+            ($0.nameIndex, $1.createIndex, $1.id) < ($1.nameIndex, $0.createIndex, $0.id)
+        }) {
             guard !names.contains(allocation.nameIndex) else {
                 updates.ignore += 1
                 continue
