@@ -6,10 +6,10 @@ enum Jobs {
     /// A job of one group with one `raw_exec` task that runs a shell line.
     static func shell(
         _ id: String, _ line: String, type: String = "service", count: Int = 1, killTimeoutMS: Int = 500,
-        restart: JSON = .null
+        restart: JSON = .null, disconnect: JSON = .null
     ) -> JSON {
         task(
-            id, type: type, count: count, restart: restart,
+            id, type: type, count: count, restart: restart, disconnect: disconnect,
             .object([
                 ("Name", .string("main")), ("Driver", .string("raw_exec")),
                 ("KillTimeout", .integer(Int64(killTimeoutMS) * 1_000_000)),
@@ -23,7 +23,8 @@ enum Jobs {
 
     /// A job of one group with the given task.
     static func task(
-        _ id: String, type: String = "service", count: Int = 1, restart: JSON = .null, _ task: JSON
+        _ id: String, type: String = "service", count: Int = 1, restart: JSON = .null, disconnect: JSON = .null,
+        _ task: JSON
     ) -> JSON {
         .object([
             (
@@ -35,7 +36,7 @@ enum Jobs {
                         .array([
                             .object([
                                 ("Name", .string("group")), ("Count", .integer(Int64(count))),
-                                ("RestartPolicy", restart),
+                                ("RestartPolicy", restart), ("Disconnect", disconnect),
                                 ("Tasks", .array([task])),
                             ])
                         ])
