@@ -3,7 +3,7 @@
 SWIFT_FLAGS := --explicit-target-dependency-import-check error
 PACKAGES := libffi-dev libsqlite3-dev zlib1g-dev pkg-config gcc iproute2 curl jq
 
-.PHONY: help setup build release demo test soak bench format lint abi-hash clean
+.PHONY: help setup build release demo test soak fuzz bench format lint abi-hash clean
 
 help: ## Lists the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 16
@@ -27,6 +27,11 @@ soak: build ## Plays SEEDS=1000 simulated clusters, from seed FIRST=1 on; a seed
 	@SIM_FIRST="$(or $(FIRST),1)" SIM_SEEDS="$(or $(SEEDS),1000)" SWIFT_BACKTRACE=enable=no \
 		swift test --skip-build $(SWIFT_FLAGS) --filter ClusterTests/promisesHold
 
+fuzz: setup ## Fuzzes what reads others' bytes, SECONDS=60 for each target.
+	DROVER_FUZZ_BUILD=1 swift build $(SWIFT_FLAGS) -c release --scratch-path .build-fuzz --sanitize fuzzer \
+		--product drover-fuzz -Xswiftc -enable-testing
+	Tests/Fuzz/run .build-fuzz/release/drover-fuzz $(or $(SECONDS),60)
+
 bench: release ## Runs every benchmark; the figures are the last line of each.
 	@bin="$$(swift build -c release --show-bin-path)"; for name in $$("$$bin/drover-bench" list); do "$$bin/drover-bench" $$name; done
 
@@ -38,4 +43,4 @@ lint: ## Checks the formatting and the ABI's header hash.
 	SDK/abi-hash --check
 
 clean: ## Removes what was built.
-	rm -rf .build SDK/.build
+	rm -rf .build .build-fuzz SDK/.build

@@ -167,7 +167,8 @@ let modules: [Target] = [
     module(
         "Simulation", path: "Sources/Simulation/World",
         [
-            "Basics", "Model", "PluginHost", "RPC", "Raft", "Server", "SimulatedSeam", "StateStore", abi, logging,
+            "Basics", "Gossip", "Model", "PluginHost", "RPC", "Raft", "Server", "SimulatedSeam", "StateStore", abi,
+            logging,
         ], exclude: []),
     module(
         "TraceSimulation", path: "Sources/Simulation/Trace",
@@ -195,6 +196,20 @@ let programs: [Target] = [
         cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
         linkerSettings: [.unsafeFlags(["-enable-experimental-feature", "Embedded", "-Xlinker", "--as-needed"])]),
 ]
+
+/// The fuzzer is built alone, by `make fuzz`: it takes libFuzzer, and code that reports its branches.
+let fuzzers: [Target] =
+    Context.environment["DROVER_FUZZ_BUILD"] == nil
+    ? []
+    : [
+        .executableTarget(
+            name: "drover-fuzz",
+            dependencies: [
+                "Basics", "Consensus", "Gossip", "Model", "RPC", "Raft", "SimulatedSeam", "StateStore", nioCore,
+            ],
+            path: "Tests/Fuzz", exclude: ["run"],
+            swiftSettings: swiftSettings + [.unsafeFlags(["-parse-as-library"])])
+    ]
 
 // MARK: - Plug-ins, against the SDK alone
 
@@ -316,5 +331,5 @@ let package = Package(
         .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
     ],
-    targets: modules + programs + plugins + testTargets
+    targets: modules + programs + fuzzers + plugins + testTargets
 )
