@@ -77,6 +77,18 @@ extension GossipPool {
         }
     }
 
+    /// Joins as ``join(_:)``, and again every `interval` those of `addresses` that have not answered, until each has.
+    ///
+    /// One answer is not enough: members that could not reach all at first may have found each other in two lots, each of which takes
+    /// itself for the whole pool. Throws `CancellationError`.
+    package func joinAll(_ addresses: [String], every interval: Duration) async throws {
+        var absent = addresses
+        while !absent.isEmpty {
+            try await seam.time.sleep(for: interval)
+            absent = await join(absent).failures.keys.sorted()
+        }
+    }
+
     /// Comes back to the pool of an earlier life through the members it remembers, one after the other until one answers.
     package func rejoin() async {
         for (name, address) in state.withLock({ $0.remembered }).sorted(by: { $0.key < $1.key }) {

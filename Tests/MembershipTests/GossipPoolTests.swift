@@ -129,6 +129,22 @@ import Testing
         }
     }
 
+    /// Two lots, each of which found somebody while the other was away, become one pool.
+    @Test func whoeverWasAwayIsFound() async throws {
+        var late = try TestMember.configuration("late")
+        late.bind.port = try freePort()
+        let (target, lateMember) = ("\(late.bind)", late)
+        try await TestMember.with(try ["a", "b"].map { try TestMember.configuration($0) }) { members in
+            let outcome = await members[0].pool.join([target, members[1].address])
+            #expect(outcome.joined == 1 && outcome.failures.keys.sorted() == [target])
+            try await TestMember.with([lateMember]) { others in
+                try await members[0].pool.joinAll([target], every: .milliseconds(20))
+                let all = ["a:alive", "b:alive", "late:alive"]
+                #expect(try await holds(within: .seconds(5)) { (members + others).allSatisfy { $0.listing == all } })
+            }
+        }
+    }
+
     /// A member that ends without a word remembers the others; one that leaves forgets them, unless it is to rejoin.
     @Test(arguments: [(leaves: false, rejoins: false, isBack: true), (true, false, false), (true, true, true)])
     func aMemberComesBackByItself(leaves: Bool, rejoins: Bool, isBack: Bool) async throws {

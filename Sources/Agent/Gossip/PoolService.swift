@@ -96,6 +96,7 @@ struct PoolService: Service {
             )
         }
         await back
+        try await pool.joinAll(outcome.failures.keys.sorted(), every: settings.retryInterval)
     }
 }
 
