@@ -124,6 +124,21 @@ struct History {
 }
 
 @Suite struct SnapshotTests {
+    /// Found by the fuzzer: five bytes announced four thousand million rows, and all were made.
+    @Test func rowsAnnouncedBeyondReasonAreRefused() throws {
+        var content = ByteWriter()
+        content.number(1 as UInt64)
+        content.column([UInt64]())
+        content.column([UInt32]())
+        content.number(UInt32.max)
+        content.number(0 as UInt32)
+        var record = ByteWriter()
+        record.number(1 as UInt64)
+        record.number(content.bytes.count)
+        var reader = SnapshotReader()
+        #expect(throws: CodecError.self) { try reader.read(record.bytes + content.bytes) }
+    }
+
     private func restored(_ bytes: [UInt8], pieces: Int = 1000) throws -> StateTables {
         var reader = SnapshotReader()
         for start in stride(from: 0, to: bytes.count, by: pieces) {

@@ -5,6 +5,8 @@ package import Model
 package struct SnapshotReader: Sendable {
     /// The longest record accepted; 1 GiB.
     package static let recordBytesMax = 1 << 30
+    /// Rows of nodes, those of nodes that are gone included; 1,048,576, which few bytes may announce and all take memory at once.
+    static let nodeRowsMax: UInt32 = 1 << 20
 
     private var state = State()
     private var buffer: [UInt8] = []
@@ -135,6 +137,7 @@ extension ByteReader {
         state.freeNodeRows = try column(of: UInt32.self)
         state.namespaces = SortedTable()
         let nodeLimit = try number(as: UInt32.self)
+        guard nodeLimit <= SnapshotReader.nodeRowsMax else { throw error("\(nodeLimit) node rows") }
         for _ in 0..<nodeLimit { state.nodeLoads.append(NodeLoad()) }
         state.nodes.reserve(Int(nodeLimit))
         state.jobVersions.reserve(Int(try number(as: UInt32.self)))
