@@ -315,18 +315,23 @@ extension ByteReader {
 extension State {
     /// Enters a batch's restored rows in the lists and counts of their nodes, their job and their evaluation.
     fileprivate mutating func enter(_ rows: Range<UInt32>, of batch: AllocationBatch) {
-        let key = jobVersion(batch.version).key
-        var body = jobs[key]?.body
+        // All rows are of one job, but for what a damaged or foreign history may hold.
+        var entered: (key: JobKey, body: JobBody)?
         for row in rows {
             let hot = allocations.hot[Int(row)]
             hold(row, hot, batch)
-            body?.allocations.append(row)
-            body?.liveCount += hot.isTerminal ? 0 : 1
-            if let slot = body?.versions.firstIndex(where: { $0.version.row == hot.version }) {
-                body?.versions[slot].allocationCount += 1
+            let key = jobVersion(hot.version).key
+            if entered?.key != key {
+                if let entered { jobs[entered.key] = JobRecord(key: entered.key, body: entered.body) }
+                entered = jobs[key].map { (key, $0.body) }
+            }
+            entered?.body.allocations.append(row)
+            entered?.body.liveCount += hot.isTerminal ? 0 : 1
+            if let slot = entered?.body.versions.firstIndex(where: { $0.version.row == hot.version }) {
+                entered?.body.versions[slot].allocationCount += 1
             }
         }
-        if let body { jobs[key] = JobRecord(key: key, body: body) }
+        if let entered { jobs[entered.key] = JobRecord(key: entered.key, body: entered.body) }
         guard let number = evaluationRow(batch.evalID), let record = evaluations[Int(number)] else { return }
         var list = record.allocations
         for row in rows { list.append(row) }
