@@ -39,8 +39,6 @@ enum ClusterEvent: String, CaseIterable {
     /// A server's wall-clock time is set forward or back.
     case setClock
     case transferLeadership
-    /// A server leaves in good order, is away for a while, and comes back.
-    case leaveServer
     /// A server is removed from the group, goes on for a while, and gives way to another one.
     case removeServer
     /// A server's disk is lost: another server takes its place, and the dead one is removed.
@@ -57,8 +55,6 @@ enum ClusterEvent: String, CaseIterable {
         case .echoMessages, .isolateServer, .slowDisk, .transferLeadership, .killServer: 2
         case .purgeJob, .toggleEligibility, .failSync, .collectGarbage: 1
         case .fillDisk, .setClock, .removeServer, .replaceServer: 1
-        // Off: seeds 8 and 10 do not settle with it (README, "Open").
-        case .leaveServer: 0
         }
     }
 
