@@ -62,8 +62,8 @@ extension ReplicatedLog {
             disk: disk, folder: configuration.folder + "/log", snapshot: metadata, settings: configuration.log)
         var restored = RaftNode.Restored(
             hardState: recovered.hardState, snapshot: metadata, entries: recovered.entries)
-        let applied = recovered.entries.filter { $0.kind.rawValue >= EntryKind.firstApplication.rawValue }
-        restored.unknown = applied.filter { !Machine.knows($0) }.map(\.index)
+        restored.unknown = recovered.entries.lazy
+            .filter { $0.kind.rawValue >= EntryKind.firstApplication.rawValue && !Machine.knows($0) }.map(\.index)
         let isNew = newest == nil && recovered.entries.isEmpty && recovered.hardState == HardState()
         if isNew, let bootstrap = configuration.bootstrap {
             guard bootstrap.isEncodable else { throw ConsensusError.membership(.invalidMembership) }
