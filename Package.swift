@@ -167,8 +167,7 @@ let modules: [Target] = [
     module(
         "Simulation", path: "Sources/Simulation/World",
         [
-            "Basics", "Gossip", "Model", "PluginHost", "RPC", "Raft", "Server", "SimulatedSeam", "StateStore", abi,
-            logging,
+            "Basics", "Model", "PluginHost", "RPC", "Raft", "Server", "SimulatedSeam", "StateStore", abi, logging,
         ], exclude: []),
     module(
         "TraceSimulation", path: "Sources/Simulation/Trace",
@@ -262,7 +261,7 @@ let testTargets: [Target] = [
     tests("Certificates", ["Basics", "Certificates"]),
     tests("RPC", ["Basics", "Certificates", "Connections", "Model", "RPC", "TestSupport", nioCore, nioPosix]),
     tests("Linux", ["Basics", "Linux"]),
-    tests("Shim", ["Basics", "CSpawn", "Linux", "PluginHost", "drover-shim"]),
+    tests("Shim", ["Basics", "CSpawn", "Linux", "PluginHost", "PluginHostTestSupport", "drover-shim"]),
     tests(
         "Client", ["Basics", "Client", "Linux", "Model", "PluginHost", "RPC", "SimulatedSeam", logging, "drover-shim"]),
     tests(
@@ -278,7 +277,11 @@ let testTargets: [Target] = [
     tests("RawExecPlugin", [abi, sdk, "PluginSupport", "PluginTestSupport", "RawExecPlugin"]),
     tests(
         "ExecPlugin",
-        [abi, sdk, "ExecPlugin", "Linux", "PluginHost", "PluginSupport", "PluginTestSupport", "drover-shim"]),
+        [
+            abi, sdk, "ExecPlugin", "Linux", "PluginHost", "PluginHostTestSupport", "PluginSupport",
+            "PluginTestSupport",
+            "drover-shim",
+        ]),
     tests("MockPlugin", [abi, sdk, "PluginSupport", "PluginTestSupport", "MockPlugin"]),
     tests("HostFingerprintPlugin", [abi, sdk, "PluginSupport", "PluginTestSupport", "HostFingerprintPlugin"]),
     tests(

@@ -2,6 +2,7 @@ import DroverSDK
 import Glibc
 import Linux
 import PluginHost
+import PluginHostTestSupport
 import PluginTestSupport
 import Testing
 
@@ -148,17 +149,6 @@ final class ExecFixture: Sendable {
         return left
     }
 }
-
-/// Waits until `condition` holds; the limit only ends a test that would otherwise hang.
-func eventually(_ condition: () -> Bool) async throws -> Bool {
-    for _ in 0..<1_500 {
-        if condition() { return true }
-        try await Task.sleep(for: .milliseconds(10))
-    }
-    return false
-}
-
-func isAlive(_ pid: Int32) -> Bool { ProcessIdentity(pid: pid)?.isAlive ?? false }
 
 /// What this process sees at /proc/self/ns/KIND.
 func ownNamespace(_ kind: String) -> String {

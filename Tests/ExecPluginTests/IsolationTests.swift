@@ -15,7 +15,7 @@ struct IsolationTests {
         let fixture = try ExecFixture()
         defer { fixture.close("t") }
         let script = """
-            echo $$ $(id -u) $(pwd); ls -d /root /home /var /sys /work 2>/dev/null | wc -l; ls / | xargs
+            echo $$ $(id -u) $(pwd); ls -d /root /home /var /sys /opt 2>/dev/null | wc -l; ls / | xargs
             echo $(ls /proc | grep -c '^[0-9]') ; cat /proc/1/comm; ls /dev | xargs; \(Self.namespaces)
             """
         let lines = try await fixture.run(script)
@@ -99,7 +99,7 @@ struct IsolationTests {
         let fixture = try ExecFixture()
         defer { fixture.close("t") }
         let wish = ExecFixture.Wish(settings: "{\"no_pivot_root\":true}")
-        #expect(try await fixture.run("ls -d /root /work 2>/dev/null; cd /../..; ls -d local", wish) == ["local"])
+        #expect(try await fixture.run("ls -d /root /opt 2>/dev/null; cd /../..; ls -d local", wish) == ["local"])
     }
 
     /// A link the task made in an earlier attempt leads a later mount nowhere but into its own root.

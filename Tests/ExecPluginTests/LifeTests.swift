@@ -2,6 +2,7 @@ import DroverSDK
 import Glibc
 import Linux
 import PluginHost
+import PluginHostTestSupport
 import Testing
 
 @testable import ExecPlugin

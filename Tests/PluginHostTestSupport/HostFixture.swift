@@ -76,6 +76,18 @@ package func eventually(_ what: Comment, _ condition: () async throws -> Bool) a
     Issue.record("not within ten seconds: \(what)")
 }
 
+/// Waits until `condition` holds, and says whether it does; the limit only ends a test that would otherwise hang.
+package func eventually(_ condition: () -> Bool) async throws -> Bool {
+    for _ in 0..<1_500 {
+        if condition() { return true }
+        try await Task.sleep(for: .milliseconds(10))
+    }
+    return false
+}
+
+/// Whether a process exists and is more than a zombie.
+package func isAlive(_ pid: Int32) -> Bool { ProcessIdentity(pid: pid)?.isAlive ?? false }
+
 /// The error that `body` throws.
 package func pluginError(_ body: () async throws -> some Any) async -> PluginError? {
     do {

@@ -2,6 +2,7 @@ import Basics
 import Glibc
 import Linux
 import PluginHost
+import PluginHostTestSupport
 import Testing
 
 /// An executor on a run folder of its own, and the plain words tests use for its calls. `close` leaves nothing behind.
@@ -77,15 +78,3 @@ final class ExecutorFixture: Sendable {
         try #require(ShimState(SmallFile.text("\(folder)/run/\(id)/state") ?? ""))
     }
 }
-
-/// Waits until `condition` holds; the limit only ends a test that would otherwise hang.
-func eventually(_ condition: () -> Bool) async throws -> Bool {
-    for _ in 0..<1_500 {
-        if condition() { return true }
-        try await Task.sleep(for: .milliseconds(10))
-    }
-    return false
-}
-
-/// Whether a process exists and is more than a zombie.
-func isAlive(_ pid: Int32) -> Bool { ProcessIdentity(pid: pid)?.isAlive ?? false }

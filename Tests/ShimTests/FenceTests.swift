@@ -2,6 +2,7 @@ import Basics
 import Glibc
 import Linux
 import PluginHost
+import PluginHostTestSupport
 import Testing
 
 /// Whoever was told that a task is not there may start another: the first must not turn up later.

@@ -2,6 +2,7 @@ import Basics
 import Glibc
 import Linux
 import PluginHost
+import PluginHostTestSupport
 import Testing
 
 /// Real processes under the real shim.
