@@ -24,6 +24,16 @@ struct GroupAllocations {
 
     /// How many of the count are taken, by an allocation or by the one that replaces it.
     var holding: Int { done.count + keep.count + failed.count + migrate.count + later.count + replaced }
+
+    /// Leaves one of each name that is done: what was lost may have ended well after all, and so may its replacement.
+    ///
+    /// - Returns: How many it leaves out.
+    mutating func countDoneOnce() -> Int {
+        let count = done.count
+        var names: Set<UInt32> = []
+        done.removeAll { !names.insert($0.nameIndex).inserted }
+        return count - done.count
+    }
 }
 
 extension Reconciler {
@@ -34,6 +44,7 @@ extension Reconciler {
         var updates = DesiredUpdates()
         for allocation in allocations { sort(allocation, job, group, into: &sorted, &updates) }
         settleReturned(&sorted, job, group, &updates)
+        updates.ignore += sorted.countDoneOnce()
         var request = GroupRequest(group: position)
         let wanted = max(0, group.count ?? 1)
         scaleDown(&sorted, wanted, group.name, &updates)
@@ -119,14 +130,14 @@ extension Reconciler {
 
     // MARK: - Fewer
 
-    /// Stops what is beyond the count: duplicates of a name first, then the highest names.
+    /// Stops what is beyond the count: first what another of its name does or has done, then the highest names.
     private mutating func scaleDown(
         _ sorted: inout GroupAllocations, _ wanted: Int, _ group: String, _ updates: inout DesiredUpdates
     ) {
         var surplus = sorted.holding - wanted
         guard surplus > 0 else { return }
         let candidates = sorted.keep + sorted.migrate + sorted.failed + sorted.later.map(\.allocation)
-        var named: Set<UInt32> = []
+        var named = Set(sorted.done.map(\.nameIndex))
         var duplicates: Set<ID> = []
         for allocation in candidates.sorted(by: { ($0.nameIndex, $0.id) < ($1.nameIndex, $1.id) })
         where !named.insert(allocation.nameIndex).inserted {

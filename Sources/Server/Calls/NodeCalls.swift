@@ -111,6 +111,10 @@ extension UpdateAllocations: Served {
             let count = reports.reports.count
             throw CallError(.tooLarge, "\(count) allocation updates in one call; at most \(Self.updatesMax)")
         }
+        // The client may have heard of them from a server that is ahead of what the leader, on a slow disk, has applied.
+        if reports.reports.contains(where: { server.snapshot.allocationRow($0.id) == nil }) {
+            try await server.waitForLeadership(isConfirmed: true)
+        }
         let snapshot = server.snapshot
         guard let row = snapshot.nodeRow(nodeID) else { throw CallError(.notFound, "node not found") }
         // Those collected meanwhile are of no interest; those of other nodes are not this client's to report.
