@@ -91,6 +91,19 @@ import Testing
         Issue.record("no seed of \(Self.seedsOfThree) shows \(bug)")
     }
 
+    /// A server whose pool hears nobody is held for failed while it runs; one that leaves without a goodbye, after it left.
+    @Test(arguments: [
+        (bug: PoolBug.isDeaf, sign: "server-3.global for failed"), (.leavesSilently, "server-3.global left, and"),
+    ])
+    func bugsOfThePoolAreFound(bug: PoolBug, sign: String) throws {
+        // Of this seed the last of three servers leaves at the end.
+        let report = try TestProgram.play(101) {
+            ($0.servers, $0.events, $0.chaos) = (3, 5, .seconds(20))
+            ($0.isBirthHard, $0.poolBug, $0.settlingMax) = (false, bug, .seconds(300))
+        }
+        #expect(report.violations.contains { $0.contains(sign) }, "\(report.text())")
+    }
+
     /// A scheduler that puts every other answer's placements on one node: nobody takes its word for it.
     @Test func aCrowdingSchedulerBreaksNothing() throws {
         let report = try TestProgram.play(4) {

@@ -112,6 +112,27 @@ package final class SimulatedNetwork: Sendable {
         return try result.get()
     }
 
+    /// Sends what nobody answers, as a datagram is sent: it is heard after a delay, in whatever order, perhaps twice, perhaps never,
+    /// and the sender learns nothing of it.
+    package func send(_ method: UInt16, _ body: [UInt8], from machine: String, to address: NetworkAddress) {
+        let datagram = SimulatedCall(machine: machine, address: address, method: method, body: body)
+        trace.record("send \(machine) \(address) \(body.count) \(SimulatedNetwork.hash(body))")
+        let listener = state.withLock { $0.listeners[address] }
+        guard isHeard(machine, at: listener?.machine), let listener else { return }
+        let delay = delay()
+        _ = listener.calls.push { await self.deliver(datagram, to: listener, after: delay) }
+        echo(datagram, at: listener)
+    }
+
+    private func deliver(_ call: SimulatedCall, to listener: Listener, after delay: Duration) async {
+        do {
+            try await time.sleep(for: delay)
+            _ = try await listener.handler.handle(call.method, call.body, from: CallOrigin(address: call.machine))
+        } catch {
+            // Nobody waits for an answer.
+        }
+    }
+
     private func wait(
         for answer: Answer, _ call: SimulatedCall, until end: Uptime
     ) async throws -> Result<[UInt8], any Error> {
@@ -134,11 +155,7 @@ package final class SimulatedNetwork: Sendable {
         let conditions = state.withLock { $0.conditions }
         guard happens(conditions.echoChance) else { return }
         let late = Int64(random.next() % UInt64(max(1, conditions.echoDelayMax.nanosecondCount)))
-        _ = listener.calls.push { [time] in
-            try? await time.sleep(for: .nanoseconds(late))
-            let origin = CallOrigin(address: call.machine)
-            _ = try? await listener.handler.handle(call.method, call.body, from: origin)
-        }
+        _ = listener.calls.push { await self.deliver(call, to: listener, after: .nanoseconds(late)) }
     }
 
     /// Whether what a machine sends arrives; `receiver` is nil when nobody listens there.

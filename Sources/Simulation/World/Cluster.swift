@@ -1,4 +1,5 @@
 internal import Basics
+internal import Gossip
 internal import Model
 internal import RPC
 internal import Raft
@@ -15,6 +16,9 @@ internal import StateStore
 package final class Cluster: Sendable {
     /// Simulated time within which servers that reach each other have a leader that knows all that was acknowledged.
     private static let electionMax = Duration.seconds(60)
+
+    /// How long nobody must be held for failed once the cluster has settled: some rounds of probes.
+    private static let watch = Duration.seconds(20)
 
     private let settings: ClusterSettings
     private let world: SimulatedWorld
@@ -82,8 +86,13 @@ package final class Cluster: Sendable {
             try await hand.playScript()
             try await hand.stopFaults()
             var rest = try await settle()
+            try await watchPool()
             if recorder.violations.isEmpty {
                 try await restartFromSnapshots()
+                rest.blocked = try await settle().blocked
+            }
+            if recorder.violations.isEmpty, servers.count > 1 {
+                try await seeOneLeave()
                 rest.blocked = try await settle().blocked
             }
             if let tamper, let agent = leader { try await tamper(agent) }
@@ -148,7 +157,30 @@ package final class Cluster: Sendable {
         if voters.count != servers.count { found.append("voters are \(voters.sorted())") }
         let leaders = servers.filter { $0.agent?.raftStatus.role == .leader }
         if leaders.count != 1 { found.append("leaders are \(leaders.map(\.id))") }
-        return found
+        return found + PoolChecker.violations(servers.compactMap(\.poolView))
+    }
+
+    /// Where nothing fails, nobody is held for failed, however short.
+    private func watchPool() async throws {
+        let end = world.loop.uptime + Self.watch
+        while world.loop.uptime < end, recorder.violations.isEmpty {
+            try await world.loop.sleep(for: .milliseconds(500))
+            for violation in PoolChecker.violations(servers.compactMap(\.poolView)) {
+                recorder.report("does not last: \(violation)")
+            }
+        }
+    }
+
+    /// A server that leaves in good order is out of the group, and all others say that it left, before it is back.
+    private func seeOneLeave() async throws {
+        let server = servers[Int(settings.seed % UInt64(servers.count))]
+        guard let name = server.poolView?.name else { return }
+        server.leaveCluster()
+        let others = servers.filter { $0 !== server }
+        try await wait("\(name) left, and is not out of the group or not everybody's pool says so") {
+            server.agent == nil && !recorder.membership.contains(ServerID(server.id))
+                && others.allSatisfy { $0.poolView?.member(name)?.status == .left }
+        }
     }
 
     /// What snapshots and the logs after them restore must be what was there before.

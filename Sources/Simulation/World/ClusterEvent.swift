@@ -39,6 +39,8 @@ enum ClusterEvent: String, CaseIterable {
     /// A server's wall-clock time is set forward or back.
     case setClock
     case transferLeadership
+    /// A server leaves in good order, is away for a while, and comes back.
+    case leaveServer
     /// A server is removed from the group, goes on for a while, and gives way to another one.
     case removeServer
     /// A server's disk is lost: another server takes its place, and the dead one is removed.
@@ -54,7 +56,7 @@ enum ClusterEvent: String, CaseIterable {
         case .partition, .hangServer: 3
         case .echoMessages, .isolateServer, .slowDisk, .transferLeadership, .killServer: 2
         case .purgeJob, .toggleEligibility, .failSync, .collectGarbage: 1
-        case .fillDisk, .setClock, .removeServer, .replaceServer: 1
+        case .fillDisk, .setClock, .leaveServer, .removeServer, .replaceServer: 1
         }
     }
 

@@ -125,7 +125,9 @@ extension ClusterOperator {
         // One at a time: two losses may be more than the group can bear.
         guard Set(recorder.membership.voters.map(\.name)) == Set(servers.map(\.id)) else { return }
         let id = server.id
-        if event == .replaceServer {
+        if event == .leaveServer {
+            server.leaveCluster()
+        } else if event == .replaceServer {
             server.die(.diskLoss)
             later(5...20, .replace(server, id: id))
         } else {

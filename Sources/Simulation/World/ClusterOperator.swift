@@ -122,7 +122,7 @@ struct ClusterOperator {
         case .loseMessages, .echoMessages, .partition, .isolateServer: performOnNetwork(event)
         case .killServer, .cutPower, .hangServer, .failSync, .slowDisk, .fillDisk, .setClock, .saveSnapshot:
             try await performOnServer(event)
-        case .transferLeadership, .removeServer, .replaceServer: await performOnGroup(event)
+        case .transferLeadership, .leaveServer, .removeServer, .replaceServer: await performOnGroup(event)
         case .stopAllocation:
             guard let id = liveAllocation() else { return }
             var call = StopAllocation()

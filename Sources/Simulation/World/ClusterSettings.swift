@@ -30,6 +30,9 @@ package struct ClusterSettings: Sendable {
     /// A bug in all servers' Raft cores; for tests of the checkers.
     package var seededBug: SeededBug?
 
+    /// A bug in the last server's pool; for tests of the checkers.
+    package var poolBug: PoolBug?
+
     /// Takes the place of the schedulers that the server asks, given the real ones; for tests.
     package var replaceSchedulers: (@Sendable (any SchedulerRegistry) -> any SchedulerRegistry)?
 
@@ -47,6 +50,14 @@ package struct ClusterSettings: Sendable {
         nodes = 6 + count / 100
         jobs = 8 + count / 40
     }
+}
+
+/// What may be wrong with a server's part in the gossip pool.
+package enum PoolBug: Sendable {
+    /// It takes in nothing that others send of their own accord.
+    case isDeaf
+    /// It ends without a goodbye.
+    case leavesSilently
 }
 
 /// How a simulation ended.

@@ -1,4 +1,5 @@
 internal import Basics
+internal import Gossip
 internal import Logging
 internal import Model
 internal import PluginHost
@@ -27,8 +28,10 @@ final class SimulatedServer: Sendable {
     private struct State {
         var disk = SimulatedDisk()
         var agent: ServerAgent?
+        var pool: SimulatedPool?
         var death = Death.powerCut
         var dying: AsyncStream<Void>.Continuation?
+        var leaving: AsyncStream<Void>.Continuation?
         var lives = 0
         var disksLost = 0
     }
@@ -49,7 +52,7 @@ final class SimulatedServer: Sendable {
     private let state = Mutex(State())
 
     init(number: Int, world: SimulatedWorld, settings: ClusterSettings, recorder: ClusterRecorder) {
-        name = "server-\(number)"
+        name = Self.machine(number)
         address = Self.address(number)
         self.number = number
         self.world = world
@@ -59,6 +62,12 @@ final class SimulatedServer: Sendable {
         process = SimulatedProcess(loop: world.loop)
         // Clocks are up to 5 % fast or slow.
         clock = SimulatedClock(loop: world.loop, pace: SimulatedClock.evenPace - 50 + Int64(random.next() % 101))
+    }
+
+    private static func machine(_ number: Int) -> String { "server-\(number)" }
+
+    private static func gossipAddress(_ number: Int) -> GossipAddress {
+        GossipAddress(bytes: [198, 51, 100, UInt8(number)], port: 4648)
     }
 
     static func address(_ number: Int) -> NetworkAddress { NetworkAddress(host: "198.51.100.\(number)", port: 4647) }
@@ -71,6 +80,10 @@ final class SimulatedServer: Sendable {
 
     /// The server while it lives.
     var agent: ServerAgent? { state.withLock { $0.agent } }
+    /// How the server that lives sees the pool.
+    var poolView: PoolChecker.View? {
+        state.withLock { $0.pool }.map { PoolChecker.View(name: options(id).poolName, members: $0.members) }
+    }
     var lives: Int { state.withLock { $0.lives } }
     var disk: SimulatedDisk { state.withLock { $0.disk } }
 
@@ -84,6 +97,10 @@ final class SimulatedServer: Sendable {
         process.goOn()
         dying?.finish()
     }
+
+    /// Has the present life leave the cluster in good order and end, unless something else ends it before. Then the power fails: what
+    /// was promised to the others is to be on the disk.
+    func leaveCluster() { state.withLock { $0.leaving }?.finish() }
 
     /// One life after the other, until the end.
     func run() async {
@@ -109,7 +126,7 @@ final class SimulatedServer: Sendable {
     private func turn() async -> Bool {
         let death = state.withLock { state -> Death in
             let death = state.death
-            state.agent = nil
+            (state.agent, state.pool, state.leaving) = (nil, nil, nil)
             switch death {
             case .processDeath: state.disk = state.disk.processDeath()
             case .powerCut: state.disk = state.disk.powerCut(random: random)
@@ -135,15 +152,24 @@ final class SimulatedServer: Sendable {
             await host.start()
             let schedulers: any SchedulerRegistry = RivalSchedulers(stock: host)
             let placers = settings.replaceSchedulers?(schedulers) ?? schedulers
+            let pool = pool(id, seam)
             let agent = try await ServerAgent.open(
-                options(id), seam: seam, placers: placers, log: .silent, probe: probe(id))
+                options(id), seam: seam, placers: placers, log: .silent, pool: pool, probe: probe(id))
             recorder.opened(id, agent.snapshot)
             world.trace.record("\(id) opened at \(agent.snapshot.index)")
-            state.withLock { $0.agent = agent }
-            defer { state.withLock { $0.agent = nil } }
+            let (orders, leaving) = AsyncStream.makeStream(of: Void.self)
+            state.withLock { ($0.agent, $0.pool, $0.leaving) = (agent, pool, leaving) }
+            defer { state.withLock { ($0.agent, $0.pool, $0.leaving) = (nil, nil, nil) } }
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await agent.run() }
                 group.addTask { try await seam.network.serve(at: self.address, handler: agent) { _ in } }
+                group.addTask { try await pool.run() }
+                group.addTask {
+                    for await _ in orders {}
+                    // The end of the life ends the waiting too.
+                    try Task.checkCancellation()
+                    try await self.leave(agent, pool)
+                }
                 defer { group.cancelAll() }
                 try await group.next()
             }
@@ -151,6 +177,26 @@ final class SimulatedServer: Sendable {
             world.trace.record("\(id) stopped: \(error)")
             if !disk.isOff, "\(error)".contains("damaged") { recorder.report("\(id) cannot start: \(error)") }
         }
+    }
+
+    /// As an agent does that is told to.
+    private func leave(_ agent: ServerAgent, _ pool: SimulatedPool) async throws {
+        world.trace.record("\(agent.id) leaves")
+        do {
+            try await agent.leave()
+        } catch let error as CallError {
+            world.trace.record("the others do not let \(agent.id) go: \(error)")
+        }
+        try await pool.leave()
+    }
+
+    private func pool(_ id: String, _ seam: Seam) -> SimulatedPool {
+        let numbers = 1...settings.servers
+        let peers = Dictionary(uniqueKeysWithValues: numbers.map { (Self.machine($0), Self.gossipAddress($0)) })
+        return SimulatedPool(
+            machine: name, options: options(id), peers: peers, world: world, seam: seam,
+            seed: world.random.fork("\(id).\(lives).gossip").next(),
+            bug: number == settings.servers ? settings.poolBug : nil)
     }
 
     private func probe(_ id: String) -> ServerProbe {
@@ -182,8 +228,6 @@ final class SimulatedServer: Sendable {
         options.expect = settings.servers
         if settings.servers == 1 {
             options.bootstrap = Membership(members: [.init(id: ServerID(id), address: "\(address)")])
-        } else {
-            options.join = (1...settings.servers).map(Self.address)
         }
         return options
     }
