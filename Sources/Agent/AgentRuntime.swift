@@ -151,8 +151,7 @@ package struct AgentRuntime {
         return try await ClientAgent(
             ClientWorld(
                 configuration: wanted, seam: seam, servers: servers, drivers: plugins, fingerprinters: plugins,
-                store: store,
-                modes: LinuxFileModes(), log: log))
+                devices: plugins, store: store, modes: LinuxFileModes(), log: log))
     }
 
     private func endpoints(

@@ -12,13 +12,17 @@ extension ClientAgent {
         var tasks: [(String, JSON)] = []
         var total = TaskStats()
         var share = ProcessorShare()
+        let resources = runner.allocation.allocatedResources.tasks.filter { task == nil || task == $0.key }
+        let held = resources.mapValues { Set($0.heldDevices.map(\.device)) }
+        let devices = held.values.allSatisfy(\.isEmpty) ? [] : await deviceStatistics()
         for (driverName, name, id) in runner.runningTasks() where task == nil || task == name {
             guard let driver = world.drivers.driver(named: driverName),
                 let stats = try? await driver.stats([id]).first
             else { continue }
             let own = ProcessorShare(stats, since: runner.task(name)?.state.startedAt.time ?? stats.time, ticks: ticks)
             share.add(own)
-            tasks.append((name, ClientAgent.taskUsage(stats, own)))
+            tasks.append(
+                (name, ClientAgent.taskUsage(stats, own, DeviceStatistics.filter(devices, held[name] ?? []))))
             total.time = max(total.time, stats.time)
             total.cpu = ClientAgent.sum(total.cpu, stats.cpu)
             total.cpuUser = ClientAgent.sum(total.cpuUser, stats.cpuUser)
@@ -27,7 +31,10 @@ extension ClientAgent {
             total.memoryUsageBytes = (total.memoryUsageBytes ?? 0) + (stats.memoryUsageBytes ?? 0)
         }
         return .object([
-            ("ResourceUsage", ClientAgent.usage(total, share)), ("Tasks", .object(tasks)),
+            (
+                "ResourceUsage",
+                ClientAgent.usage(total, share, DeviceStatistics.filter(devices, Set(held.values.joined())))
+            ), ("Tasks", .object(tasks)),
             ("Timestamp", .integer(total.time.nanoseconds)),
         ])
     }
@@ -35,6 +42,7 @@ extension ClientAgent {
     package func hostStatistics() async throws -> JSON {
         let folder = world.configuration.allocationFolder
         let (now, uptime) = (world.seam.time.now, world.seam.time.uptime)
+        let devices = await deviceStatistics()
         return try await world.seam.blocking.run {
             let memory = ClientAgent.memory()
             let disk = try Machine.storage(at: folder)
@@ -49,7 +57,7 @@ extension ClientAgent {
             return .object([
                 ("Timestamp", .integer(now.nanoseconds)), ("Uptime", .integer(uptime.nanoseconds / 1_000_000_000)),
                 ("Memory", memory), ("CPU", .array(ClientAgent.processors())), ("AllocDirStats", diskJSON),
-                ("DiskStats", .array([diskJSON])), ("DeviceStats", .array([])),
+                ("DiskStats", .array([diskJSON])), ("DeviceStats", .array(devices)),
             ])
         }
     }
@@ -91,14 +99,14 @@ extension ClientAgent {
         return cpu.totalCpuCores > 0 ? Double(cpu.cpuShares) / Double(cpu.totalCpuCores) : 0
     }
 
-    private static func taskUsage(_ stats: TaskStats, _ share: ProcessorShare) -> JSON {
+    private static func taskUsage(_ stats: TaskStats, _ share: ProcessorShare, _ devices: [JSON]) -> JSON {
         .object([
-            ("ResourceUsage", usage(stats, share)), ("Timestamp", .integer(stats.time.nanoseconds)),
+            ("ResourceUsage", usage(stats, share, devices)), ("Timestamp", .integer(stats.time.nanoseconds)),
             ("Pids", .object([])),
         ])
     }
 
-    private static func usage(_ stats: TaskStats, _ share: ProcessorShare) -> JSON {
+    private static func usage(_ stats: TaskStats, _ share: ProcessorShare, _ devices: [JSON]) -> JSON {
         var measured: [JSON] = []
         func number(_ name: String, _ value: UInt64?) -> (String, JSON) {
             if value != nil { measured.append(.string(name)) }
@@ -120,7 +128,7 @@ extension ClientAgent {
             ("ThrottledPeriods", .integer(Int64(clamping: stats.throttledPeriods ?? 0))),
             ("ThrottledTime", .integer((stats.throttled ?? .zero).nanosecondCount)),
         ]
-        return .object([("MemoryStats", .object(memory)), ("CpuStats", .object(cpu)), ("DeviceStats", .array([]))])
+        return .object([("MemoryStats", .object(memory)), ("CpuStats", .object(cpu)), ("DeviceStats", .array(devices))])
     }
 
     private static func sum(_ left: Duration?, _ right: Duration?) -> Duration? {

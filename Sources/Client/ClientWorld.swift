@@ -12,6 +12,7 @@ package struct ClientWorld: Sendable {
     package let servers: any Caller
     package let drivers: any DriverRegistry
     package let fingerprinters: any FingerprinterRegistry
+    let devices: DeviceTable
     package let store: any ClientStore
     package let modes: any FileModes
     package let log: Logger
@@ -20,13 +21,15 @@ package struct ClientWorld: Sendable {
 
     package init(
         configuration: ClientConfiguration, seam: Seam, servers: any Caller, drivers: any DriverRegistry,
-        fingerprinters: any FingerprinterRegistry, store: any ClientStore, modes: any FileModes, log: Logger
+        fingerprinters: any FingerprinterRegistry, devices: any DeviceRegistry, store: any ClientStore,
+        modes: any FileModes, log: Logger
     ) {
         self.configuration = configuration
         self.seam = seam
         self.servers = servers
         self.drivers = drivers
         self.fingerprinters = fingerprinters
+        self.devices = DeviceTable(devices)
         self.store = store
         self.modes = modes
         self.log = log

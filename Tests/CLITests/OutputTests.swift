@@ -123,6 +123,59 @@ struct OutputTests {
                 """)
     }
 
+    @Test func devices() throws {
+        let node = try Node.read(
+            try JSONParser.parse(
+                """
+                {"NodeResources": {"Devices": [{"Vendor": "nvidia", "Type": "gpu", "Name": "T4", "Instances": [
+                   {"ID": "GPU-1", "Healthy": true, "Locality": {"PciBusID": "0000:01:00.0", "NUMANode": 1}},
+                   {"ID": "GPU-2", "Healthy": false, "HealthDescription": "XID 79"}],
+                 "Attributes": {"memory": {"Int": 16, "Unit": "GiB"}, "boost": {"Bool": true}}}]}}
+                """))
+        #expect(
+            NodeOutput(shown: shown).devices(node) == [
+                """
+                Devices
+                Group          ID     Healthy  Message  PCI Bus ID    NUMA
+                nvidia/gpu/T4  GPU-1  true     <none>   0000:01:00.0  1
+                nvidia/gpu/T4  GPU-2  false    XID 79   <none>        <none>
+                """
+            ])
+        #expect(
+            DeviceOutput(shown: shown).attributes(node) == [
+                """
+                Device Group Attributes
+                Device Group = nvidia/gpu/T4
+                boost        = true
+                memory       = 16 GiB
+                """
+            ])
+        #expect(NodeOutput(shown: shown).devices(Node()).isEmpty)
+        let used = try JSONParser.parse(
+            """
+            [{"Vendor": "nvidia", "Type": "gpu", "Name": "T4", "InstanceStats": {"GPU-1": {
+               "Summary": {"IntNumeratorVal": 512, "IntDenominatorVal": 16384, "Unit": "MiB"},
+               "Stats": {"Attributes": {"Temperature": {"IntNumeratorVal": 41, "Unit": "C"}, "Mode": {"StringVal": "x"}}}}}}]
+            """)
+        let verbose = DeviceOutput(shown: Shown(now: OutputTests.now, verbose: true))
+        #expect(
+            verbose.usage(used) == [
+                """
+                Device Resource Utilization
+                Device                Utilization
+                nvidia/gpu/T4[GPU-1]  512 / 16384 MiB
+                """,
+                """
+                Device Stats
+                Device      = nvidia/gpu/T4[GPU-1]
+                Mode        = x
+                Temperature = 41 C
+                """,
+            ])
+        #expect(verbose.summary(used, group: "nvidia/gpu/T4", id: "GPU-1") == "512 / 16384 MiB")
+        #expect(DeviceOutput(shown: shown).usage(used).count == 1)
+    }
+
     @Test func allocation() throws {
         var allocation = Allocation()
         allocation.id = ID(high: 0x0af9_96ed << 32, low: 1)

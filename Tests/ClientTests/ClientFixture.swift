@@ -13,6 +13,7 @@ struct ClientFixture: Sendable {
     let servers = FakeServers()
     let driver = FakeDriver(schema: .object([("command", .object([("type", .string("string"))]))]))
     var drivers: [any Driver]
+    var devices: FakeDevices?
     let seam: Seam
 
     init() {
@@ -36,9 +37,10 @@ struct ClientFixture: Sendable {
         try seam.disk.makeDirectory(folder + "/client")
         let sqlite =
             store == nil ? try await SQLiteClientStore.open(folder + "/client/state.db", seam: seam, log: log) : nil
-        let plugins = FakePlugins(drivers: drivers)
+        let plugins = FakePlugins(drivers: drivers, devices: devices)
         let world = ClientWorld(
             configuration: configuration, seam: seam, servers: servers, drivers: plugins, fingerprinters: plugins,
+            devices: plugins,
             store: store ?? sqlite ?? MemoryClientStore(), modes: LinuxFileModes(), log: log)
         return try await ClientAgent(world)
     }

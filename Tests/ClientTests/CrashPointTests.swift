@@ -156,7 +156,8 @@ extension ClientFixture {
         return try await ClientAgent(
             ClientWorld(
                 configuration: configuration, seam: seam, servers: FusedServers(inner: servers, fuse: fuse),
-                drivers: plugins, fingerprinters: plugins, store: FusedStore(inner: store, fuse: fuse),
+                drivers: plugins, fingerprinters: plugins, devices: plugins,
+                store: FusedStore(inner: store, fuse: fuse),
                 modes: LinuxFileModes(), log: .quiet))
     }
 }

@@ -135,8 +135,11 @@ final class FakeDriver: Driver {
 }
 
 /// Drivers and fingerprinters of a test.
-struct FakePlugins: DriverRegistry, FingerprinterRegistry {
+struct FakePlugins: DriverRegistry, FingerprinterRegistry, DeviceRegistry {
     let drivers: [any Driver]
+    var devices: FakeDevices?
+
+    var deviceProviders: [any DeviceProvider] { devices.map { [$0] } ?? [] }
 
     var driverNames: [String] { drivers.map(\.name).sorted() }
 
@@ -146,7 +149,7 @@ struct FakePlugins: DriverRegistry, FingerprinterRegistry {
 
     var fingerprinters: [any Fingerprinter] { [FakeFingerprinter()] }
 
-    func fingerprintChanges() -> AsyncStream<String> { AsyncStream { _ in } }
+    func fingerprintChanges() -> AsyncStream<String> { devices?.changes.stream ?? AsyncStream { _ in } }
 }
 
 struct FakeFingerprinter: Fingerprinter {

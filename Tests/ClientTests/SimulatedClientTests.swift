@@ -36,7 +36,8 @@ import Testing
             let client = try await ClientAgent(
                 ClientWorld(
                     configuration: configuration, seam: seam, servers: servers, drivers: plugins,
-                    fingerprinters: plugins, store: MemoryClientStore(), modes: NoFileModes(), log: .quiet))
+                    fingerprinters: plugins, devices: plugins, store: MemoryClientStore(), modes: NoFileModes(),
+                    log: .quiet))
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await client.run() }
                 try await seam.time.sleep(for: .seconds(1_800))
@@ -69,7 +70,8 @@ import Testing
             let client = try await ClientAgent(
                 ClientWorld(
                     configuration: ClientConfiguration(stateFolder: "/client", allocationFolder: "/alloc"), seam: seam,
-                    servers: servers, drivers: plugins, fingerprinters: plugins, store: store, modes: NoFileModes(),
+                    servers: servers, drivers: plugins, fingerprinters: plugins, devices: plugins, store: store,
+                    modes: NoFileModes(),
                     log: .quiet))
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await client.run() }

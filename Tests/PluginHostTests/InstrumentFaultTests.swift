@@ -29,8 +29,8 @@ import Testing
             }
             let provider = try #require(host.deviceProviders.first)
             return switch self {
-            case .look, .devices: try await provider.probe().text
-            case .reserve: try await provider.reserve(.object([("task_id", .string("t1"))])).text
+            case .look, .devices: "\(try await provider.probe())"
+            case .reserve: try await provider.reserve(.object([("task_id", .string("t1"))])).json.text
             case .stats: try await provider.stats().text
             }
         }

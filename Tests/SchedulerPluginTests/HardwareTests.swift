@@ -65,6 +65,21 @@ import Testing
         #expect(harness.live(more).isEmpty && outcome.blocked != nil)
     }
 
+    /// The plug-in says how small a share may be; a node that does not say takes any.
+    @Test(arguments: [
+        (least: 250, share: 0.25, isPlaced: true), (250, 0.2, false), (1_000, 1, true), (1_000, 0.5, false),
+    ])
+    func sharesAreNoSmallerThanTheDeviceAllows(least: Int64, share: Double, isPlaced: Bool) throws {
+        var harness = Harness(seed: 12)
+        _ = harness.addNode { node in
+            node.nodeResources.devices = [self.gpus(1)]
+            node.nodeResources.devices[0].attributes[NodeDeviceResource.fractionMin] = DeviceAttribute(text: "\(least)")
+        }
+        let job = job { $0.share = share }
+        try harness.process(try harness.register(job))
+        #expect(harness.live(job).count == (isPlaced ? 1 : 0))
+    }
+
     @Test func memoryIsAShareOfEachModel() throws {
         var harness = Harness(seed: 3)
         let small = harness.addNode { $0.nodeResources.devices = [self.gpus(1, memoryMiB: 8_192, name: "T4")] }

@@ -29,7 +29,7 @@ package struct NodeStatusCommand: AsyncParsableCommand {
     @Flag(name: .go("stats"), help: "What the machine uses now; the node's own agent must be asked.")
     var stats = false
 
-    @Flag(name: .go("verbose"), help: "Whole IDs and moments, drivers, attributes and meta data.")
+    @Flag(name: .go("verbose"), help: "Whole IDs and moments, drivers, devices, attributes and meta data.")
     var verbose = false
 
     @Flag(name: .customShort("q"), help: "Only IDs in the list.")
@@ -86,16 +86,18 @@ package struct NodeStatusCommand: AsyncParsableCommand {
         let allocations = try await client.nodeAllocations(id)
         var parts = [output.facts(node)]
         if !short {
-            if verbose { parts.append(output.drivers(node)) }
+            if verbose { parts += [output.drivers(node)] + output.devices(node) }
             parts += [output.events(node), output.allocated(node, allocations)]
             if stats {
                 let used = try await client.get("/v1/client/stats", query: [("node_id", id.description)]).json()
-                parts.append(output.usage(used))
+                parts += [output.usage(used)] + DeviceOutput(shown: shown).usage(used["DeviceStats"] ?? .null)
             }
         }
         let table = JobOutput(shown: shown).allocations(allocations.map(AllocationStub.init))
         parts.append(table)
-        if verbose, !short { parts += [output.attributes(node), output.meta(node)] }
+        if verbose, !short {
+            parts += DeviceOutput(shown: shown).attributes(node) + [output.attributes(node), output.meta(node)]
+        }
         return parts
     }
 }

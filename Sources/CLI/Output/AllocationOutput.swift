@@ -46,16 +46,18 @@ struct AllocationOutput {
         return shown.paint.bold("Allocation Addresses:") + "\n" + Table.list(["Label", "Dynamic", "Address"], rows)
     }
 
-    /// A section for each task: state, resources and latest events. `usage` is an AllocResourceUsage object or null.
-    func tasks(_ allocation: Allocation, usage: JSON) -> [String] {
+    /// A section for each task: state, resources and latest events. `usage` is an AllocResourceUsage object or null, of which
+    /// `whole` shows everything.
+    func tasks(_ allocation: Allocation, usage: JSON, whole: Bool = false) -> [String] {
         let names = Set(allocation.taskStates.keys).union(allocation.allocatedResources.tasks.keys).sorted()
         return names.map { name in
             let state = allocation.taskStates[name] ?? TaskState()
             let title = "Task \"\(name)\" is \"\(state.state.rawValue)\""
-            return [
-                shown.paint.bold(title), resources(allocation, name, usage["Tasks"]?[name] ?? .null), times(state),
-                events(state),
-            ].joined(separator: "\n")
+            let used = usage["Tasks"]?[name] ?? .null
+            return
+                ([shown.paint.bold(title), resources(allocation, name, used)] + devices(allocation, name, used)
+                + (whole ? statistics(used["ResourceUsage"] ?? .null) : []) + [times(state), events(state)])
+                .joined(separator: "\n")
         }
     }
 
@@ -77,6 +79,33 @@ struct AllocationOutput {
         let heading = ["CPU", "Memory", "Disk"] + (addresses.isEmpty ? [] : ["Addresses"])
         let table = Table.list(heading, [Array(row.prefix(heading.count))])
         return shown.paint.bold("Task Resources:") + "\n" + table + "\n"
+    }
+
+    /// The devices that the task was given, with what they do as far as it is known.
+    private func devices(_ allocation: Allocation, _ task: String, _ usage: JSON) -> [String] {
+        let output = DeviceOutput(shown: shown)
+        let rows = (allocation.allocatedResources.tasks[task]?.devices ?? []).flatMap { group in
+            group.deviceIDs.map { id in
+                let name = "\(group.vendor)/\(group.type)/\(group.name)"
+                let summary = output.summary(usage["ResourceUsage"]?["DeviceStats"] ?? .null, group: name, id: id)
+                return [name, id, group.share.map { Shown.number($0, digits: 3) } ?? "1", summary]
+            }
+        }
+        guard !rows.isEmpty else { return [] }
+        return [
+            shown.paint.bold("Task Devices:") + "\n" + Table.list(["Group", "ID", "Share", "Utilization"], rows) + "\n"
+        ]
+    }
+
+    /// Memory, CPU and device statistics in full, of a ResourceUsage object.
+    private func statistics(_ usage: JSON) -> [String] {
+        var parts: [String] = []
+        for (title, key) in [("Memory Stats", "MemoryStats"), ("CPU Stats", "CpuStats")] {
+            let members = (usage[key]?.object?.members ?? []).filter { $0.value.double != nil }
+            let pairs = members.map { ($0.key, Shown.number($0.value.double ?? 0, digits: 2)) }
+            if !pairs.isEmpty { parts.append(shown.paint.bold(title + ":") + "\n" + Table.pairs(pairs) + "\n") }
+        }
+        return parts + DeviceOutput(shown: shown).details(usage["DeviceStats"] ?? .null).map { $0 + "\n" }
     }
 
     private func times(_ state: TaskState) -> String {

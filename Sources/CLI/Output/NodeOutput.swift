@@ -45,6 +45,21 @@ struct NodeOutput {
         return section("Drivers", Table.list(["Driver", "Detected", "Healthy", "Message", "Time"], rows))
     }
 
+    /// Every device instance with its health; empty without any.
+    func devices(_ node: Node) -> [String] {
+        let rows = node.nodeResources.devices.flatMap { group in
+            group.instances.map { device in
+                [
+                    "\(group.vendor)/\(group.type)/\(group.name)", device.id, String(device.healthy),
+                    device.healthDescription, device.locality?.pciBusID ?? "",
+                    device.locality?.numaNode.map(String.init) ?? "",
+                ]
+            }
+        }
+        guard !rows.isEmpty else { return [] }
+        return [section("Devices", Table.list(["Group", "ID", "Healthy", "Message", "PCI Bus ID", "NUMA"], rows))]
+    }
+
     func events(_ node: Node) -> String {
         let rows = node.events.reversed().map { [Shown.moment($0.timestamp.time), $0.subsystem, $0.message] }
         return section("Node Events", Table.list(["Time", "Subsystem", "Message"], rows))

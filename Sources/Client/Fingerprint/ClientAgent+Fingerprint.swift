@@ -24,19 +24,21 @@ private final class DueNames: Sendable {
 
 /// The result of one look.
 private enum Look: Sendable {
-    case machine(String, MachineFingerprint?)
     case driver(String, DriverInfo?, Duration)
     case absent(String)
+    case devices(String, DeviceFingerprint?)
 }
 
 extension ClientAgent {
-    /// Looks at machine and drivers, then again whenever one asks for it or its period is over; registers what has changed.
+    /// Looks at machine, drivers and devices, then again whenever one asks for it or its period is over; registers what has changed.
     func fingerprintForever() async throws {
         let due = DueNames()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await self.followDrivers(due) }
             group.addTask {
-                for await name in self.world.fingerprinters.fingerprintChanges() { due.add("machine:" + name) }
+                for await name in self.world.fingerprinters.fingerprintChanges() {
+                    for kind in ["machine:", "devices:"] { due.add(kind + name) }
+                }
             }
             try await fingerprint(due)
             group.cancelAll()
@@ -57,10 +59,13 @@ extension ClientAgent {
         var next: [String: Uptime] = [:]
         var names = Set(world.fingerprinters.fingerprinters.map { "machine:" + $0.name })
         names.formUnion(world.drivers.driverNames.map { "driver:" + $0 })
+        names.formUnion(world.devices.providers.map { "devices:" + $0.name })
         while true {
             let seen = due.signal.count
             try await look(at: names.union(due.take()), &builder, &next)
+            world.devices.set(builder.devices)
             publish(builder)
+            failHolders()
             world.settled.set(())
             names = []
             let now = world.seam.time.uptime
@@ -79,7 +84,7 @@ extension ClientAgent {
         }
     }
 
-    /// Machine first, in order, as each sees what the ones before found; drivers together.
+    /// Machine first, in order, as each sees what the ones before found; drivers and devices together.
     private func look(
         at names: Set<String>, _ builder: inout NodeBuilder, _ next: inout [String: Uptime]
     ) async throws {
@@ -92,6 +97,9 @@ extension ClientAgent {
         let drivers = names.filter { $0.hasPrefix("driver:") }.map { String($0.dropFirst(7)) }.sorted()
         let looks = try await withThrowingTaskGroup(of: Look.self) { group in
             for name in drivers { group.addTask { await self.probeDriver(name) } }
+            for provider in world.devices.providers where names.contains("devices:" + provider.name) {
+                group.addTask { await self.probe(provider) }
+            }
             var looks: [Look] = []
             for try await look in group { looks.append(look) }
             return looks
@@ -104,6 +112,10 @@ extension ClientAgent {
         for case .absent(let name) in looks {
             builder.drivers[name] = nil
             next["driver:" + name] = nil
+        }
+        for case .devices(let name, let found) in looks {
+            if let found { builder.devices.set(name, found) }
+            schedule("devices:" + name, found?.period ?? .seconds(30), &next)
         }
     }
 
@@ -121,6 +133,15 @@ extension ClientAgent {
             world.log.warning(
                 "fingerprinter failed", metadata: ["plugin": "\(fingerprinter.name)", "error": "\(error)"])
             return nil
+        }
+    }
+
+    private func probe(_ provider: any DeviceProvider) async -> Look {
+        do {
+            return .devices(provider.name, try await provider.probe())
+        } catch {
+            world.log.warning("no answer about devices", metadata: ["plugin": "\(provider.name)", "error": "\(error)"])
+            return .devices(provider.name, nil)
         }
     }
 

@@ -8,6 +8,7 @@ struct NodeBuilder: Sendable {
     /// By fingerprinter; merged in byte order of names, later wins.
     var machine: [String: MachineFingerprint] = [:]
     var drivers: [String: DriverInfo] = [:]
+    var devices = DeviceOffers()
 
     /// A node before the first look at the machine.
     static func initial(_ identity: NodeIdentity, _ configuration: ClientConfiguration) -> Node {
@@ -62,6 +63,7 @@ struct NodeBuilder: Sendable {
                 resources.nodeNetworks[index].speed = configuration.networkSpeed
             }
         }
+        resources.devices = devices.groups
         node.nodeResources = resources
         if configuration.name.isEmpty { node.name = node.attributes["unique.hostname"] ?? "localhost" }
         node.computedClass = NodeBuilder.computedClass(node)

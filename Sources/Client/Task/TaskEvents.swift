@@ -135,6 +135,12 @@ extension TaskEvent {
         TaskEvent(TaskEventType.abandoned, "No contact with the servers for as long as stop_on_client_after allows")
     }
 
+    static func deviceLost(_ device: HeldDevice, _ reason: String) -> TaskEvent {
+        let text = "Device \(device) is lost: \(reason)"
+        return TaskEvent(
+            TaskEventType.deviceLost, text, details: ["device": "\(device)", "reason": reason, "fails_task": "true"])
+    }
+
     static func hookFailed(_ hook: String, _ error: String) -> TaskEvent {
         TaskEvent(TaskEventType.hookFailed, "\(hook): \(error)", details: ["hook": hook, "error": error])
     }
@@ -145,6 +151,8 @@ extension TaskEvent {
 extension TaskEventType {
     /// Ended for want of contact with the servers; Drover's own.
     static let abandoned = "Contact Lost"
+    /// A device that the task was given is gone or ill; Drover's own.
+    static let deviceLost = "Device Lost"
 }
 
 extension TaskState {

@@ -24,6 +24,8 @@ struct TaskStart: Sendable {
     var spec: TaskSpec
     /// Whom the task runs as: the job's word, else the driver's; "" is the agent's own user.
     var user: String { task.user.isEmpty ? driver.capabilities.defaultUser : task.user }
+    /// What hooks add to the task's environment, such as the variables of its devices.
+    var hookEnvironment: [String: String] = [:]
     /// Set by ``EnvironmentHook``.
     var environment: TaskEnvironment?
 }
@@ -42,7 +44,7 @@ struct TaskSetupError: Error, CustomStringConvertible {
 enum TaskHooks {
     /// In the order in which they run.
     static let all: [any TaskHook] = [
-        ValidationHook(), TaskFolderHook(), DispatchPayloadHook(), LogsHook(), ResourcesHook(), EnvironmentHook(),
-        ConfigurationHook(),
+        ValidationHook(), TaskFolderHook(), DispatchPayloadHook(), LogsHook(), ResourcesHook(), DeviceHook(),
+        EnvironmentHook(), ConfigurationHook(),
     ]
 }

@@ -53,6 +53,12 @@ struct AnswerObject {
         return text
     }
 
+    func flag(_ key: String) throws(PluginError) -> Bool? {
+        guard let value = member(key) else { return nil }
+        guard let flag = value.bool else { throw wrong(key, value.kindName, "a boolean") }
+        return flag
+    }
+
     func requiredText(_ key: String) throws(PluginError) -> String {
         guard let text = try text(key) else { throw garbage("\"\(key)\" is missing") }
         return text

@@ -16,7 +16,8 @@ package protocol FingerprinterRegistry: Sendable {
     /// In byte order of their names.
     var fingerprinters: [any Fingerprinter] { get }
 
-    /// Names of fingerprinters to ask again now: they said so, or were loaded. The newest 256 unread ones are kept.
+    /// Names of fingerprinters and device plug-ins to ask again now: they said so, or were loaded. The newest 256 unread ones
+    /// are kept.
     func fingerprintChanges() -> AsyncStream<String>
 }
 

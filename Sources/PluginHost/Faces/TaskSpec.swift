@@ -22,7 +22,7 @@ package struct TaskSpec: Sendable, Equatable {
     package var ports: [Port] = []
     package var networkMode = "host"
     package var networkPath = ""
-    /// As driver.h "devices".
+    /// As driver.h "devices"; what they add to the environment is in ``environment`` already.
     package var devices: [JSON] = []
     package var mounts: [Mount] = []
     package var killTimeout: Duration = .seconds(5)

@@ -111,7 +111,9 @@ extension PluginManager {
 
     func announce(_ plugin: HostedPlugin) {
         if plugin.manifest.kinds.contains(.driver) { hub.tell(.available(driver: plugin.name)) }
-        if plugin.manifest.kinds.contains(.fingerprint) { hub.tellFingerprint(plugin.name) }
+        if plugin.manifest.kinds.contains(.fingerprint) || plugin.manifest.kinds.contains(.device) {
+            hub.tellFingerprint(plugin.name)
+        }
     }
 
     func metadata(_ plugin: HostedPlugin) -> Logger.Metadata {

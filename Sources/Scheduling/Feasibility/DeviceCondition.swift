@@ -42,9 +42,14 @@ struct DeviceCondition: Sendable {
     /// Thousandths wanted of an instance of the group; nil when the group does not satisfy the ask.
     func shareMilli(of group: DeviceGroup) -> UInt32? {
         guard names(group), constraints.allSatisfy({ $0.holds(group) }) else { return nil }
-        guard let wanted = ask.memoryMB else { return UInt32(DeviceShare.milli(ask.share)) }
+        guard let share = share(of: group) else { return nil }
+        return share >= group.fractionMinMilli ? UInt32(share) : nil
+    }
+
+    private func share(of group: DeviceGroup) -> Int? {
+        guard let wanted = ask.memoryMB else { return DeviceShare.milli(ask.share) }
         guard let memory = group.memoryMiB, memory > 0, Int64(wanted) <= memory else { return nil }
-        return UInt32(clamping: (Int64(wanted) * Int64(DeviceShare.whole) + memory - 1) / memory)
+        return Int((Int64(wanted) * Int64(DeviceShare.whole) + memory - 1) / memory)
     }
 
     /// How much the ask likes the group: weights of the affinities that hold over the sum of all weights' sizes.

@@ -22,6 +22,9 @@ struct DeviceGroup: Hashable, Sendable {
 
     /// Memory of an instance in MiB; nil when its attributes do not say.
     var memoryMiB: Int64? { attributes["memory"]?.bytes.map { $0 >> 20 } }
+
+    /// The smallest share of an instance that can be given, in thousandths; any, when its attributes do not say.
+    var fractionMinMilli: Int { attributes[NodeDeviceResource.fractionMin].flatMap { Int($0.text) } ?? 1 }
 }
 
 /// The devices of all nodes: numbers for their groups, and the flat list of instances that the ABI wants.
@@ -84,7 +87,7 @@ struct DeviceInventory {
                 found.append(
                     DeviceInstance(
                         key: key, group: group, number: UInt32(found.count), isHealthy: device.healthy,
-                        numa: DROVER_NONE))
+                        numa: device.locality?.numaNode.flatMap { UInt32(exactly: $0) } ?? DROVER_NONE))
             }
         }
         return found

@@ -23,6 +23,9 @@ package struct AllocStatusCommand: AsyncParsableCommand {
     @Flag(name: .go("short"), help: "Leave out resources and events of the tasks.")
     var short = false
 
+    @Flag(name: .go("stats"), help: "All that is known of what the tasks use now.")
+    var stats = false
+
     @Flag(name: .go("verbose"), help: "Whole IDs and moments, and how the node was chosen.")
     var verbose = false
 
@@ -57,7 +60,7 @@ package struct AllocStatusCommand: AsyncParsableCommand {
         if allocation.clientStatus == .running {
             usage = (try? await client.get("/v1/client/allocation/\(allocation.id)/stats").json()) ?? .null
         }
-        var parts = AllocationOutput(shown: shown).tasks(allocation, usage: usage)
+        var parts = AllocationOutput(shown: shown).tasks(allocation, usage: usage, whole: stats)
         if verbose, let metrics = allocation.metrics {
             let scores = MetricOutput(shown: shown).whole(metrics)
             parts.append(shown.paint.bold("Placement Metrics") + "\n" + scores)

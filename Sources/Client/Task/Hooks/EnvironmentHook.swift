@@ -16,6 +16,7 @@ struct EnvironmentHook: TaskHook {
         var input = TaskEnvironment.Input(
             allocation: start.allocation, group: start.group, task: start.task, node: start.node,
             region: context.world.configuration.region, directories: seen)
+        input.added = start.hookEnvironment
         if isolation != "image" { input.inherited = context.world.configuration.inheritedEnvironment }
         let environment = TaskEnvironment(input)
         start.spec.environment = environment.variables

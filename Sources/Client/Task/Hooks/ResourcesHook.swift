@@ -2,7 +2,7 @@ internal import Basics
 internal import Model
 internal import PluginHost
 
-/// Hands the driver what the servers assigned: CPU, cores, memory, disk, ports, devices.
+/// Hands the driver what the servers assigned: CPU, cores, memory, disk, ports.
 struct ResourcesHook: TaskHook {
     let name = "resources"
 
@@ -17,11 +17,5 @@ struct ResourcesHook: TaskHook {
         start.spec.resources.memoryBytes = assigned.memory.memoryMB << 20
         start.spec.resources.memoryMaxBytes = assigned.memory.memoryMaxMB << 20
         start.spec.resources.diskBytes = shared.diskMB << 20
-        start.spec.devices = assigned.devices.map { device in
-            .object([
-                ("vendor", .string(device.vendor)), ("type", .string(device.type)), ("model", .string(device.name)),
-                ("ids", .array(device.deviceIDs.map { .string($0) })),
-            ])
-        }
     }
 }

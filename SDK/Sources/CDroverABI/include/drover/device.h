@@ -24,7 +24,8 @@ typedef struct drover_device {
     // Errors: DROVER_E_NOT_FOUND (instance), DROVER_E_RETRY (unhealthy). [any]  since draft 1
     int32_t (*DROVER_NULLABLE reserve)(void *self, drover_text request, drover_sink out);
     // Write {"groups": [{"vendor", "type", "model", "instances": {id: {"summary": {"value", "unit"}, "stats": {name:
-    // {"value": number, "unit": text}}, "time_ns"}}}]}. [any, within 1 s]  since draft 1
+    // {"value": number, bool or text, "unit": text, "total": number (of which the value is a part), "description": text}},
+    // "time_ns"}}}]}. [any, within 1 s]  since draft 1
     int32_t (*DROVER_NULLABLE stats)(void *self, drover_sink out);
 } drover_device;
 

@@ -23,7 +23,8 @@ DROVER_BEGIN
 //                output goes to <dir>/<prefix>.0, .1, ... ; the newest files_max are kept
 //   "resources"  {"cpu_mhz", "cores": [n], "memory_bytes", "memory_max_bytes" (0: none given), "disk_bytes"}
 //   "ports"      [{"label", "host_ip", "host_port", "to" (0: the same)}];  "network"  {"mode": "host", "path": text}
-//   "devices"    [{"vendor", "type", "model", "ids": [text], "reservation": as of drover.device/1 reserve}]
+//   "devices"    [{"vendor", "type", "model", "ids": [text], "reservation": as of drover.device/1 reserve}]; of several
+//                from one plug-in the first has the reservation of all; its "env" is in "env" already
 //   "mounts"     [{"source", "target", "read_only", "propagation"}]
 //   "kill_timeout_ns", "kill_signal"  what the host will pass to `stop`, for drivers that must know in advance
 //
