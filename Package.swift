@@ -283,7 +283,10 @@ let testTargets: [Target] = [
             "drover-shim",
         ]),
     tests("MockPlugin", [abi, sdk, "PluginSupport", "PluginTestSupport", "MockPlugin"]),
-    tests("HostFingerprintPlugin", [abi, sdk, "PluginSupport", "PluginTestSupport", "HostFingerprintPlugin"]),
+    tests(
+        "HostFingerprintPlugin",
+        [abi, sdk, "PluginHostTestSupport", "PluginSupport", "PluginTestSupport", "HostFingerprintPlugin"],
+        exclude: ["nvml.c"]),
     tests(
         "SchedulerPlugin",
         [

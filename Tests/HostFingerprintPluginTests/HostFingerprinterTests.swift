@@ -1,7 +1,4 @@
 import DroverSDK
-import Glibc
-import PluginSupport
-import PluginTestSupport
 import Testing
 
 @testable import HostFingerprintPlugin
@@ -45,6 +42,15 @@ struct HostFingerprinterTests {
     @Test(arguments: [
         ("/sys/fs/cgroup/cgroup.controllers", "cpu memory\n", "os.cgroups.version", "2"),
         ("/sys/fs/cgroup/memory/tasks", "", "os.cgroups.version", "1"),
+        ("/sys/fs/cgroup/cgroup.controllers", "memory cpu\n", "os.cgroups.controllers", "cpu,memory"),
+        (
+            "/proc/cgroups",
+            "#subsys_name\thierarchy\tnum_cgroups\tenabled\npids\t4\t9\t1\ncpu\t2\t9\t1\nmisc\t0\t1\t1\n",
+            "os.cgroups.controllers", "cpu,pids"
+        ),
+        ("/proc/cmdline", "quiet root=UUID=7\n", "unique.kernel.arguments", "quiet root=UUID=7"),
+        ("/proc/cmdline", "", "kernel.landlock", "v5"),
+        ("/etc/os-release", "PRETTY_NAME=\"Debian 12\"\nVERSION_CODENAME=bookworm\n", "os.codename", "bookworm"),
         ("/etc/os-release", "NAME=X\nID=debian\nVERSION_ID=\"12\"\n", "os.version", "12"),
         ("/etc/os-release", "ID='alpine'\nID_LIKE=x\n", "os.name", "alpine"),
         ("/proc/meminfo", "MemTotal:       16384 kB\nMemFree: 1 kB\n", "memory.totalbytes", "16777216"),
@@ -78,6 +84,8 @@ struct HostFingerprinterTests {
         ]
         let found = try probe(files)
         #expect(found.attributes["unique.network.ip-address"] == "10.0.1.9")
+        #expect(found.attributes["unique.network.ipv6-address"] == "fd00::9")
+        #expect(found.attributes["unique.network.interface"] == "eth1")
         let networks = try #require(found.resources["networks"]?.array)
         #expect(networks.map { $0["device"]?.string } == ["eth1", "eth0"], "no loopback beside them")
         #expect(networks.map { $0["mac"]?.string } == ["52:54:00:12:34:56", ""])
@@ -112,94 +120,70 @@ struct HostFingerprinterTests {
         #expect(found.attributes["unique.gpu.0.bus_id"] == "0000:01:00.0")
     }
 
-    @Test func nvidiaCardsTakeNameAndMemoryFromTheirLibrary() throws {
-        let card = [
-            "/sys/bus/pci/devices/0000:41:00.0/class": "0x030200\n",
-            "/sys/bus/pci/devices/0000:41:00.0/vendor": "0x10de\n",
-            "/sys/bus/pci/devices/0000:41:00.0/device": "0x2335\n",
-        ]
-        let absent = try probe(card)
-        #expect(absent.attributes["gpu.0.model"] == "device 0x2335", "an absent library is no error")
-
-        let found = try probe(card, gpus: NvidiaReport(driverVersion: "550.1", gpus: [Self.gpu]))
-        #expect(found.attributes["gpu.count"] == "1")
-        #expect(found.attributes["gpu.0.model"] == "NVIDIA H200")
-        #expect(found.attributes["gpu.0.memory_mib"] == "143771")
-        #expect(found.attributes["nvidia.driver_version"] == "550.1")
-    }
-
-    static let gpu = NvidiaReport.GPU(
-        uuid: "GPU-1", model: "NVIDIA H200", memoryBytes: 143_771 << 20, busID: "0000:41:00.0", minor: 3,
-        memoryUsedBytes: 1 << 30, utilizationPercent: 7)
-
-    @Test func nvidiaCardsAreDevices() throws {
-        try FakeHost.run { _, host in
-            let machine = Machine(
-                root: "/nonexistent", system: FakeSystem(gpus: NvidiaReport(driverVersion: "", gpus: [Self.gpu])))
-            let devices = NvidiaDevices(machine: machine, clock: host.clock)
-            let group = try devices.probe()["groups"]?.array?.first
-            #expect(group?["model"]?.string == "NVIDIA H200")
-            #expect(group?["instances"]?.array?.first?["id"]?.string == "GPU-1")
-            let use = try devices.reserve(["instances": [["id": "GPU-1"]]])
-            #expect(use["env"]?["CUDA_VISIBLE_DEVICES"]?.string == "GPU-1")
-            #expect(use["devices"]?.array?.contains { $0["host_path"]?.string == "/dev/nvidia3" } == true)
-            let error = #expect(throws: PluginError.self) { try devices.reserve(["instances": [["id": "GPU-2"]]]) }
-            #expect(error?.code == .notFound)
-            let stats = try devices.stats()["groups"]?.array?.first?["instances"]?["GPU-1"]
-            #expect(stats?["stats"]?["utilization"]?["value"]?.integer == 7)
-        }
-    }
-
     @Test(arguments: [("0-3,8", [0, 1, 2, 3, 8]), ("", []), ("x", []), ("3-1", []), ("0-99999999", []), ("5", [5])])
     func listsOfCPUs(text: String, ids: [Int]) {
         #expect(IDList.parse(text) == ids)
         if !ids.isEmpty { #expect(IDList.text(ids) == text) }
     }
 
-    // MARK: - A machine made of files
+    @Test func howProcessorsAreBuilt() throws {
+        var files = [
+            "/sys/devices/system/cpu/online": "0-3\n",
+            "/sys/devices/system/node/node0/meminfo": "Node 0 MemTotal:       2048 kB\nNode 0 MemFree: 1 kB\n",
+            "/sys/devices/system/node/node1/meminfo": "Node 1 MemTotal:       1024 kB\n",
+            "/sys/devices/system/cpu/cpu0/cpufreq/base_frequency": "2100000\n",
+            "/sys/devices/system/cpu/cpu3/cpufreq/cpuinfo_max_freq": "3900500\n",
+            "/proc/cpuinfo":
+                "processor\t: 0\nvendor_id\t: GenuineIntel\nflags\t\t: sse fpu avx512f\n\nprocessor\t: 1\nflags\t: old\n",
+        ]
+        for cpu in 0..<4 {
+            let topology = "/sys/devices/system/cpu/cpu\(cpu)/topology"
+            files[topology + "/physical_package_id"] = "\(cpu / 2)\n"
+            files[topology + "/thread_siblings_list"] = cpu < 2 ? "0-1\n" : "2-3\n"
+        }
+        let found = try probe(files)
+        let expected = [
+            "cpu.sockets": "2", "cpu.numcores.physical": "2", "cpu.threadspercore": "2", "cpu.vendor": "GenuineIntel",
+            "cpu.features": "avx512f,fpu,sse", "cpu.frequency.base": "2100", "cpu.frequency.turbo": "3900",
+            "numa.node0.memory.totalbytes": "2097152", "numa.node1.memory.totalbytes": "1048576",
+        ]
+        for (name, value) in expected { #expect(found.attributes[name] == value, "\(name)") }
+    }
+
+    @Test(
+        arguments: [
+            (["/sys/class/dmi/id/product_name": "KVM Virtual Machine\n"], "kvm"),
+            (["/sys/class/dmi/id/sys_vendor": "QEMU\n"], "qemu"),
+            (["/sys/class/dmi/id/sys_vendor": "VMware, Inc.\n"], "vmware"),
+            (["/sys/class/dmi/id/sys_vendor": "Dell Inc.\n", "/proc/cpuinfo": "flags : fpu\n"], "none"),
+            (["/sys/hypervisor/type": "xen\n"], "xen"), (["/proc/cpuinfo": "flags : fpu hypervisor\n"], "vm-other"),
+            ([:], nil),
+        ] as [([String: String], String?)])
+    func whatItRunsIn(files: [String: String], word: String?) throws {
+        #expect(try probe(files).attributes["os.virtualization"] == word)
+        #expect(try probe(files).attributes["os.container"] == nil)
+        #expect(try probe(files.merging(["/.dockerenv": ""]) { $1 }).attributes["os.container"] == "docker")
+    }
+
+    @Test func foldersHaveTheirOwnStorage() throws {
+        let known: JSON = [
+            "data_dir": "/data/alloc", "folders": ["state": "/data/state", "volume.db": "/mnt/db", "gone": "/absent"],
+        ]
+        let found = try probe(["/proc/self/mounts": "/dev/a / ext4 rw\n/dev/b /mnt/db xfs rw\n"], known: known)
+        let expected = [
+            "unique.storage.volume": "/dev/a", "unique.storage.state.volume": "/dev/a",
+            "unique.storage.volume.db.volume": "/dev/b", "unique.storage.volume.db.filesystem": "xfs",
+            "unique.storage.volume.db.folder": "/mnt/db", "unique.storage.volume.db.bytesfree": "400",
+        ]
+        for (name, value) in expected { #expect(found.attributes[name] == value, "\(name)") }
+        #expect(found.attributes["unique.storage.gone.bytestotal"] == nil)
+    }
+
+    // MARK: - Help
 
     private func probe(
-        _ files: [String: String], known: JSON = ["data_dir": "/data/alloc"], gpus: NvidiaReport? = nil
+        _ files: [String: String], known: JSON = ["data_dir": "/data/alloc"]
     ) throws -> Fingerprint {
-        let root = try #require(mkdtemp(strdup("/tmp/drover-host-XXXXXX")).map { String(cString: $0) })
-        defer { remove(root) }
-        for (path, text) in files {
-            var folder = root
-            for part in path.split(separator: "/").dropLast() {
-                folder += "/" + part
-                mkdir(folder, 0o755)
-            }
-            let file = try #require(fopen(root + path, "w"))
-            fputs(text, file)
-            fclose(file)
-        }
-        let machine = Machine(root: root, system: FakeSystem(gpus: gpus))
-        return try HostFingerprinter(machine: machine).probe(known: known)
-    }
-
-    /// Files first, then their folder; `remove` deletes either.
-    private func remove(_ path: String) {
-        for name in SmallFile.names(in: path) { remove("\(path)/\(name)") }
-        _ = Glibc.remove(path)
-    }
-}
-
-private struct FakeSystem: SystemCalls {
-    var gpus: NvidiaReport?
-
-    func kernel() -> (release: String, machine: String) { ("6.1.0", "aarch64") }
-    func hostname() -> String { "node-7" }
-    func storage(_ path: String) -> (total: UInt64, free: UInt64)? { (1000, 400) }
-    func nvidiaGPUs() -> NvidiaReport? { gpus }
-
-    func addresses() -> [InterfaceAddress] {
-        let list: [(String, String, Int, Bool)] = [
-            ("lo", "127.0.0.1", 8, false), ("eth0", "192.168.0.5", 24, false), ("eth1", "fe80::1", 64, true),
-            ("eth1", "fd00::9", 64, true), ("eth1", "10.0.1.9", 24, false),
-        ]
-        return list.map {
-            InterfaceAddress(
-                interface: $0.0, ip: $0.1, prefixLength: $0.2, isIPv6: $0.3, isUp: true, isLoopback: $0.0 == "lo")
-        }
+        try FakeMachine.with(files) { try HostFingerprinter(machine: $0).probe(known: known) }
     }
 }

@@ -55,7 +55,7 @@ enum GPUProbe {
     private static func merge(_ report: NvidiaReport, into devices: inout [Device]) {
         for gpu in report.gpus {
             let better = Device(
-                busID: gpu.busID, vendor: "nvidia", model: gpu.model, memoryMiB: gpu.memoryBytes >> 20)
+                busID: gpu.busID, vendor: "nvidia", model: gpu.unit.model, memoryMiB: gpu.unit.memoryBytes >> 20)
             if let index = devices.firstIndex(where: { $0.busID == gpu.busID }) {
                 devices[index] = better
             } else {

@@ -1,5 +1,4 @@
 internal import DroverSDK
-internal import Synchronization
 
 /// What this machine is and has, under the attribute names that Nomad's fingerprinters use.
 ///
@@ -10,18 +9,24 @@ struct HostFingerprinter: Fingerprinter {
 
     let machine: Machine
     private let free = FreeSpace()
+    private let cloud = CloudProbe()
 
     init(machine: Machine) { self.machine = machine }
 
     func probe(known: JSON) throws -> Fingerprint {
         var fingerprint = Fingerprint()
         fingerprint.periodNanoseconds = Self.period
+        let options = known["options"]
         CPUProbe.run(machine, &fingerprint)
+        TopologyProbe.run(machine, &fingerprint)
         MemoryProbe.run(machine, &fingerprint)
         SystemProbe.run(machine, &fingerprint)
+        VirtualizationProbe.run(machine, &fingerprint)
         StorageProbe.run(machine, free, folder: known["data_dir"]?.string ?? "/", &fingerprint)
-        NetworkProbe.run(machine, wanted: known["options"]?["network_interface"]?.string, &fingerprint)
+        StorageProbe.run(machine, free, folders: known["folders"], &fingerprint)
+        NetworkProbe.run(machine, wanted: options?["network_interface"]?.string, &fingerprint)
         GPUProbe.run(machine, &fingerprint)
+        cloud.run(try CloudOptions(options), &fingerprint)
         return fingerprint
     }
 }
@@ -35,48 +40,5 @@ enum MemoryProbe {
         else { return }
         fingerprint.attributes["memory.totalbytes"] = "\(kibibytes * 1024)"
         fingerprint.resources["memory_bytes"] = .integer(kibibytes * 1024)
-    }
-}
-
-/// The free space of folders when they were first looked at, in bytes.
-final class FreeSpace: Sendable {
-    private let known = Mutex<[String: UInt64]>([:])
-
-    func first(of folder: String, _ now: UInt64) -> UInt64 {
-        known.withLock { known in
-            if let earlier = known[folder] { return earlier }
-            known[folder] = now
-            return now
-        }
-    }
-}
-
-enum StorageProbe {
-    /// `unique.storage.*`: the file system that holds `folder`, where allocations live.
-    ///
-    /// What is free is told as it was at the first look: from then on allocations use it, and the servers subtract what they
-    /// ask for. Told anew it would count twice, and change the node every minute.
-    static func run(_ machine: Machine, _ known: FreeSpace, folder: String, _ fingerprint: inout Fingerprint) {
-        guard let storage = machine.system.storage(folder) else { return }
-        let free = known.first(of: folder, storage.free)
-        fingerprint.attributes["unique.storage.bytestotal"] = "\(storage.total)"
-        fingerprint.attributes["unique.storage.bytesfree"] = "\(free)"
-        fingerprint.resources["disk_bytes"] = .integer(Int64(clamping: free))
-        if let volume = volume(of: folder, machine) {
-            fingerprint.attributes["unique.storage.volume"] = volume
-        }
-    }
-
-    /// The device mounted at the longest folder that holds `folder`; of several the last, which hides the others.
-    private static func volume(of folder: String, _ machine: Machine) -> String? {
-        var best: (length: Int, device: String)?
-        for line in machine.text("/proc/self/mounts")?.split(separator: "\n") ?? [] {
-            let fields = line.split(separator: " ")
-            guard fields.count >= 2 else { continue }
-            let target = String(fields[1])
-            let holds = target == "/" || folder == target || folder.hasPrefix(target + "/")
-            if holds, target.count >= best?.length ?? 0 { best = (target.count, String(fields[0])) }
-        }
-        return best?.device
     }
 }

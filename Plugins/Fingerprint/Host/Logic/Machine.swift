@@ -12,6 +12,12 @@ struct Machine: Sendable {
     func text(_ path: String) -> String? { SmallFile.read(root + path) }
     func names(in folder: String) -> [String] { SmallFile.names(in: root + folder) }
     func integer(_ path: String) -> Int64? { line(path).flatMap { Int64($0) } }
+    func exists(_ path: String) -> Bool { access(root + path, F_OK) == 0 }
+
+    /// The NUMA node of a PCI device; `nil` when the firmware does not say (-1).
+    func numaNode(ofPCI busID: String) -> Int64? {
+        integer("/sys/bus/pci/devices/\(busID)/numa_node").flatMap { $0 < 0 ? nil : $0 }
+    }
 }
 
 /// What the probes ask of the kernel by call instead of by file.
@@ -23,8 +29,12 @@ protocol SystemCalls: Sendable {
     func storage(_ path: String) -> (total: UInt64, free: UInt64)?
     /// Addresses of all interfaces, in the kernel's order.
     func addresses() -> [InterfaceAddress]
+    /// The version of Landlock's rules; `nil` when the kernel has none, or it is switched off.
+    func landlockVersion() -> Int?
     /// The GPUs that libnvidia-ml knows; `nil` when the machine has no such library.
     func nvidiaGPUs() -> NvidiaReport?
+    /// What they do now.
+    func nvidiaUse() -> [NvidiaUse]
 }
 
 /// One address of one interface.
@@ -39,6 +49,10 @@ struct InterfaceAddress: Sendable, Hashable {
 
 /// The real calls.
 struct LinuxSystemCalls: SystemCalls {
+    private let nvidia: NvidiaSession
+
+    init(nvidia: NvidiaSession = NvidiaSession()) { self.nvidia = nvidia }
+
     func kernel() -> (release: String, machine: String) {
         var names = utsname()
         guard uname(&names) == 0 else { return ("", "") }
@@ -56,7 +70,17 @@ struct LinuxSystemCalls: SystemCalls {
         return (UInt64(status.f_blocks) * UInt64(status.f_frsize), UInt64(status.f_bavail) * UInt64(status.f_frsize))
     }
 
-    func nvidiaGPUs() -> NvidiaReport? { NvidiaLibrary()?.report() }
+    /// landlock_create_ruleset(2) with LANDLOCK_CREATE_RULESET_VERSION; by number, as the C library has no name for it.
+    func landlockVersion() -> Int? {
+        typealias SystemCall = @convention(c) (Int, UInt, UInt, UInt) -> Int
+        guard let address = dlsym(nil, "syscall") else { return nil }
+        let version = unsafeBitCast(address, to: SystemCall.self)(444, 0, 0, 1)
+        return version > 0 ? version : nil
+    }
+
+    func nvidiaGPUs() -> NvidiaReport? { nvidia.report() }
+
+    func nvidiaUse() -> [NvidiaUse] { nvidia.use() }
 
     func addresses() -> [InterfaceAddress] {
         var list: UnsafeMutablePointer<ifaddrs>?

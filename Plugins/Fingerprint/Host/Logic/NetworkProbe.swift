@@ -19,6 +19,8 @@ enum NetworkProbe {
         fingerprint.resources["networks"] = .array(networks)
         let own = addresses.filter { $0.interface == primary }
         fingerprint.attributes["unique.network.ip-address"] = (own.first { !$0.isIPv6 } ?? own.first)?.ip
+        fingerprint.attributes["unique.network.ipv6-address"] = own.first(where: \.isIPv6)?.ip
+        fingerprint.attributes["unique.network.interface"] = primary
     }
 
     private static func network(_ name: String, _ addresses: [InterfaceAddress], _ machine: Machine) -> JSON {

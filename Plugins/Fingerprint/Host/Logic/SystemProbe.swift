@@ -1,7 +1,7 @@
 internal import DroverSDK
 internal import PluginSupport
 
-/// Kernel, distribution, host name, signals and cgroups.
+/// Kernel, distribution, host name, signals, cgroups and Landlock.
 enum SystemProbe {
     /// Signals that a job may name, in the order they are listed.
     static let signals = [
@@ -21,7 +21,13 @@ enum SystemProbe {
             ("os.name", value("ID", in: release) ?? "linux"),
             ("os.version", value("VERSION_ID", in: release)),
             ("os.signals", signals.joined(separator: ",")),
+            ("os.codename", value("VERSION_CODENAME", in: release)),
+            ("os.prettyname", value("PRETTY_NAME", in: release)),
             ("os.cgroups.version", cgroupVersion(machine)),
+            ("os.cgroups.controllers", cgroupControllers(machine)),
+            ("kernel.landlock", machine.system.landlockVersion().map { "v\($0)" }),
+            // They name disks: nodes that share all else must stay in one class.
+            ("unique.kernel.arguments", machine.line("/proc/cmdline")),
             ("unique.hostname", machine.system.hostname()),
         ]
         for (name, value) in found {
@@ -50,5 +56,18 @@ enum SystemProbe {
     private static func cgroupVersion(_ machine: Machine) -> String? {
         if machine.text("/sys/fs/cgroup/cgroup.controllers") != nil { return "2" }
         return machine.names(in: "/sys/fs/cgroup").isEmpty ? nil : "1"
+    }
+
+    /// Controllers that can be used, by name: of v2 those of its root, of v1 those that have a hierarchy ("cpu 3 120 1" in
+    /// /proc/cgroups: name, hierarchy, groups, enabled).
+    private static func cgroupControllers(_ machine: Machine) -> String? {
+        if let unified = machine.line("/sys/fs/cgroup/cgroup.controllers") {
+            return unified.split(separator: " ").sorted().joined(separator: ",")
+        }
+        let names = (machine.text("/proc/cgroups") ?? "").split(separator: "\n").compactMap { line -> String? in
+            let words = line.split(whereSeparator: \.isWhitespace).map(String.init)
+            return words.count == 4 && words[1] != "0" && words[3] == "1" ? words[0] : nil
+        }
+        return names.sorted().joined(separator: ",")
     }
 }
