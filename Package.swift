@@ -95,6 +95,7 @@ let products: [Product] = [
     .executable(name: "drover-bench", targets: ["drover-bench"]),
     .library(name: "drover-driver-raw_exec", type: .dynamic, targets: ["RawExecEntry"]),
     .library(name: "drover-driver-exec", type: .dynamic, targets: ["ExecEntry"]),
+    .library(name: "drover-driver-java", type: .dynamic, targets: ["JavaEntry"]),
     .library(name: "drover-driver-mock", type: .dynamic, targets: ["MockEntry"]),
     .library(name: "drover-fingerprint-host", type: .dynamic, targets: ["HostFingerprintEntry"]),
     .library(name: "drover-scheduler-service", type: .dynamic, targets: ["ServiceSchedulerEntry"]),
@@ -213,9 +214,13 @@ let fuzzers: [Target] =
 // MARK: - Plug-ins, against the SDK alone
 
 let plugins: [Target] =
-    [module("PluginSupport", path: "Plugins/Shared", [sdk])]
+    [
+        module("PluginSupport", path: "Plugins/Shared", [sdk], exclude: ["README.md", "Isolation"]),
+        module("TaskIsolation", path: "Plugins/Shared/Isolation", [sdk, "PluginSupport"]),
+    ]
     + plugin("RawExec", path: "Plugins/Driver/RawExec", [sdk, "PluginSupport"])
-    + plugin("Exec", path: "Plugins/Driver/Exec", [sdk, "PluginSupport"])
+    + plugin("Exec", path: "Plugins/Driver/Exec", [sdk, "TaskIsolation"])
+    + plugin("Java", path: "Plugins/Driver/Java", [sdk, "PluginSupport", "TaskIsolation"])
     + plugin("Mock", path: "Plugins/Driver/Mock", [sdk, "PluginSupport"])
     + plugin("HostFingerprint", path: "Plugins/Fingerprint/Host", [sdk, "PluginSupport"])
     + [
@@ -239,6 +244,9 @@ let testTargets: [Target] = [
     module(
         "PluginHostTestSupport", path: "Tests/PluginHostTestSupport", ["Basics", "Linux", "PluginHost", abi, logging],
         exclude: []),
+    module(
+        "TaskTestSupport", path: "Tests/TaskTestSupport",
+        ["Basics", "Linux", "PluginHost", "PluginHostTestSupport", "PluginTestSupport", sdk], exclude: []),
     tests("House", []),
     tests("Support", ["Basics", "TestSupport"]),
     tests("Basics", ["Basics"]),
@@ -279,8 +287,13 @@ let testTargets: [Target] = [
         "ExecPlugin",
         [
             abi, sdk, "ExecPlugin", "Linux", "PluginHost", "PluginHostTestSupport", "PluginSupport",
-            "PluginTestSupport",
-            "drover-shim",
+            "PluginTestSupport", "TaskIsolation", "TaskTestSupport", "drover-shim",
+        ]),
+    tests(
+        "JavaPlugin",
+        [
+            abi, sdk, "Basics", "JavaPlugin", "Linux", "PluginHost", "PluginHostTestSupport", "PluginSupport",
+            "PluginTestSupport", "TaskIsolation", "TaskTestSupport", "drover-shim",
         ]),
     tests("MockPlugin", [abi, sdk, "PluginSupport", "PluginTestSupport", "MockPlugin"]),
     tests(

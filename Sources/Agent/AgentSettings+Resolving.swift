@@ -289,15 +289,18 @@ extension AgentSecurity {
 }
 
 extension PluginHostConfiguration {
-    /// Hands `client.chroot_env` to the driver that makes roots of it, unless its own block says otherwise.
+    /// Hands `client.chroot_env` to the drivers that make roots of it, unless their own blocks say otherwise.
     fileprivate mutating func giveRootFolders(_ folders: [String: String]) {
         guard !folders.isEmpty else { return }
-        var exec = plugins["exec"] ?? Plugin()
-        var config = exec.config.object ?? JSONObject()
-        guard config["chroot_env"] == nil else { return }
-        config["chroot_env"] = .object(folders.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) })
-        exec.config = .object(config)
-        plugins["exec"] = exec
+        let map = JSON.object(folders.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) })
+        for name in ["exec", "java"] {
+            var plugin = plugins[name] ?? Plugin()
+            var config = plugin.config.object ?? JSONObject()
+            guard config["chroot_env"] == nil else { continue }
+            config["chroot_env"] = map
+            plugin.config = .object(config)
+            plugins[name] = plugin
+        }
     }
 }
 

@@ -5,6 +5,7 @@ import PluginTestSupport
 import Testing
 
 @testable import ExecPlugin
+@testable import TaskIsolation
 
 /// What the driver asks of the executor, and what it refuses.
 @Suite("exec: specification")
@@ -96,9 +97,9 @@ struct ExecDriverTests {
     @Test func aHardLimitIsAPartOfACore() throws {
         let spec = try specification("{\"command\":\"x\",\"cpu_hard_limit\":true}")
         #expect((spec["limits"]?["cpu_quota_us_per_100ms"]?.integer ?? 0) >= 1_000)
-        #expect(ExecDriver.quota(mhz: 500, ofCore: 2_000) == 25_000)
-        #expect(ExecDriver.quota(mhz: 1, ofCore: 4_000) == 1_000)
-        #expect(ExecDriver.quota(mhz: 6_000, ofCore: 2_000) == 300_000)
+        #expect(IsolationSettings.quota(mhz: 500, ofCore: 2_000) == 25_000)
+        #expect(IsolationSettings.quota(mhz: 1, ofCore: 4_000) == 1_000)
+        #expect(IsolationSettings.quota(mhz: 6_000, ofCore: 2_000) == 300_000)
     }
 
     static let capabilities: [(Bool, [String], [String], [String]?, [String])] = [
@@ -145,7 +146,7 @@ struct ExecDriverTests {
         #expect(error?.message.contains(word) == true, "\(error?.message ?? "")")
     }
 
-    private static let machine = Requirements(
+    private static let machine = IsolationRequirements(
         uid: 0, capabilities: CapabilitySet(mask: .max), kernel: "6.1.0-18-amd64",
         namespaces: ["pid", "mnt", "ipc", "uts"],
         mounts: "1 2 0:1 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu,cpuacct\n"
@@ -153,7 +154,7 @@ struct ExecDriverTests {
             + "1 2 0:1 / /z rw - cgroup cgroup rw,cpuset",
         unifiedControllers: "", hasSeccomp: true)
 
-    static let changes: [(change: @Sendable (inout Requirements) -> Void, word: String)] = [
+    static let changes: [(change: @Sendable (inout IsolationRequirements) -> Void, word: String)] = [
         ({ $0.uid = 1000 }, "uid 1000"), ({ $0.capabilities = .none }, "sys_admin"), ({ $0.kernel = "5.10.0" }, "5.12"),
         ({ $0.kernel = "x" }, "5.12"), ({ $0.namespaces = ["pid", "mnt"] }, "ipc, uts"),
         ({ $0.mounts = "" }, "cpu, memory, pids, cpuset"), ({ $0.hasSeccomp = false }, "seccomp"),
@@ -168,7 +169,7 @@ struct ExecDriverTests {
         #expect(machine.missing.count == 1 && machine.missing.first?.contains(word) == true, "\(machine.missing)")
         let changed = machine
         try FakeHost.run { _, host in
-            let driver = ExecDriver(executor: host.executor, settings: try ExecSettings([:])) { changed }
+            let driver = ExecDriver(executor: host.executor, settings: try IsolationSettings([:])) { changed }
             #expect(driver.fingerprint().health == .undetected)
             #expect(driver.fingerprint().message.contains(word))
         }

@@ -1,90 +1,17 @@
 import DroverSDK
 import Glibc
 import Linux
-import PluginHost
-import PluginHostTestSupport
-import PluginTestSupport
+import TaskTestSupport
 import Testing
 
-@testable import ExecPlugin
-
-/// The driver's own launch specifications on the real executor, with the folders of one allocation. `close` leaves nothing.
-final class ExecFixture: Sendable {
-    let folder: String
-    let executor: ShimExecutor
-
-    init() throws {
-        folder = "/tmp/drover-exec-\(getpid())-\(UInt32.random(in: 0 ... .max))"
-        try Folder.make(folder, mode: 0o711)
-        for name in ["alloc", "alloc/logs", "task", "task/local", "task/secrets"] {
-            try Folder.make("\(folder)/\(name)")
-            try FileMode.set("\(folder)/\(name)", name == "task/secrets" ? 0o700 : 0o777)
-        }
-        executor = ExecFixture.executor(folder)
-    }
-
-    /// Another instance on the same folder, as after a restart of the plug-in host.
-    func restarted() -> ShimExecutor { ExecFixture.executor(folder) }
-
-    private static func executor(_ folder: String) -> ShimExecutor {
-        let name = folder.split(separator: "/").last ?? ""
-        return ShimExecutor(
-            ShimExecutor.Configuration(runRoot: folder + "/run", cgroupParent: "drover-test/" + name))
-    }
-
-    func close(_ ids: String...) {
-        for id in ids { try? executor.destroy(id: id, force: true) }
-        for group in groups { rmdir(group) }
-        try? Folder.remove(folder)
-    }
-
-    /// The parents of this fixture's control groups.
-    var groups: [String] {
-        let name = folder.split(separator: "/").last ?? ""
-        return Set((CgroupHost.detect()?.mounts ?? [:]).values).map { "\($0)/drover-test/\(name)" }
-    }
-
-    /// What a test differs in from a plain shell script.
-    struct Wish {
-        var config: [String: JSON] = [:]
-        var settings = "{}"
-        var user = "nobody"
-        var resources: JSON = ["cpu_mhz": 500]
-        var mounts: JSON = []
-    }
-
+extension TaskFixture {
+    /// Starts a shell script.
     @discardableResult
     func launch(_ id: String, _ script: String, _ wish: Wish = Wish()) async throws -> Int32 {
-        var config = wish.config
-        config["command"] = config["command"] ?? "sh"
-        config["args"] = ["-c", .string(script)]
-        let directories: JSON = [
-            "alloc": .string(folder + "/alloc"), "task": .string(folder + "/task"),
-            "local": .string(folder + "/task/local"), "secrets": .string(folder + "/task/secrets"),
-        ]
-        let logs: JSON = [
-            "dir": .string(folder + "/alloc/logs"), "stdout": .string(id + ".out"), "stderr": .string(id + ".err"),
-        ]
-        let document: JSON = [
-            "id": .string(id), "user": .string(wish.user), "config": .object(config), "dirs": directories,
-            "logs": logs, "resources": wish.resources, "mounts": wish.mounts,
-            "env": ["PATH": "/usr/bin:/bin:/usr/sbin"],
-        ]
-        if let user = UserIdentity.find(wish.user) { try FileMode.setOwner(folder + "/task/secrets", user) }
-        let text = document.text
-        let spec = try FakeHost.run { fake, host in
-            let driver = try #require(try ExecPlugin(host: host, config: JSON(parsing: wish.settings)).driver)
-            try driver.start(TaskDocument(text), call: Outcome().call)
-            return try #require(fake.launches.first).text
-        }
-        let answer = try await ask {
-            self.executor.launch(task: Array(text.utf8), spec: Array(spec.utf8), call: $0)
-        }
-        return Int32(answer["pid"]?.integer ?? 0)
-    }
-
-    func wait(_ id: String, by executor: ShimExecutor? = nil) async throws -> JSON {
-        try await ask { (executor ?? self.executor).wait(id: id, call: $0) }
+        var wish = wish
+        wish.config["command"] = wish.config["command"] ?? "sh"
+        wish.config["args"] = ["-c", .string(script)]
+        return try await launch(id, wish)
     }
 
     /// Runs a script to its end; its lines.
@@ -93,66 +20,4 @@ final class ExecFixture: Sendable {
         _ = try await wait("t")
         return lines("t")
     }
-
-    /// Runs a script inside the task `id`; its lines.
-    func exec(_ id: String, _ script: String) async throws -> [String] {
-        let output = try FileDescriptor(path: folder + "/out", flags: O_RDWR | O_CREAT | O_TRUNC)
-        let request: JSON = ["argv": ["sh", "-c", .string(script)]]
-        let result = try await ask {
-            self.executor.exec(
-                id: id, commandID: "c", request: Array(request.text.utf8), stdin: -1, stdout: output.number,
-                stderr: output.number, call: $0)
-        }
-        #expect(result["exit_code"]?.integer == 0, "\(result.text) \(SmallFile.text(folder + "/out") ?? "")")
-        return (SmallFile.text(folder + "/out") ?? "").split(separator: "\n").map(String.init)
-    }
-
-    func ask(_ body: @escaping @Sendable (ClosureCall) -> Void) async throws -> JSON {
-        let (code, bytes) = await withCheckedContinuation { continuation in
-            body(ClosureCall { continuation.resume(returning: ($0, $1)) })
-        }
-        guard code == 0 else { throw ExecutorError(code, String(decoding: bytes, as: UTF8.self)) }
-        return try JSON(parsing: String(decoding: bytes, as: UTF8.self))
-    }
-
-    func lines(_ id: String, _ stream: String = "out") -> [String] {
-        (SmallFile.text("\(folder)/alloc/logs/\(id).\(stream).0") ?? "").split(separator: "\n").map(String.init)
-    }
-
-    /// The value of one file of the task's control group, such as "memory.max"; the first hierarchy that has it.
-    func limit(_ id: String, _ names: String...) -> String? {
-        for group in groups {
-            for name in names {
-                if let text = SmallFile.text("\(group)/\(id)/\(name)") { return text }
-            }
-        }
-        return nil
-    }
-
-    func shim(_ id: String) -> Int32 {
-        ShimState(SmallFile.text("\(folder)/run/\(id)/state") ?? "")?.shim.pid ?? 0
-    }
-
-    /// Waits until the task has said `line`.
-    func says(_ line: String, _ id: String = "t") async throws -> Bool {
-        try await eventually { self.lines(id).contains(line) }
-    }
-
-    /// What of this fixture's tasks the machine still knows: processes, control groups, mounts, run folders.
-    func left() -> [String] {
-        var left = Folder.names(folder + "/run")
-        for group in groups {
-            left += Folder.names(group).filter { access("\(group)/\($0)/cgroup.procs", F_OK) == 0 }
-        }
-        let mounts = (try? SmallFile.read("/proc/self/mountinfo")).map { String(decoding: $0, as: UTF8.self) } ?? ""
-        if mounts.contains(folder) { left.append("a mount of \(folder)") }
-        return left
-    }
-}
-
-/// What this process sees at /proc/self/ns/KIND.
-func ownNamespace(_ kind: String) -> String {
-    var buffer = [CChar](repeating: 0, count: 256)
-    let count = readlink("/proc/self/ns/\(kind)", &buffer, buffer.count)
-    return String(decoding: buffer.prefix(max(0, count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }

@@ -2,6 +2,7 @@ import DroverSDK
 import Glibc
 import Linux
 import PluginHost
+import TaskTestSupport
 import Testing
 
 @testable import ExecPlugin
@@ -12,7 +13,7 @@ struct IsolationTests {
     private static let namespaces = "for n in pid mnt ipc uts; do readlink /proc/self/ns/$n; done"
 
     @Test func seesItsOwnRootAndProcessesAlone() async throws {
-        let fixture = try ExecFixture()
+        let fixture = try TaskFixture(ExecPlugin.self)
         defer { fixture.close("t") }
         let script = """
             echo $$ $(id -u) $(pwd); ls -d /root /home /var /sys /opt 2>/dev/null | wc -l; ls / | xargs
@@ -33,14 +34,14 @@ struct IsolationTests {
     }
 
     @Test func writesItsOwnFoldersAlone() async throws {
-        let fixture = try ExecFixture()
+        let fixture = try TaskFixture(ExecPlugin.self)
         defer { fixture.close("t") }
         let script = """
             for f in /usr /etc /bin /lib /proc/sys/kernel/hostname /proc/sysrq-trigger; do
               [ -d $f ] && f=$f/drover-was-here; (echo x > $f) 2>/dev/null && echo "wrote $f"; done
             for d in /alloc /local /secrets /tmp / /dev/shm; do echo x > $d/mark && echo "$d"; done
             """
-        let lines = try await fixture.run(script, ExecFixture.Wish(user: "root"))
+        let lines = try await fixture.run(script, TaskFixture.Wish(user: "root"))
         #expect(lines == ["/alloc", "/local", "/secrets", "/tmp", "/", "/dev/shm"])
         for mark in ["alloc/mark", "task/local/mark", "task/secrets/mark", "task/tmp/mark"] {
             #expect(access("\(fixture.folder)/\(mark)", F_OK) == 0, "\(mark) is on disk")
@@ -49,19 +50,19 @@ struct IsolationTests {
     }
 
     @Test func hasTheRightsItWasGivenAlone() async throws {
-        let fixture = try ExecFixture()
+        let fixture = try TaskFixture(ExecPlugin.self)
         defer { fixture.close("t", "root", "none", "added") }
         let script = "grep -E '^(CapEff|CapBnd|NoNewPrivs|Seccomp):' /proc/self/status | tr -s '\\t' ' '"
         let plain = try await fixture.run(script)
         #expect(plain == ["CapEff: 0000000000000000", "CapBnd: 0000000000000000", "NoNewPrivs: 1", "Seccomp: 2"])
         // CHOWN DAC_OVERRIDE FOWNER FSETID KILL SETGID SETUID SETPCAP NET_BIND_SERVICE SYS_CHROOT MKNOD AUDIT_WRITE SETFCAP.
-        try await fixture.launch("root", script, ExecFixture.Wish(user: "root"))
+        try await fixture.launch("root", script, TaskFixture.Wish(user: "root"))
         _ = try await fixture.wait("root")
         #expect(fixture.lines("root").first == "CapEff: 00000000a80405fb")
-        try await fixture.launch("none", script, ExecFixture.Wish(config: ["cap_drop": ["all"]], user: "root"))
+        try await fixture.launch("none", script, TaskFixture.Wish(config: ["cap_drop": ["all"]], user: "root"))
         _ = try await fixture.wait("none")
         #expect(fixture.lines("none").first == "CapEff: 0000000000000000")
-        try await fixture.launch("added", script, ExecFixture.Wish(config: ["cap_add": ["net_bind_service"]]))
+        try await fixture.launch("added", script, TaskFixture.Wish(config: ["cap_add": ["net_bind_service"]]))
         _ = try await fixture.wait("added")
         #expect(fixture.lines("added").first == "CapEff: 0000000000000400")
     }
@@ -69,7 +70,7 @@ struct IsolationTests {
     #if arch(x86_64)
         /// Calls that need no capability, or that a capability kept would allow: the filter alone refuses them.
         @Test func theFilterRefusesWhatRightsWouldAllow() async throws {
-            let fixture = try ExecFixture()
+            let fixture = try TaskFixture(ExecPlugin.self)
             defer { fixture.close("t") }
             // keyctl(KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 1); io_uring_setup; x32's getpid; getpid.
             let script = """
@@ -85,26 +86,26 @@ struct IsolationTests {
     #endif
 
     @Test func sharesWithTheHostWhatTheJobAsksToShare() async throws {
-        let fixture = try ExecFixture()
+        let fixture = try TaskFixture(ExecPlugin.self)
         defer { fixture.close("t") }
         let config: [String: JSON] = ["pid_mode": "host", "ipc_mode": "host"]
         let lines = try await fixture.run(
-            "\(Self.namespaces); ls /proc/\(getpid())/stat", ExecFixture.Wish(config: config))
+            "\(Self.namespaces); ls /proc/\(getpid())/stat", TaskFixture.Wish(config: config))
         try #require(lines.count == 5, "\(fixture.lines("t", "err"))")
         #expect(lines[0] == ownNamespace("pid") && lines[2] == ownNamespace("ipc"))
         #expect(lines[1] != ownNamespace("mnt") && lines[3] != ownNamespace("uts"))
     }
 
     @Test func doesWithoutPivotRoot() async throws {
-        let fixture = try ExecFixture()
+        let fixture = try TaskFixture(ExecPlugin.self)
         defer { fixture.close("t") }
-        let wish = ExecFixture.Wish(settings: "{\"no_pivot_root\":true}")
+        let wish = TaskFixture.Wish(settings: "{\"no_pivot_root\":true}")
         #expect(try await fixture.run("ls -d /root /opt 2>/dev/null; cd /../..; ls -d local", wish) == ["local"])
     }
 
     /// A link the task made in an earlier attempt leads a later mount nowhere but into its own root.
     @Test func noLinkLeadsAMountOutOfTheRoot() async throws {
-        let fixture = try ExecFixture()
+        let fixture = try TaskFixture(ExecPlugin.self)
         defer { fixture.close("t") }
         let name = "drover-escape-\(getpid())"
         #expect(symlink("/\(name)", fixture.folder + "/task/local/way") == 0)
@@ -114,13 +115,13 @@ struct IsolationTests {
             "source": .string(fixture.folder + "/volume"), "target": "/local/way/in", "read_only": true,
         ]
         let error = await #expect(throws: ExecutorError.self) {
-            try await fixture.launch("t", "true", ExecFixture.Wish(mounts: [volume]))
+            try await fixture.launch("t", "true", TaskFixture.Wish(mounts: [volume]))
         }
         #expect(error?.message.contains("cannot mount \(fixture.folder)/volume") == true, "\(error?.message ?? "")")
         #expect(access("/\(name)", F_OK) != 0)
         let plain: JSON = ["source": .string(fixture.folder + "/volume"), "target": "/data/in", "read_only": true]
         let lines = try await fixture.run(
-            "cat /data/in/file; touch /data/in/x || echo no", ExecFixture.Wish(mounts: [plain]))
+            "cat /data/in/file; touch /data/in/x || echo no", TaskFixture.Wish(mounts: [plain]))
         #expect(lines == ["there", "no"])
     }
 
@@ -129,10 +130,10 @@ struct IsolationTests {
         (["work_dir": "/nowhere"], "/nowhere"),
     ])
     func refusesWithWhatAndWhere(config: [String: JSON], word: String) async throws {
-        let fixture = try ExecFixture()
+        let fixture = try TaskFixture(ExecPlugin.self)
         defer { fixture.close("t") }
         let error = await #expect(throws: ExecutorError.self) {
-            try await fixture.launch("t", "true", ExecFixture.Wish(config: config))
+            try await fixture.launch("t", "true", TaskFixture.Wish(config: config))
         }
         #expect(error?.message.contains(word) == true, "\(error?.message ?? "")")
         #expect(fixture.left() == [])

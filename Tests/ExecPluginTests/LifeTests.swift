@@ -3,6 +3,7 @@ import Glibc
 import Linux
 import PluginHost
 import PluginHostTestSupport
+import TaskTestSupport
 import Testing
 
 @testable import ExecPlugin
@@ -15,9 +16,9 @@ struct LifeTests {
     }
 
     @Test func isLimited() async throws {
-        let fixture = try ExecFixture()
+        let fixture = try TaskFixture(ExecPlugin.self)
         defer { fixture.close("t") }
-        var wish = ExecFixture.Wish(config: ["cpu_hard_limit": true], settings: "{\"pids_limit\":20}")
+        var wish = TaskFixture.Wish(config: ["cpu_hard_limit": true], settings: "{\"pids_limit\":20}")
         wish.resources = [
             "cpu_mhz": 300, "cores": [0], "memory_bytes": .integer(32 << 20), "memory_max_bytes": .integer(64 << 20),
         ]
@@ -33,10 +34,10 @@ struct LifeTests {
     }
 
     @Test func overUseOfMemoryIsReportedAsSuch() async throws {
-        let fixture = try ExecFixture()
+        let fixture = try TaskFixture(ExecPlugin.self)
         defer { fixture.close("t") }
         let script = "exec perl -e 'my $x = \"a\" x (100 << 20); sleep 100'"
-        try await fixture.launch("t", script, ExecFixture.Wish(resources: Self.memory(16)))
+        try await fixture.launch("t", script, TaskFixture.Wish(resources: Self.memory(16)))
         let result = try await fixture.wait("t")
         #expect(result["oom_killed"] == true)
         #expect(result["signal"]?.integer == 9)
@@ -44,7 +45,7 @@ struct LifeTests {
 
     @Test(arguments: [("exit 7", 7, 0), ("kill -9 $$; exit 3", 3, 0), ("trap 'exit 4' TERM; kill $$; exit 5", 4, 0)])
     func tellsHowItEnded(script: String, code: Int64, signal: Int64) async throws {
-        let fixture = try ExecFixture()
+        let fixture = try TaskFixture(ExecPlugin.self)
         defer { fixture.close("t") }
         try await fixture.launch("t", script)
         let result = try await fixture.wait("t")
@@ -52,7 +53,7 @@ struct LifeTests {
     }
 
     @Test func commandsInsideAreAsIsolatedAsTheTask() async throws {
-        let fixture = try ExecFixture()
+        let fixture = try TaskFixture(ExecPlugin.self)
         defer { fixture.close("t") }
         let facts = """
             for n in pid mnt ipc uts; do readlink /proc/self/ns/$n; done; id -u; pwd; cat /proc/self/cgroup | tr -d ' '
@@ -69,7 +70,7 @@ struct LifeTests {
     }
 
     @Test func stopEndsWhatIgnoresItAndWhatForkedAway() async throws {
-        let fixture = try ExecFixture()
+        let fixture = try TaskFixture(ExecPlugin.self)
         defer { fixture.close("t") }
         let pid = try await fixture.launch(
             "t", "trap '' TERM; setsid sleep 1234 & (sleep 1234 &) ; echo ready; sleep 1234")
@@ -86,7 +87,7 @@ struct LifeTests {
     }
 
     @Test func signalsReachTheTask() async throws {
-        let fixture = try ExecFixture()
+        let fixture = try TaskFixture(ExecPlugin.self)
         defer { fixture.close("t") }
         try await fixture.launch(
             "t", "trap 'echo hup' HUP; trap 'exit 6' INT; echo ready; while :; do sleep 0.01; done")
@@ -100,7 +101,7 @@ struct LifeTests {
     }
 
     @Test func anotherInstanceFindsItAgain() async throws {
-        let fixture = try ExecFixture()
+        let fixture = try TaskFixture(ExecPlugin.self)
         defer { fixture.close("t") }
         let pid = try await fixture.launch("t", "trap 'exit 8' TERM; echo ready; while :; do sleep 0.01; done")
         #expect(try await fixture.says("ready"))
@@ -113,7 +114,7 @@ struct LifeTests {
     }
 
     @Test func deathOfTheShimEndsTheTaskAndLeavesNothing() async throws {
-        let fixture = try ExecFixture()
+        let fixture = try TaskFixture(ExecPlugin.self)
         defer { fixture.close("t") }
         let pid = try await fixture.launch("t", "setsid sleep 1234 & echo ready; sleep 1234")
         #expect(try await fixture.says("ready"))
@@ -128,7 +129,7 @@ struct LifeTests {
 
     /// The shim is killed at some moment around its start: nothing of the task lives, whatever the moment.
     @Test func aShimKilledAtAnyMomentLeavesNoProcess() async throws {
-        let fixture = try ExecFixture()
+        let fixture = try TaskFixture(ExecPlugin.self)
         let marker = "8\(UInt32.random(in: 10_000_000...99_999_999))"
         for turn in 0..<20 {
             let id = "t\(turn)"
@@ -151,15 +152,11 @@ struct LifeTests {
     }
 
     @Test func theShimOfATaskIsSmall() async throws {
-        let fixture = try ExecFixture()
+        let fixture = try TaskFixture(ExecPlugin.self)
         defer { fixture.close("t") }
         try await fixture.launch("t", "echo ready; sleep 100")
         #expect(try await fixture.says("ready"))
-        var kib = 0
-        let text = SmallFile.text("/proc/\(fixture.shim("t"))/smaps_rollup") ?? ""
-        for line in text.split(separator: "\n") where line.hasPrefix("Private_") {
-            kib += Int(line.split(separator: " ").dropLast().last ?? "") ?? 0
-        }
+        let kib = fixture.shimKiB("t")
         #expect((1..<1_024).contains(kib), "private memory of a shim: \(kib) KiB")
     }
 }

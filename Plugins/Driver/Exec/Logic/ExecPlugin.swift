@@ -1,4 +1,5 @@
 public import DroverSDK
+internal import TaskIsolation
 
 /// The library behind the driver `exec`.
 public struct ExecPlugin: Plugin {
@@ -6,6 +7,6 @@ public struct ExecPlugin: Plugin {
 
     /// Parses the operator's configuration.
     public init(host: Host, config: JSON) throws {
-        driver = ExecDriver(executor: host.executor, settings: try ExecSettings(config))
+        driver = ExecDriver(executor: host.executor, settings: try IsolationSettings(config))
     }
 }

@@ -1,8 +1,8 @@
-public import DroverSDK
+package import DroverSDK
 internal import PluginSupport
 
-/// The operator's configuration of `exec`.
-public struct ExecSettings: Sendable {
+/// How the operator wants tasks isolated: the configuration that `exec` and `java` have in common.
+package struct IsolationSettings: Sendable {
     /// Host paths that tasks see, read-only, with where they see them; parents first.
     let folders: [(host: String, task: String)]
     let pivotsRoot: Bool
@@ -16,9 +16,19 @@ public struct ExecSettings: Sendable {
     /// What tasks see of the host unless `chroot_env` says otherwise (Nomad docs: exec driver, chroot).
     static let usualFolders = ["/bin", "/etc", "/lib", "/lib32", "/lib64", "/run/resolvconf", "/sbin", "/usr"]
 
+    /// Whom tasks run as that name no user.
+    package static let defaultUser = "nobody"
+
+    /// What a driver of isolated tasks can do.
+    package static var driverCapabilities: DriverCapabilities {
+        DriverCapabilities(
+            sendSignals: true, exec: true, filesystemIsolation: "chroot", networkIsolation: ["host", "group"],
+            mounts: "all", defaultUser: defaultUser)
+    }
+
     /// - Throws: ``PluginError`` naming the key that is wrong.
-    public init(_ config: JSON) throws(PluginError) {
-        folders = try ExecSettings.folders(config["chroot_env"])
+    package init(_ config: JSON) throws(PluginError) {
+        folders = try IsolationSettings.folders(config["chroot_env"])
         pivotsRoot = !(try config.flag("no_pivot_root"))
         processMode = try NamespaceMode(config, "default_pid_mode", otherwise: .own)
         memoryMode = try NamespaceMode(config, "default_ipc_mode", otherwise: .own)
@@ -26,6 +36,11 @@ public struct ExecSettings: Sendable {
         allowed = try config["allow_caps"] == nil ? .usual : CapabilitySet(names, key: "allow_caps")
         processesMax = try config.int("pids_limit", in: 0...(1 << 22))
         deniedUsers = try DeniedUsers(config)
+    }
+
+    /// Whether tasks see the host's `path` at that very path.
+    package func shows(_ path: String) -> Bool {
+        folders.contains { $0.host == $0.task && (path == $0.host || path.hasPrefix($0.host + "/")) }
     }
 
     private static func folders(_ map: JSON?) throws(PluginError) -> [(host: String, task: String)] {

@@ -2,26 +2,39 @@ internal import Glibc
 internal import PluginSupport
 
 /// What this machine must have for tasks to be isolated.
-struct Requirements {
+package struct IsolationRequirements: Sendable {
     /// The effective user of this process.
-    var uid: UInt32
-    var capabilities: CapabilitySet
+    package var uid: UInt32
+    package var capabilities: CapabilitySet
     /// The kernel's release, such as "6.1.0-18-amd64".
-    var kernel: String
+    package var kernel: String
     /// Kinds in /proc/self/ns: "pid", "mnt", ...
-    var namespaces: Set<String>
+    package var namespaces: Set<String>
     /// The text of /proc/self/mountinfo.
-    var mounts: String
+    package var mounts: String
     /// The text of /sys/fs/cgroup/cgroup.controllers, or "".
-    var unifiedControllers: String
-    var hasSeccomp: Bool
+    package var unifiedControllers: String
+    package var hasSeccomp: Bool
+
+    package init(
+        uid: UInt32, capabilities: CapabilitySet, kernel: String, namespaces: Set<String>, mounts: String,
+        unifiedControllers: String, hasSeccomp: Bool
+    ) {
+        self.uid = uid
+        self.capabilities = capabilities
+        self.kernel = kernel
+        self.namespaces = namespaces
+        self.mounts = mounts
+        self.unifiedControllers = unifiedControllers
+        self.hasSeccomp = hasSeccomp
+    }
 
     /// Of this machine, as this process may use it.
-    static var here: Requirements {
+    package static var here: IsolationRequirements {
         var name = utsname()
         uname(&name)
         let release = withUnsafeBytes(of: &name.release) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-        return Requirements(
+        return IsolationRequirements(
             uid: geteuid(), capabilities: .held, kernel: release,
             namespaces: Set(SmallFile.names(in: "/proc/self/ns")),
             mounts: SmallFile.read("/proc/self/mountinfo") ?? "",
@@ -30,7 +43,7 @@ struct Requirements {
     }
 
     /// Each thing that is missing, with what to do about it; empty when tasks can run.
-    var missing: [String] {
+    package var missing: [String] {
         var missing: [String] = []
         if uid != 0 { missing.append("the agent runs as uid \(uid), not as root: start it as root") }
         let wanted = ["sys_admin", "setuid", "setgid", "chown", "kill", "sys_chroot"]

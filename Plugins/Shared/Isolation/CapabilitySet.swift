@@ -1,16 +1,16 @@
-internal import DroverSDK
+package import DroverSDK
 internal import PluginSupport
 
 /// Capabilities by name (capabilities(7)), in lower case without "cap_".
-struct CapabilitySet: Equatable, Sendable {
-    private(set) var names: Set<String>
+package struct CapabilitySet: Equatable, Sendable {
+    package private(set) var names: Set<String>
 
     /// What an operator who says nothing lets jobs have (Nomad docs: allow_caps).
-    static let usual = CapabilitySet(names: [
+    package static let usual = CapabilitySet(names: [
         "audit_write", "chown", "dac_override", "fowner", "fsetid", "kill", "mknod", "net_bind_service", "setfcap",
         "setgid", "setpcap", "setuid", "sys_chroot",
     ])
-    static let none = CapabilitySet(names: [])
+    package static let none = CapabilitySet(names: [])
 
     /// In the order of their numbers (<linux/capability.h>).
     static let all = [
@@ -27,7 +27,7 @@ struct CapabilitySet: Equatable, Sendable {
     /// Names as operators and jobs write them; "all" is every one that this process could give away.
     ///
     /// - Throws: ``PluginError/Code/invalid`` naming `key` and the name that is no capability.
-    init(_ texts: [String], key: String) throws(PluginError) {
+    package init(_ texts: [String], key: String) throws(PluginError) {
         names = []
         for text in texts {
             let lower = text.lowercased()
@@ -44,12 +44,12 @@ struct CapabilitySet: Equatable, Sendable {
     }
 
     /// Those of a mask, bit n for capability n.
-    init(mask: UInt64) {
+    package init(mask: UInt64) {
         names = Set(CapabilitySet.all.enumerated().filter { mask >> UInt64($0.offset) & 1 != 0 }.map(\.element))
     }
 
     /// What this process has, from /proc/self/status.
-    static var held: CapabilitySet {
+    package static var held: CapabilitySet {
         for line in (SmallFile.read("/proc/self/status") ?? "").split(separator: "\n") where line.hasPrefix("CapPrm:") {
             return CapabilitySet(mask: UInt64(SmallFile.trim(line.dropFirst(7)), radix: 16) ?? 0)
         }
@@ -59,7 +59,7 @@ struct CapabilitySet: Equatable, Sendable {
     /// What a task keeps: root the usual ones, other users none; without `drop`, with `add`.
     ///
     /// - Throws: ``PluginError/Code/denied`` naming what the operator's `allowed` does not hold.
-    static func kept(
+    package static func kept(
         isRoot: Bool, add: CapabilitySet, drop: CapabilitySet, allowed: CapabilitySet
     ) throws(PluginError) -> CapabilitySet {
         let beyond = add.names.subtracting(allowed.names).sorted()

@@ -1,0 +1,60 @@
+package import DroverSDK
+internal import PluginSupport
+
+extension IsolationSettings {
+    /// The launch specification that runs `arguments` as the isolated task `task`.
+    ///
+    /// Reads the keys that isolated drivers have in common from the task's configuration: work_dir, pid_mode, ipc_mode,
+    /// cap_add, cap_drop, cpu_hard_limit. `arguments` begin with the program: a path in the task's root, or a name in its PATH.
+    /// Throws ``PluginError`` naming the configuration key, or the operator's rule, that forbids it.
+    package func specification(of task: TaskDocument, running arguments: [String]) throws(PluginError) -> JSON {
+        let folder = try task.config.text("work_dir", otherwise: "/")
+        guard folder.isEmpty || folder.hasPrefix("/") else {
+            throw PluginError(.invalid, "\"work_dir\" must be an absolute path in the task's root, not \"\(folder)\"")
+        }
+        let user = task.user.isEmpty ? IsolationSettings.defaultUser : task.user
+        let account = try deniedUsers.check(user)
+        let root = try TaskRoot(task, folders: folders)
+        let environment = task.environment.merging(root.environment) { $1 }
+        return [
+            "argv": .array(arguments.map(JSON.string)),
+            "env": .object(environment.mapValues(JSON.string)),
+            "cwd": .string(folder.isEmpty ? "/" : folder),
+            "user": .string(user),
+            "limits": try limits(task),
+            "isolation": try isolation(task, root, isRoot: account.uid == 0),
+        ]
+    }
+
+    private func isolation(_ task: TaskDocument, _ root: TaskRoot, isRoot: Bool) throws(PluginError) -> JSON {
+        let config = task.config
+        let capabilities = try CapabilitySet.kept(
+            isRoot: isRoot, add: CapabilitySet(config.texts("cap_add"), key: "cap_add"),
+            drop: CapabilitySet(config.texts("cap_drop"), key: "cap_drop"), allowed: allowed)
+        let processes = try NamespaceMode(config, "pid_mode", otherwise: processMode)
+        let memory = try NamespaceMode(config, "ipc_mode", otherwise: memoryMode)
+        var isolation: [String: JSON] = [
+            "mount": true, "uts": true, "pid": .bool(processes == .own), "ipc": .bool(memory == .own),
+            "root": "tmpfs", "no_pivot_root": .bool(!pivotsRoot), "binds": .array(root.binds),
+            "caps": .array(capabilities.names.sorted().map(JSON.string)), "seccomp": "default", "no_new_privs": true,
+        ]
+        // Refused by name where the executor cannot enter it: the host's network must not be what the task gets instead.
+        if let path = task.json["network"]?["path"]?.string, !path.isEmpty { isolation["net_path"] = .string(path) }
+        return .object(isolation)
+    }
+
+    private func limits(_ task: TaskDocument) throws(PluginError) -> JSON {
+        var limits: [String: JSON] = [:]
+        if processesMax > 0 { limits["pids_max"] = .integer(processesMax) }
+        if try task.config.flag("cpu_hard_limit") {
+            let mhz = task.json["resources"]?["cpu_mhz"]?.integer ?? 0
+            let info = CPUInfo(SmallFile.read("/proc/cpuinfo") ?? "")
+            let core = info.mhz(ofCore: 0, reading: SmallFile.readLine)
+            limits["cpu_quota_us_per_100ms"] = .integer(IsolationSettings.quota(mhz: mhz, ofCore: core))
+        }
+        return .object(limits)
+    }
+
+    /// Microseconds of CPU time in each 100 ms that `mhz` are on cores of `core` MHz; at least the kernel's least, 1,000.
+    package static func quota(mhz: Int64, ofCore core: Int64) -> Int64 { max(1_000, mhz * 100_000 / max(1, core)) }
+}
