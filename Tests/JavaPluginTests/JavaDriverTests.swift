@@ -46,7 +46,7 @@ struct JavaDriverTests {
             let usual: JSON = ["chroot_env": [folder: .string(folder)]]
             let folder = folder
             return JavaDriver(
-                executor: host.executor, settings: try IsolationSettings(settings ?? usual),
+                host: host, settings: try IsolationSettings(settings ?? usual),
                 requirements: { requirements }, search: { folder })
         }
     }
@@ -140,10 +140,19 @@ struct JavaDriverTests {
         }
     }
 
+    /// The fingerprint once the runtime has answered: it does so in a thread of its own.
+    private func settled(_ driver: JavaDriver, until health: DriverFingerprint.Health = .healthy) -> DriverFingerprint {
+        for _ in 0..<3_000 where driver.fingerprint().health != health { poll(nil, 0, 5) }
+        return driver.fingerprint()
+    }
+
     @Test func theFingerprintTellsTheRuntime() throws {
-        let java = try FakeJava(Self.says17)
+        let java = try FakeJava("sleep 0.2; " + Self.says17)
         try FakeHost.run { _, host in
-            let found = try java.driver(host).fingerprint()
+            let driver = try java.driver(host)
+            #expect(driver.fingerprint().health == .undetected)
+            #expect(driver.fingerprint().message == "\(java.program) has yet to tell its version")
+            let found = settled(driver)
             #expect(found.health == .healthy)
             #expect(
                 found.attributes == [
@@ -154,13 +163,27 @@ struct JavaDriverTests {
         }
     }
 
-    @Test func aReplacedRuntimeIsAskedAgain() throws {
-        let java = try FakeJava(Self.says17)
+    @Test func aReplacedRuntimeIsAskedAgainAndNoOther() throws {
+        let java = try FakeJava("echo x >> $0.asked; " + Self.says17)
+        defer { unlink(java.program + ".asked") }
         try FakeHost.run { _, host in
             let driver = try java.driver(host)
-            #expect(driver.fingerprint().attributes["driver.java.version"] == "17.0.15")
+            #expect(settled(driver).attributes["driver.java.version"] == "17.0.15")
+            for _ in 0..<10 { _ = driver.fingerprint() }
+            #expect(SmallFile.read(java.program + ".asked") == "x\n")
             java.replace(Self.says17.replacing("17.0.15\"", with: "21\""))
-            #expect(driver.fingerprint().attributes["driver.java.version"] == "21")
+            #expect(driver.fingerprint().health == .undetected)
+            #expect(settled(driver).attributes["driver.java.version"] == "21")
+        }
+    }
+
+    @Test func theNextInstanceKnowsAtOnce() throws {
+        let java = try FakeJava(Self.says17)
+        try FakeHost.run { _, host in
+            let answer = RememberedAnswer(host: host, key: "version", ask: JavaRuntime.ask)
+            let output = try answer.waiting(java.program)
+            #expect(output.contains("17.0.15"))
+            #expect(try java.driver(host).fingerprint().attributes["driver.java.version"] == "17.0.15")
         }
     }
 
@@ -170,7 +193,8 @@ struct JavaDriverTests {
     func aRuntimeThatDoesNotAnswerIsUnhealthy(script: String, word: String) throws {
         let java = try FakeJava(script)
         try FakeHost.run { _, host in
-            let found = try java.driver(host).fingerprint()
+            let driver = try java.driver(host)
+            let found = settled(driver, until: .unhealthy)
             #expect(found.health == .unhealthy && found.attributes.isEmpty)
             #expect(found.message.contains(word), "\(found.message)")
         }

@@ -11,18 +11,19 @@ public struct JavaDriver: ExecutorDriver {
     private let settings: IsolationSettings
     private let requirements: @Sendable () -> IsolationRequirements
     private let search: @Sendable () -> String
-    private let runtime = RememberedAnswer(JavaRuntime.ask)
+    private let version: RememberedAnswer
 
     /// `search` are the folders that may hold `java`, as in PATH.
     init(
-        executor: Executor, settings: IsolationSettings,
+        host: Host, settings: IsolationSettings,
         requirements: @escaping @Sendable () -> IsolationRequirements = { IsolationRequirements.here },
         search: @escaping @Sendable () -> String = { ProgramPath.search }
     ) {
-        self.executor = executor
+        executor = host.executor
         self.settings = settings
         self.requirements = requirements
         self.search = search
+        version = RememberedAnswer(host: host, key: "version", ask: JavaRuntime.ask)
     }
 
     public var capabilities: DriverCapabilities { IsolationSettings.driverCapabilities }
@@ -38,17 +39,22 @@ public struct JavaDriver: ExecutorDriver {
         } catch {
             return DriverFingerprint(.undetected, error.message)
         }
-        do {
-            let runtime = try self.runtime.of(program)
-            return DriverFingerprint(
-                .healthy, "Healthy",
-                attributes: [
-                    "driver.java": "1", "driver.java.version": runtime.version, "driver.java.runtime": runtime.runtime,
-                    "driver.java.vm": runtime.machine,
-                ])
-        } catch {
-            return DriverFingerprint(.unhealthy, error.message)
+        switch version.now(program) {
+        case nil: return DriverFingerprint(.undetected, "\(program) has yet to tell its version")
+        case .failure(let error): return DriverFingerprint(.unhealthy, error.message)
+        case .success(let output):
+            return DriverFingerprint(.healthy, "Healthy", attributes: JavaDriver.attributes(output))
         }
+    }
+
+    private static func attributes(_ output: String) -> [String: String] {
+        var attributes = ["driver.java": "1"]
+        if let runtime = JavaRuntime(output) {
+            attributes["driver.java.version"] = runtime.version
+            attributes["driver.java.runtime"] = runtime.runtime
+            attributes["driver.java.vm"] = runtime.machine
+        }
+        return attributes
     }
 
     public func start(_ task: TaskDocument, call: Call) throws {

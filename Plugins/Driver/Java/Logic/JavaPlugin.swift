@@ -7,6 +7,6 @@ public struct JavaPlugin: Plugin {
 
     /// Parses the operator's configuration.
     public init(host: Host, config: JSON) throws {
-        driver = JavaDriver(executor: host.executor, settings: try IsolationSettings(config))
+        driver = JavaDriver(host: host, settings: try IsolationSettings(config))
     }
 }

@@ -13,16 +13,16 @@ struct JavaRuntime: Equatable, Sendable {
     /// How long `java -version` may take on a busy machine.
     private static let millisecondsMax: Int64 = 20_000
 
-    /// Asks the program at `path`.
+    /// What the program at `path` says of its version.
     ///
-    /// - Throws: ``PluginError/Code/io`` with what it did instead of telling its version.
-    static func ask(_ path: String) throws(PluginError) -> JavaRuntime {
+    /// - Throws: ``PluginError/Code/io`` with what it did instead.
+    static func ask(_ path: String) throws(PluginError) -> String {
         switch ProgramRun.of([path, "-version"], millisecondsMax: millisecondsMax) {
         case .ended(0, let output):
-            guard let runtime = JavaRuntime(output) else {
+            guard JavaRuntime(output) != nil else {
                 throw PluginError(.io, "\(path) -version tells no version: \(SmallFile.trim(output.prefix(200)))")
             }
-            return runtime
+            return output
         case .ended(let code, let output):
             throw PluginError(.io, "\(path) -version ended with \(code): \(SmallFile.trim(output.prefix(200)))")
         case .tookTooLong: throw PluginError(.io, "\(path) -version did not end within \(millisecondsMax / 1_000) s")
