@@ -1,7 +1,7 @@
 # Drover. `make demo` shows it working, `make test` checks all of it; both set up what they need on Debian 12.
 
 SWIFT_FLAGS := --explicit-target-dependency-import-check error
-PACKAGES := libffi-dev libsqlite3-dev zlib1g-dev pkg-config gcc iproute2 curl jq openjdk-17-jdk-headless
+PACKAGES := libffi-dev libsqlite3-dev zlib1g-dev pkg-config gcc iproute2 curl jq openjdk-17-jdk-headless qemu-system-x86 busybox-static
 
 .PHONY: help setup build release demo test soak fuzz bench format lint abi-hash clean
 
@@ -10,6 +10,7 @@ help: ## Lists the targets.
 
 setup: ## Installs the Debian packages that building and testing need.
 	@Tests/Scripts/setup $(PACKAGES)
+	@Tests/Scripts/guest-kernel .build/guest
 
 build: setup ## Builds everything for debugging.
 	swift build $(SWIFT_FLAGS) --build-tests

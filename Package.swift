@@ -96,6 +96,7 @@ let products: [Product] = [
     .library(name: "drover-driver-raw_exec", type: .dynamic, targets: ["RawExecEntry"]),
     .library(name: "drover-driver-exec", type: .dynamic, targets: ["ExecEntry"]),
     .library(name: "drover-driver-java", type: .dynamic, targets: ["JavaEntry"]),
+    .library(name: "drover-driver-qemu", type: .dynamic, targets: ["QemuEntry"]),
     .library(name: "drover-driver-mock", type: .dynamic, targets: ["MockEntry"]),
     .library(name: "drover-fingerprint-host", type: .dynamic, targets: ["HostFingerprintEntry"]),
     .library(name: "drover-scheduler-service", type: .dynamic, targets: ["ServiceSchedulerEntry"]),
@@ -221,6 +222,7 @@ let plugins: [Target] =
     + plugin("RawExec", path: "Plugins/Driver/RawExec", [sdk, "PluginSupport"])
     + plugin("Exec", path: "Plugins/Driver/Exec", [sdk, "TaskIsolation"])
     + plugin("Java", path: "Plugins/Driver/Java", [sdk, "PluginSupport", "TaskIsolation"])
+    + plugin("Qemu", path: "Plugins/Driver/Qemu", [sdk, "PluginSupport", "TaskIsolation"])
     + plugin("Mock", path: "Plugins/Driver/Mock", [sdk, "PluginSupport"])
     + plugin("HostFingerprint", path: "Plugins/Fingerprint/Host", [sdk, "PluginSupport"])
     + [
@@ -294,6 +296,12 @@ let testTargets: [Target] = [
         [
             abi, sdk, "Basics", "JavaPlugin", "Linux", "PluginHost", "PluginHostTestSupport", "PluginSupport",
             "PluginTestSupport", "TaskIsolation", "TaskTestSupport", "drover-shim",
+        ]),
+    tests(
+        "QemuPlugin",
+        [
+            abi, sdk, "Basics", "Linux", "PluginHost", "PluginHostTestSupport", "PluginSupport", "PluginTestSupport",
+            "QemuPlugin", "TaskIsolation", "TaskTestSupport", "drover-shim",
         ]),
     tests("MockPlugin", [abi, sdk, "PluginSupport", "PluginTestSupport", "MockPlugin"]),
     tests(

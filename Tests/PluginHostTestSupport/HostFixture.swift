@@ -77,8 +77,8 @@ package func eventually(_ what: Comment, _ condition: () async throws -> Bool) a
 }
 
 /// Waits until `condition` holds, and says whether it does; the limit only ends a test that would otherwise hang.
-package func eventually(_ condition: () -> Bool) async throws -> Bool {
-    for _ in 0..<1_500 {
+package func eventually(seconds: Int = 15, _ condition: () -> Bool) async throws -> Bool {
+    for _ in 0..<seconds * 100 {
         if condition() { return true }
         try await Task.sleep(for: .milliseconds(10))
     }

@@ -19,7 +19,7 @@ package final class HostedTask: Sendable {
 
     /// Runs `body` with a task that is not started yet, and ends it; `config` is its configuration, JSON.
     package static func with(
-        _ name: String, config: String, memoryBytes: Int64,
+        _ name: String, config: String, memoryBytes: Int64, ports: [String: Int] = [:],
         _ body: @escaping @Sendable (HostedTask) async throws -> Void
     ) async throws {
         let library = try #require(HostedTask.library(name))
@@ -28,7 +28,14 @@ package final class HostedTask: Sendable {
         }
         try await withHost([(library, "libdrover-driver-\(name).so")], configure: configure) { host, scratch in
             let driver = try #require(host.driver(named: name))
-            let task = try HostedTask(host, driver, folder: scratch.path, config: config, memoryBytes: memoryBytes)
+            var spec = TaskSpec(id: "")
+            spec.config = try JSONParser.parse(Array(config.utf8))
+            spec.resources.cpuMHz = 500
+            spec.resources.memoryBytes = memoryBytes
+            spec.ports = ports.sorted { $0.key < $1.key }.map {
+                TaskSpec.Port(label: $0.key, hostIP: "127.0.0.1", hostPort: $0.value)
+            }
+            let task = try HostedTask(host, driver, folder: scratch.path, spec)
             do {
                 try await body(task)
             } catch {
@@ -42,9 +49,7 @@ package final class HostedTask: Sendable {
         }
     }
 
-    private init(
-        _ host: PluginManager, _ driver: any Driver, folder: String, config: String, memoryBytes: Int64
-    ) throws {
+    private init(_ host: PluginManager, _ driver: any Driver, folder: String, _ wanted: TaskSpec) throws {
         self.host = host
         self.driver = driver
         self.folder = folder
@@ -54,8 +59,8 @@ package final class HostedTask: Sendable {
             try Folder.make("\(folder)/\(name)")
             try FileMode.set("\(folder)/\(name)", 0o777)
         }
-        var spec = TaskSpec(id: "hosted-\(folder.split(separator: "-").last ?? "")")
-        spec.config = try JSONParser.parse(Array(config.utf8))
+        var spec = wanted
+        spec.id = "hosted-\(folder.split(separator: "-").last ?? "")"
         spec.environment = ["PATH": "/usr/bin:/bin", "MARK": spec.id]
         spec.user = "nobody"
         spec.directories.allocation = folder + "/alloc"
@@ -65,14 +70,12 @@ package final class HostedTask: Sendable {
         spec.logs.directory = folder + "/alloc/logs"
         spec.logs.stdout = "o"
         spec.logs.stderr = "e"
-        spec.resources.cpuMHz = 500
-        spec.resources.memoryBytes = memoryBytes
         self.spec = spec
     }
 
     /// What the task has written to its standard output.
     package var lines: [String] {
-        (SmallFile.text(folder + "/alloc/logs/o.0") ?? "").split(separator: "\n").map(String.init)
+        (SmallFile.text(folder + "/alloc/logs/o.0") ?? "").split(whereSeparator: \.isNewline).map(String.init)
     }
 
     /// The processes of the task, by their environment.
@@ -116,6 +119,9 @@ package final class HostedTask: Sendable {
         }
         #expect(!ended)
     }
+
+    /// What the driver knows of the running task's status, where it tells one.
+    package func status() async throws -> String? { try await driver.inspect(spec.id)["attributes"]?["status"]?.string }
 
     /// Finds the running task again as if the answer of its start had been lost.
     package func recoverWithoutHandle() async throws {

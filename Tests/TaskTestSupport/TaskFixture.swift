@@ -118,7 +118,8 @@ package final class TaskFixture: Sendable {
     }
 
     package func lines(_ id: String, _ stream: String = "out") -> [String] {
-        (SmallFile.text("\(folder)/alloc/logs/\(id).\(stream).0") ?? "").split(separator: "\n").map(String.init)
+        (SmallFile.text("\(folder)/alloc/logs/\(id).\(stream).0") ?? "").split(whereSeparator: \.isNewline).map(
+            String.init)
     }
 
     /// The value of one file of the task's control group, such as "memory.max"; the first hierarchy that has it.
@@ -148,6 +149,11 @@ package final class TaskFixture: Sendable {
     /// Waits until the task has said `line`.
     package func says(_ line: String, _ id: String = "t") async throws -> Bool {
         try await eventually { self.lines(id).contains(line) }
+    }
+
+    /// Waits until the task has said a line that `condition` accepts.
+    package func says(_ id: String = "t", where condition: (String) -> Bool) async throws -> Bool {
+        try await eventually { self.lines(id).contains(where: condition) }
     }
 
     /// What of this fixture's tasks the machine still knows: processes, control groups, mounts, run folders.

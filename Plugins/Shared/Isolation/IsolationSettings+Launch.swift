@@ -1,29 +1,51 @@
 package import DroverSDK
-internal import PluginSupport
+package import PluginSupport
+
+/// What a driver wants for a task besides what every isolated task gets.
+package struct LaunchExtras: Sendable {
+    package var binds: [TaskBind] = []
+    /// Hard limit of memory in bytes; `nil`: as the task document says.
+    package var memoryBytesMax: Int64?
+
+    package init() {}
+}
 
 extension IsolationSettings {
     /// The launch specification that runs `arguments` as the isolated task `task`.
     ///
     /// Reads the keys that isolated drivers have in common from the task's configuration: work_dir, pid_mode, ipc_mode,
     /// cap_add, cap_drop, cpu_hard_limit. `arguments` begin with the program: a path in the task's root, or a name in its PATH.
-    /// Throws ``PluginError`` naming the configuration key, or the operator's rule, that forbids it.
-    package func specification(of task: TaskDocument, running arguments: [String]) throws(PluginError) -> JSON {
+    /// `extras` is what the driver itself needs. Throws ``PluginError`` naming the configuration key, or the operator's rule, that forbids it.
+    package func specification(
+        of task: TaskDocument, running arguments: [String], with extras: LaunchExtras = LaunchExtras()
+    )
+        throws(PluginError) -> JSON
+    {
         let folder = try task.config.text("work_dir", otherwise: "/")
         guard folder.isEmpty || folder.hasPrefix("/") else {
             throw PluginError(.invalid, "\"work_dir\" must be an absolute path in the task's root, not \"\(folder)\"")
         }
-        let user = task.user.isEmpty ? IsolationSettings.defaultUser : task.user
-        let account = try deniedUsers.check(user)
-        let root = try TaskRoot(task, folders: folders)
+        let account = try check(userOf: task)
+        var root = try TaskRoot(task, folders: folders)
+        for bind in extras.binds { root.add(bind) }
         let environment = task.environment.merging(root.environment) { $1 }
         return [
             "argv": .array(arguments.map(JSON.string)),
             "env": .object(environment.mapValues(JSON.string)),
             "cwd": .string(folder.isEmpty ? "/" : folder),
-            "user": .string(user),
-            "limits": try limits(task),
+            "user": .string(user(of: task)),
+            "limits": try limits(task, extras),
             "isolation": try isolation(task, root, isRoot: account.uid == 0),
         ]
+    }
+
+    /// The account that `task` runs as; refuses one that the operator denies.
+    package func check(userOf task: TaskDocument) throws(PluginError) -> UserAccount {
+        try deniedUsers.check(user(of: task))
+    }
+
+    private func user(of task: TaskDocument) -> String {
+        task.user.isEmpty ? IsolationSettings.defaultUser : task.user
     }
 
     private func isolation(_ task: TaskDocument, _ root: TaskRoot, isRoot: Bool) throws(PluginError) -> JSON {
@@ -43,8 +65,9 @@ extension IsolationSettings {
         return .object(isolation)
     }
 
-    private func limits(_ task: TaskDocument) throws(PluginError) -> JSON {
+    private func limits(_ task: TaskDocument, _ extras: LaunchExtras) throws(PluginError) -> JSON {
         var limits: [String: JSON] = [:]
+        limits["memory_max_bytes"] = extras.memoryBytesMax.map(JSON.integer)
         if processesMax > 0 { limits["pids_max"] = .integer(processesMax) }
         if try task.config.flag("cpu_hard_limit") {
             let mhz = task.json["resources"]?["cpu_mhz"]?.integer ?? 0

@@ -42,6 +42,9 @@ struct TaskRoot {
         add(folder, at: "/tmp", readOnly: false)
     }
 
+    /// Adds what a driver needs besides.
+    mutating func add(_ bind: TaskBind) { add(bind.source, at: bind.target, readOnly: bind.isReadOnly) }
+
     private mutating func add(_ mount: JSON) throws(PluginError) {
         let target = try mount.requiredText("target")
         let inside = target.hasPrefix("/") ? target : "/" + target
@@ -50,5 +53,19 @@ struct TaskRoot {
 
     private mutating func add(_ source: String, at target: String, readOnly: Bool) {
         binds.append(["source": .string(source), "target": .string(target), "read_only": .bool(readOnly)])
+    }
+}
+
+/// A host path that a driver shows its task, besides the folders that every task sees.
+package struct TaskBind: Equatable, Sendable {
+    package let source: String
+    /// Absolute, in the task's root.
+    package let target: String
+    package let isReadOnly: Bool
+
+    package init(source: String, target: String, isReadOnly: Bool) {
+        self.source = source
+        self.target = target
+        self.isReadOnly = isReadOnly
     }
 }
