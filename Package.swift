@@ -97,6 +97,7 @@ let products: [Product] = [
     .library(name: "drover-driver-exec", type: .dynamic, targets: ["ExecEntry"]),
     .library(name: "drover-driver-java", type: .dynamic, targets: ["JavaEntry"]),
     .library(name: "drover-driver-qemu", type: .dynamic, targets: ["QemuEntry"]),
+    .library(name: "drover-driver-docker", type: .dynamic, targets: ["DockerEntry"]),
     .library(name: "drover-driver-mock", type: .dynamic, targets: ["MockEntry"]),
     .library(name: "drover-fingerprint-host", type: .dynamic, targets: ["HostFingerprintEntry"]),
     .library(name: "drover-scheduler-service", type: .dynamic, targets: ["ServiceSchedulerEntry"]),
@@ -218,11 +219,13 @@ let plugins: [Target] =
     [
         module("PluginSupport", path: "Plugins/Shared", [sdk], exclude: ["README.md", "Isolation"]),
         module("TaskIsolation", path: "Plugins/Shared/Isolation", [sdk, "PluginSupport"]),
+        .target(name: "DockerSystem", path: "Plugins/Driver/Docker/System"),
     ]
     + plugin("RawExec", path: "Plugins/Driver/RawExec", [sdk, "PluginSupport"])
     + plugin("Exec", path: "Plugins/Driver/Exec", [sdk, "TaskIsolation"])
     + plugin("Java", path: "Plugins/Driver/Java", [sdk, "PluginSupport", "TaskIsolation"])
     + plugin("Qemu", path: "Plugins/Driver/Qemu", [sdk, "PluginSupport", "TaskIsolation"])
+    + plugin("Docker", path: "Plugins/Driver/Docker", [sdk, "DockerSystem", "PluginSupport"])
     + plugin("Mock", path: "Plugins/Driver/Mock", [sdk, "PluginSupport"])
     + plugin("HostFingerprint", path: "Plugins/Fingerprint/Host", [sdk, "PluginSupport"])
     + [
@@ -302,6 +305,12 @@ let testTargets: [Target] = [
         [
             abi, sdk, "Basics", "Linux", "PluginHost", "PluginHostTestSupport", "PluginSupport", "PluginTestSupport",
             "QemuPlugin", "TaskIsolation", "TaskTestSupport", "drover-shim",
+        ]),
+    tests(
+        "DockerPlugin",
+        [
+            abi, sdk, "Basics", "DockerPlugin", "Linux", "PluginHost", "PluginHostTestSupport", "PluginSupport",
+            "PluginTestSupport",
         ]),
     tests("MockPlugin", [abi, sdk, "PluginSupport", "PluginTestSupport", "MockPlugin"]),
     tests(

@@ -7,8 +7,17 @@ public struct TaskStats: Sendable {
     public var time: Int64
     /// CPU time since the start of the task, in nanoseconds.
     public var cpuNanoseconds: UInt64?
+    public var cpuUserNanoseconds: UInt64?
+    public var cpuSystemNanoseconds: UInt64?
+    /// Both or neither.
+    public var throttledPeriods: UInt64?
+    public var throttledNanoseconds: UInt64?
     public var memoryRSSBytes: UInt64?
+    public var memoryCacheBytes: UInt64?
+    public var memorySwapBytes: UInt64?
     public var memoryUsageBytes: UInt64?
+    public var memoryUsageMaxBytes: UInt64?
+    /// Processes and threads.
     public var processes: UInt64?
 
     public init(id: String, time: Int64) {
@@ -26,8 +35,15 @@ public struct TaskStats: Sendable {
         stats.id_offset = UInt32(header)
         stats.time_ns = time
         set(&stats, \.cpu_ns, DROVER_STATS_CPU_NS, cpuNanoseconds)
+        set(&stats, \.cpu_user_ns, DROVER_STATS_CPU_USER_NS, cpuUserNanoseconds)
+        set(&stats, \.cpu_system_ns, DROVER_STATS_CPU_SYSTEM_NS, cpuSystemNanoseconds)
+        set(&stats, \.throttled_periods, DROVER_STATS_THROTTLED, throttledPeriods)
+        set(&stats, \.throttled_ns, DROVER_STATS_THROTTLED, throttledNanoseconds)
         set(&stats, \.memory_rss, DROVER_STATS_RSS, memoryRSSBytes)
+        set(&stats, \.memory_cache, DROVER_STATS_CACHE, memoryCacheBytes)
+        set(&stats, \.memory_swap, DROVER_STATS_SWAP, memorySwapBytes)
         set(&stats, \.memory_usage, DROVER_STATS_USAGE, memoryUsageBytes)
+        set(&stats, \.memory_usage_max, DROVER_STATS_USAGE_MAX, memoryUsageMaxBytes)
         set(&stats, \.pids, DROVER_STATS_PIDS, processes)
         var bytes = withUnsafeBytes(of: &stats) { Array($0) }
         bytes.append(contentsOf: id.utf8)

@@ -1,0 +1,74 @@
+internal import DroverSDK
+internal import Glibc
+
+/// Ending and removing containers.
+extension DockerDriver {
+    /// Names that a signal may have (signal(7)).
+    static let signals: Set<String> = [
+        "SIGABRT", "SIGALRM", "SIGBUS", "SIGCHLD", "SIGCONT", "SIGFPE", "SIGHUP", "SIGILL", "SIGINT", "SIGIO",
+        "SIGKILL",
+        "SIGPIPE", "SIGPROF", "SIGPWR", "SIGQUIT", "SIGSEGV", "SIGSTKFLT", "SIGSTOP", "SIGSYS", "SIGTERM", "SIGTRAP",
+        "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG", "SIGUSR1", "SIGUSR2", "SIGVTALRM", "SIGWINCH", "SIGXCPU", "SIGXFSZ",
+    ]
+
+    /// Sends a signal to the main process.
+    ///
+    /// - Throws: ``PluginError``: `invalid` for a name that is none, `state` when the container does not run, `notFound`.
+    func kill(_ container: String, _ signal: String) async throws {
+        guard DockerDriver.signals.contains(signal) else {
+            throw PluginError(.invalid, "\"\(signal)\" is no signal such as SIGTERM")
+        }
+        try await client.demand(
+            EngineRequest("POST", "/containers/\(container)/kill", ["signal": signal]),
+            "cannot send \(signal) to container \(container)")
+    }
+
+    /// Sends `signal`, and kills after the timeout; returns when the task has ended. The engine may be away for a while.
+    func end(_ entry: TaskTable.Entry, _ signal: String, _ timeoutNanoseconds: Int64) async {
+        do {
+            try await kill(entry.container, signal)
+        } catch {
+            watch.look(at: entry.id)
+        }
+        var patience = timeoutNanoseconds
+        while !Task.isCancelled {
+            if await hasEnded(entry.id, within: patience) { return }
+            do {
+                try await kill(entry.container, "SIGKILL")
+                patience = 10_000_000_000
+            } catch {
+                watch.look(at: entry.id)
+                patience = 500_000_000
+            }
+        }
+    }
+
+    private func hasEnded(_ id: String, within nanoseconds: Int64) async -> Bool {
+        await withTaskGroup(of: Bool.self) { group in
+            group.addTask { [self] in (try? await table.end(of: id)) != nil }
+            group.addTask { [self] in
+                try? await client.clock.pause(nanoseconds: nanoseconds)
+                return false
+            }
+            defer { group.cancelAll() }
+            return await group.next() ?? false
+        }
+    }
+
+    /// Removes an ended task's container, and a running one with it.
+    func remove(_ entry: TaskTable.Entry) async throws {
+        if settings.collection.removesContainers || entry.exit == nil {
+            let answer = try await client.ask(
+                EngineRequest("DELETE", "/containers/\(entry.container)", ["force": "1", "v": "1"]))
+            // 409: the removal is under way already.
+            guard answer.isSuccess || answer.status == 404 || answer.status == 409 else {
+                throw EngineClient.failure(answer.status, answer.message, "cannot remove container \(entry.container)")
+            }
+        }
+        entry.collection?.cancel()
+        await entry.collection?.value
+        table.remove(entry.id)
+        images.release(entry.image, by: entry.id)
+        if let own = try? host.folders.own() { unlink(DockerDriver.positionFile(own, entry.container)) }
+    }
+}

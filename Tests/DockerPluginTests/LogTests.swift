@@ -1,0 +1,146 @@
+import DroverSDK
+import Glibc
+import PluginHostTestSupport
+import PluginSupport
+import Testing
+
+@testable import DockerPlugin
+
+/// Output as the engine sends it, in files as the host reads them.
+@Suite("docker: logs")
+final class LogTests {
+    private let folder = PluginBuilder.makeFolder("logs")
+    private let descriptor: Int32
+
+    init() { descriptor = open(folder, O_RDONLY | O_DIRECTORY) }
+
+    deinit {
+        close(descriptor)
+        _ = system("rm -rf \(folder)")
+    }
+
+    private func text(_ name: String) -> String? { SmallFile.read("\(folder)/\(name)") }
+
+    private func target(files: Int64 = 3, bytes: Int64 = 1_000) throws -> LogTarget {
+        try #require(
+            LogTarget([
+                "dir": .string(folder), "stdout": "o", "stderr": "e", "files_max": .integer(files),
+                "file_bytes_max": .integer(bytes),
+            ]))
+    }
+
+    private func copy(_ target: LogTarget, isTerminal: Bool = false) -> LogCopy {
+        LogCopy(target, folder: descriptor, positionFile: folder + "/position", isTerminal: isTerminal)
+    }
+
+    /// A frame of the engine's stream: kind, length, time, text.
+    private func frame(_ kind: UInt8, _ second: Int, _ text: String) -> [UInt8] {
+        let digits = second < 10 ? "0\(second)" : "\(second)"
+        let content = Array("2026-11-26T12:00:\(digits).000000001Z \(text)".utf8)
+        return [kind, 0, 0, 0, 0, 0, UInt8(content.count >> 8), UInt8(content.count & 255)] + content
+    }
+
+    @Test func filesAreRotatedAtTheByteAndTheOldestGo() throws {
+        var log = RotatedLog(folder: descriptor, name: "o", filesMax: 2, bytesMax: 4, known: nil)
+        log.write(Array("abcdefghij".utf8)[...])
+        log.close()
+        #expect(text("o.0") == nil && text("o.1") == "efgh" && text("o.2") == "ij")
+        var again = RotatedLog(folder: descriptor, name: "o", filesMax: 2, bytesMax: 4, known: nil)
+        again.write(Array("kl".utf8)[...])
+        again.close()
+        #expect(text("o.2") == "ijkl")
+    }
+
+    @Test func whatWasWrittenBeyondTheKnownPositionGoes() throws {
+        var log = RotatedLog(folder: descriptor, name: "o", filesMax: 9, bytesMax: 4, known: nil)
+        log.write(Array("abcdefghij".utf8)[...])
+        log.close()
+        var again = RotatedLog(
+            folder: descriptor, name: "o", filesMax: 9, bytesMax: 4, known: .init(index: 1, bytes: 2))
+        again.write(Array("XY".utf8)[...])
+        again.close()
+        #expect(text("o.0") == "abcd" && text("o.1") == "efXY" && text("o.2") == nil)
+    }
+
+    @Test func linksOfTheTaskAreNotFollowed() throws {
+        _ = system("touch \(folder)/victim && ln -s \(folder)/victim \(folder)/o.0")
+        var log = RotatedLog(folder: descriptor, name: "o", filesMax: 9, bytesMax: 4, known: nil)
+        log.write(Array("abc".utf8)[...])
+        log.close()
+        #expect(text("victim") == "")
+    }
+
+    @Test func outputAndErrorAreToldApartAndNothingIsCopiedTwice() throws {
+        let target = try target()
+        let first = frame(1, 1, "one\n") + frame(2, 2, "bad\n") + frame(1, 3, "part ") + frame(1, 3, "of three\n")
+        var log = copy(target)
+        #expect(log.begin() == 0)
+        try log.feed(Array(first.prefix(40)))
+        try log.feed(Array(first.dropFirst(40)))
+        log.close()
+        // Another process goes on; the engine sends again from the earlier of the two streams' ends.
+        var later = copy(target)
+        #expect(later.begin() == LogTime.parse("2026-11-26T12:00:02.000000001Z"))
+        try later.feed(frame(2, 2, "bad\n") + frame(1, 3, "part ") + frame(1, 3, "of three\n") + frame(1, 3, "and\n"))
+        try later.feed(frame(2, 5, "worse\n"))
+        later.end()
+        later.close()
+        #expect(text("o.0") == "one\npart of three\nand\n")
+        #expect(text("e.0") == "bad\nworse\n")
+    }
+
+    @Test func aWriteThatThePositionMissedIsTakenBack() throws {
+        let target = try target()
+        var log = copy(target)
+        _ = log.begin()
+        try log.feed(frame(1, 1, "one\n"))
+        let position = try #require(text("position"))
+        try log.feed(frame(1, 2, "two\n"))
+        log.close()
+        // As if the process had died between the file and its position.
+        let file = try #require(fopen(folder + "/position", "w"))
+        fputs(position, file)
+        fclose(file)
+        var later = copy(target)
+        _ = later.begin()
+        try later.feed(frame(1, 1, "one\n") + frame(1, 2, "two\n") + frame(1, 3, "three\n"))
+        later.close()
+        #expect(text("o.0") == "one\ntwo\nthree\n")
+    }
+
+    @Test func terminalsSendLines() throws {
+        var log = copy(try target(), isTerminal: true)
+        _ = log.begin()
+        try log.feed(Array("2026-11-26T12:00:01.5Z one\r\n2026-11-26T12:".utf8))
+        try log.feed(Array("00:02Z two\r\n2026-11-26T12:00:03Z end".utf8))
+        log.end()
+        log.close()
+        #expect(text("o.0") == "one\r\ntwo\r\nend")
+    }
+
+    @Test(
+        arguments: [
+            ("1970-01-01T00:00:00Z", 0), ("2026-11-26T12:37:03.990493118Z", 1_795_696_623_990_493_118),
+            ("2024-02-29T23:59:59.5+01:00", 1_709_247_599_500_000_000),
+            ("2000-03-01T00:00:00-00:30", 951_870_600_000_000_000),
+            ("2026-11-26", nil), ("2026-11-26 12:37:03Z", nil), ("2026-13-26T12:37:03Z", nil),
+            ("2026-11-26T12:37:03", nil),
+            ("2026-11-26T12:37:03.Z", nil), ("", nil), ("2026-11-26T12:37:03.1234567890Z", nil),
+        ] as [(Substring, Int64?)])
+    func times(text: Substring, nanoseconds: Int64?) {
+        #expect(LogTime.parse(text) == nanoseconds)
+    }
+
+    @Test(arguments: ["", "1 2 3\n", "1 2 3 4 5 6 7 x\n", "1 2 3 4 5 6 7 8", "-1 2 3 4 5 6 7 8\n"])
+    func brokenPositionsCountAsNone(text: String) {
+        #expect(LogPosition(text) == nil)
+    }
+
+    @Test(arguments: [
+        #"{"enabled":false,"dir":"/l","stdout":"o","stderr":"e"}"#, #"{"dir":"l","stdout":"o","stderr":"e"}"#,
+        #"{"dir":"/l","stdout":"../o","stderr":"e"}"#, "{}",
+    ])
+    func noFolderNoCollection(logs: String) throws {
+        #expect(LogTarget(try JSON(parsing: logs)) == nil)
+    }
+}
