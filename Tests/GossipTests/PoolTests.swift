@@ -55,6 +55,24 @@ import Testing
         #expect(pool.agree(Self.all, that: Self.all, are: .alive))
     }
 
+    /// An accusation of an incarnation left behind says that the accuser missed the objection: it hears it again.
+    @Test func whoMissedTheObjectionHearsItAgain() throws {
+        let pool = SimulatedPool.joined(count: 3, seed: 1)
+        var swim = pool.members[1].node.swim
+        func rumours() -> [[UInt8]] { swim.rumours.take(bytes: 60_000, overhead: 0, count: 99, limit: 1) }
+        _ = rumours()
+        let incarnation = try #require(swim.nodes["node-1"]).incarnation
+        let accusation = Accusation(incarnation: incarnation, node: "node-1", from: "node-0")
+        swim.suspect(accusation, at: pool.now)
+        let objection = rumours()
+        #expect(!objection.isEmpty && rumours().isEmpty)
+        swim.suspect(accusation, at: pool.now)
+        #expect(rumours() == objection)
+        swim.bury(accusation, at: pool.now)
+        #expect(rumours() == objection)
+        #expect(swim.nodes["node-1"]?.incarnation == incarnation + 1)
+    }
+
     @Test(arguments: 1...2)
     func lossAloneKillsNobody(seed: UInt64) {
         var pool = SimulatedPool.joined(count: Self.count, seed: seed)

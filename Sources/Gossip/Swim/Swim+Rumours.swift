@@ -39,6 +39,13 @@ extension Swim {
         spread(own)
     }
 
+    /// Who accuses this node of an incarnation it has long left behind has missed the objection, and would go on until it takes
+    /// the node for dead: memberlist leaves that to the next exchange of whole states.
+    private mutating func repeatObjection(to accusation: Accusation) {
+        guard accusation.node == name, !hasLeft, let own = nodes[name] else { return }
+        spread(own)
+    }
+
     private mutating func spread(_ node: SwimNode) {
         let alive = Alive(
             incarnation: node.incarnation, node: node.name, address: node.address, meta: node.meta,
@@ -124,7 +131,8 @@ extension Swim {
     // MARK: - Suspect and dead
 
     mutating func suspect(_ accusation: Accusation, at now: Uptime) {
-        guard let node = nodes[accusation.node], accusation.incarnation >= node.incarnation else { return }
+        guard let node = nodes[accusation.node] else { return }
+        guard accusation.incarnation >= node.incarnation else { return repeatObjection(to: accusation) }
         switch node.standing {
         case .suspect(var suspicion):
             guard suspicion.confirm(from: accusation.from) else { return }
@@ -162,9 +170,8 @@ extension Swim {
     }
 
     mutating func bury(_ accusation: Accusation, at now: Uptime) {
-        guard let node = nodes[accusation.node], accusation.incarnation >= node.incarnation, !node.isGone else {
-            return
-        }
+        guard let node = nodes[accusation.node], !node.isGone else { return }
+        guard accusation.incarnation >= node.incarnation else { return repeatObjection(to: accusation) }
         guard node.name != name else {
             if !hasLeft { refute(accusation.incarnation, accuser: accusation.from) }
             return
