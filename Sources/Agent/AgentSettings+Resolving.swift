@@ -108,6 +108,9 @@ extension AgentSettings {
         options.expect = block.bootstrapExpect
         options.serfPort = serfAdvertised.port
         options.workers = block.schedulerCount ?? max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+        if !block.enabledSchedulers.isEmpty {
+            options.schedulers = JobType.all.filter { block.enabledSchedulers.contains($0.rawValue) }
+        }
         options.heartbeatGrace = block.heartbeatGrace
         options.heartbeatIntervalMin = block.heartbeatTTLMin
         options.heartbeatsPerSecondMax = block.heartbeatsPerSecondMax

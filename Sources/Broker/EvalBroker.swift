@@ -88,8 +88,10 @@ package struct EvalBroker: Sendable {
     package init(settings: Settings = Settings()) { self.settings = settings }
 
     /// Forgets everything but which tokens have been given out: a worker that still holds a delivery cannot prove another.
-    package mutating func reset() {
-        let token = nextToken
+    ///
+    /// Nor can one that holds a delivery of another server's: `term`, that of the leadership, is part of the tokens.
+    package mutating func reset(term: UInt64 = 0) {
+        let token = max(nextToken, term << 32)
         self = EvalBroker(settings: settings)
         nextToken = token
     }
@@ -171,6 +173,14 @@ package struct EvalBroker: Sendable {
         return true
     }
 
+    /// Its worker is no more: somebody else gets it at once, and it counts as never delivered.
+    package mutating func takeBack(_ id: ID, token: UInt64) {
+        guard let held = outstanding[id], held.token == token else { return }
+        outstanding[id] = nil
+        deliveries[id, default: 1] -= 1
+        makeReady(held.evaluation)
+    }
+
     /// Makes ready what has become due and takes back what workers have let lie.
     package mutating func tick(now: Uptime, wallClock: Timestamp) {
         while let first = scheduled.first, first.dueNanoseconds <= wallClock.nanoseconds {
@@ -202,6 +212,12 @@ package struct EvalBroker: Sendable {
             ready: ready.values.reduce(0) { $0 + $1.count }, outstanding: outstanding.count,
             waitingForJob: behind.values.reduce(0) { $0 + $1.count }, delayed: scheduled.count + redeliveries.count)
     }
+
+    /// Whether there is something to deliver, of some type.
+    package var hasReady: Bool { ready.values.contains { !$0.isEmpty } }
+
+    /// Evaluations that workers hold.
+    package var outstandingCount: Int { outstanding.count }
 
     /// The delivery of an evaluation, if a worker holds it.
     package func outstandingToken(_ id: ID) -> UInt64? { outstanding[id]?.token }

@@ -63,7 +63,7 @@ extension ServerAgent {
         heartbeats.enable(from: state.feed)
         locks.enable(from: state.feed)
         plans.enable(term: term)
-        queue.enable(from: state.feed)
+        queue.enable(from: state.feed, term: term)
         isEstablished.store(true, ordering: .releasing)
         log.info("became the leader", metadata: ["raft.index": "\(snapshot.index)"])
         return true
@@ -104,8 +104,13 @@ extension ServerAgent {
         }
     }
 
-    /// Marks the evaluations that were given up or became moot.
+    /// A server whose workers hold evaluations and that has not been heard of for so long holds them no more; 3 s.
+    private static let borrowerSilenceMax = Duration.seconds(3)
+
+    /// Marks the evaluations that were given up or became moot, and takes back those of servers that are gone.
     private func settleEvaluations() async {
+        let now = seam.time.uptime
+        queue.takeBack { silence(of: ServerID($0.server), now: now) > ServerAgent.borrowerSilenceMax }
         let due = queue.tick()
         var updates = due.cancelled.map { evaluation in
             evaluation.settled(

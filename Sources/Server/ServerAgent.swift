@@ -126,7 +126,7 @@ package final class ServerAgent: Sendable {
         _ settings: ServerOptions, seam: Seam, placers: any SchedulerRegistry, log: Logger,
         pool: (any MemberPool)? = nil, probe: ServerProbe = ServerProbe()
     ) async throws -> ServerAgent {
-        let queue = EvaluationQueue(time: seam.time, region: settings.region)
+        let queue = EvaluationQueue(time: seam.time, region: settings.region, desks: settings.workers)
         let locks = VariableLocks(time: seam.time)
         let state = ReplicatedState { entries, outcomes, snapshot in
             probe.applied(entries, outcomes, snapshot)

@@ -31,6 +31,8 @@ package struct ServerOptions: Sendable {
 
     /// Desks at which evaluations are decided: as many as there are cores.
     package var workers = 2
+    /// Types of jobs whose evaluations they take.
+    package var schedulers = JobType.all
 
     /// Evaluations that may be decided or on their way to the log at once.
     package var evaluationsInFlight: Int { workers * Worker.perDesk }

@@ -115,6 +115,10 @@ package enum CallMethod: UInt16, Sendable, CaseIterable {
     case removeRaftPeer = 35
     case transferLeadership = 36
     case leaveCluster = 45
+    // Of a server's workers to the leader; `submitPlan` is in Server.
+    case takeEvaluation = 80
+    case submitPlan = 81
+    case finishEvaluation = 82
     case putVariable = 60
     case deleteVariable = 61
     case keepVariableLock = 62
@@ -144,6 +148,7 @@ package enum CallMethod: UInt16, Sendable, CaseIterable {
         case .registerNode, .heartbeat, .watchAllocations, .updateAllocations: .node
         case .raftMessages, .snapshotPart, .introduceServer, .promiseFounding, .joinCluster, .leaveCluster:
             .server
+        case .takeEvaluation, .submitPlan, .finishEvaluation: .server
         case .removeRaftPeer, .transferLeadership: .operatorWrite
         case .putVariable, .keepVariableLock: .variablesWrite
         case .deleteVariable: .variablesDestroy

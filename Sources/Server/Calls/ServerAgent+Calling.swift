@@ -93,6 +93,16 @@ extension ServerAgent: Caller {
         }
     }
 
+    /// Returns when this server knows of a leader, be it itself.
+    func waitForAnyLeader() async throws {
+        while consensus.status.leader == nil {
+            _ = await successions.wait(for: [true], until: seam.time.uptime + .seconds(3_600)) {
+                consensus.status.leader != nil
+            }
+            try Task.checkCancellation()
+        }
+    }
+
     /// What a leader that was deposed may take to answer the calls it was given; 500 ms.
     private static let farewellMax = Duration.milliseconds(500)
 
@@ -162,6 +172,9 @@ extension ServerAgent: CallHandler {
         .restoreSnapshot: RestoreSnapshot.self,
         .setAutopilotConfiguration: SetAutopilotConfiguration.self,
         .autopilotHealth: GetAutopilotHealth.self,
+        .takeEvaluation: TakeEvaluation.self,
+        .submitPlan: SubmitPlan.self,
+        .finishEvaluation: FinishEvaluation.self,
     ]
 
     /// Answers a call that came over the network.

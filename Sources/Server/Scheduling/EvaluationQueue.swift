@@ -1,22 +1,38 @@
 internal import Basics
 internal import Broker
 internal import Model
+internal import RPC
 internal import Scheduling
 internal import StateStore
 internal import Synchronization
 
-/// The leader's queues of evaluations, and the workers that wait at them.
+/// The leader's queues of evaluations, and the workers that wait at them: its own and those of other servers.
 ///
-/// Decides under one lock and wakes outside it. On a server that does not lead it is disabled: empty, and workers wait.
+/// Decides under one lock and wakes outside it. On a server that does not lead it is disabled: empty, and turns workers away.
 final class EvaluationQueue: Sendable {
+    /// A server whose workers hold evaluations, in one of its lives.
+    struct Borrower: Sendable, Hashable {
+        let server: String
+        let incarnation: ID
+    }
+
     fileprivate struct Idle {
         let token: UInt64
         let types: [JobType]
-        let continuation: CheckedContinuation<EvalBroker.Delivery?, Never>
+        /// Nil for the leader's own.
+        let borrower: Borrower?
+        let deadline: Uptime
+        let continuation: CheckedContinuation<EvalBroker.Delivery?, any Error>
+    }
+
+    fileprivate struct Loan {
+        let token: UInt64
+        let borrower: Borrower
     }
 
     fileprivate struct State {
         var broker: EvalBroker
+        let desks: Int
         var blocked = BlockedEvaluations()
         var idle: [Idle] = []
         var nextToken: UInt64 = 0
@@ -26,27 +42,34 @@ final class EvaluationQueue: Sendable {
         var cancelled: [Evaluation] = []
         /// Evaluations given up that could not be marked so yet.
         var failed: [Evaluation] = []
+        /// What workers of other servers hold.
+        var loans: [ID: Loan] = [:]
     }
+
+    private static let notLeading = CallError(.undone, "No cluster leader")
 
     private let time: any TimeSource
     /// Whose limits of quotas hold.
     private let region: String
     private let state: Mutex<State>
 
-    init(time: any TimeSource, region: String, settings: EvalBroker.Settings = EvalBroker.Settings()) {
+    /// `desks` is how many evaluations this server decides at once.
+    init(
+        time: any TimeSource, region: String, desks: Int, settings: EvalBroker.Settings = EvalBroker.Settings()
+    ) {
         self.time = time
         self.region = region
-        state = Mutex(State(broker: EvalBroker(settings: settings)))
+        state = Mutex(State(broker: EvalBroker(settings: settings), desks: desks))
     }
 
     /// Starts anew with what the tables hold; called when this server becomes the leader.
     ///
     /// The newest snapshot is read under the lock: what is applied later comes through ``take(_:snapshot:)``, so nothing falls
     /// between the two. Blocked evaluations are tried at once, as room may have appeared that only the last leader knew of.
-    func enable(from feed: ChangeFeed) {
+    func enable(from feed: ChangeFeed, term: UInt64) {
         change { state in
             let snapshot = feed.snapshot
-            state.reset()
+            state.reset(term: term)
             state.enabled = true
             state.paused = snapshot.schedulerConfiguration.pauseEvalBroker
             var open: [Evaluation] = []
@@ -59,12 +82,15 @@ final class EvaluationQueue: Sendable {
         }
     }
 
-    /// Forgets everything; called when leadership is lost.
+    /// Forgets everything and turns away who waits; called when leadership is lost.
     func disable() {
-        change { state in
+        let idle = state.withLock { state in
             state.enabled = false
             state.reset()
+            defer { state.idle = [] }
+            return state.idle
         }
+        for idle in idle { idle.continuation.resume(throwing: Self.notLeading) }
     }
 
     /// Takes in what an entry changed.
@@ -96,17 +122,29 @@ final class EvaluationQueue: Sendable {
         }
     }
 
-    /// The next evaluation of one of the types; waits for it. Nil when cancelled.
-    func next(_ types: [JobType]) async -> EvalBroker.Delivery? {
+    /// The next evaluation of one of the types, for a worker of this server or of `borrower`.
+    ///
+    /// Waits for it until `deadline`, as exact as the clock that calls ``tick()``. Nil when there is none by then, and when
+    /// cancelled.
+    ///
+    /// - Throws: ``CallError``: `undone` when the server does not lead, or leads no more.
+    func next(
+        _ types: [JobType], for borrower: Borrower? = nil, until deadline: Uptime
+    ) async throws -> EvalBroker.Delivery? {
         let token = state.withLock { state -> UInt64 in
             state.nextToken += 1
             return state.nextToken
         }
-        return await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                let idle = Idle(
+                    token: token, types: types, borrower: borrower, deadline: deadline, continuation: continuation)
+                var isTurnedAway = false
                 change { state in
-                    state.idle.append(Idle(token: token, types: types, continuation: continuation))
+                    isTurnedAway = !state.enabled
+                    if !isTurnedAway { state.idle.append(idle) }
                 }
+                guard !isTurnedAway else { return continuation.resume(throwing: Self.notLeading) }
                 if Task.isCancelled { cancel(token) }
             }
         } onCancel: {
@@ -119,22 +157,43 @@ final class EvaluationQueue: Sendable {
 
     func endExpress(_ job: JobKey) { change { $0.broker.endExpress(job: job.id, namespace: job.namespace) } }
 
-    func acknowledge(_ delivery: EvalBroker.Delivery) {
-        change { _ = $0.broker.acknowledge(delivery.evaluation.id, token: delivery.token) }
+    func acknowledge(_ id: ID, token: UInt64) {
+        change { state in
+            if state.broker.acknowledge(id, token: token) { state.loans[id] = nil }
+        }
     }
 
-    func reject(_ delivery: EvalBroker.Delivery) {
-        change { _ = $0.broker.reject(delivery.evaluation.id, token: delivery.token, now: time.uptime) }
+    func reject(_ id: ID, token: UInt64) {
+        change { state in
+            if state.broker.reject(id, token: token, now: time.uptime) { state.loans[id] = nil }
+        }
     }
 
     /// Whether the worker still holds the evaluation; prolongs its time if so.
-    func renew(_ delivery: EvalBroker.Delivery) -> Bool {
-        state.withLock { $0.broker.renew(delivery.evaluation.id, token: delivery.token, now: time.uptime) }
+    func renew(_ id: ID, token: UInt64) -> Bool {
+        state.withLock { $0.broker.renew(id, token: token, now: time.uptime) }
+    }
+
+    /// Takes back what workers of other servers hold that are no more.
+    func takeBack(where isGone: (Borrower) -> Bool) {
+        change { state in
+            let lost = state.loans.filter { isGone($0.value.borrower) }.sorted { $0.value.token < $1.value.token }
+            for (id, loan) in lost {
+                state.loans[id] = nil
+                state.broker.takeBack(id, token: loan.token)
+            }
+        }
     }
 
     /// Carries out what is due; returns the evaluations to mark failed and those to mark cancelled.
     func tick() -> (failed: [Evaluation], cancelled: [Evaluation]) {
         var due: (failed: [Evaluation], cancelled: [Evaluation]) = ([], [])
+        let late = state.withLock { state in
+            let now = time.uptime
+            defer { state.idle.removeAll { $0.deadline <= now } }
+            return state.idle.filter { $0.deadline <= now }
+        }
+        for idle in late { idle.continuation.resume(returning: nil) }
         change { state in
             state.broker.tick(now: time.uptime, wallClock: time.now)
             due = (
@@ -178,8 +237,9 @@ final class EvaluationQueue: Sendable {
 }
 
 extension EvaluationQueue.State {
-    fileprivate mutating func reset() {
-        broker.reset()
+    fileprivate mutating func reset(term: UInt64 = 0) {
+        broker.reset(term: term)
+        loans = [:]
         blocked = BlockedEvaluations()
         cancelled = []
         failed = []
@@ -233,14 +293,23 @@ extension EvaluationQueue.State {
     fileprivate mutating func match(now: Uptime) -> [(EvaluationQueue.Idle, EvalBroker.Delivery)] {
         guard enabled, !paused else { return [] }
         var matched: [(EvaluationQueue.Idle, EvalBroker.Delivery)] = []
-        var position = 0
-        while position < idle.count {
-            if let delivery = broker.dequeue(idle[position].types, now: now) {
-                matched.append((idle.remove(at: position), delivery))
-            } else {
-                position += 1
+        while let match = nextMatch(now: now) { matched.append(match) }
+        return matched
+    }
+
+    /// As long as the leader's own workers hold fewer evaluations than it has desks they come first, as what they decide needs no
+    /// way back; then those of other servers do.
+    private mutating func nextMatch(now: Uptime) -> (EvaluationQueue.Idle, EvalBroker.Delivery)? {
+        guard broker.hasReady, !idle.isEmpty else { return nil }
+        let isOwnTurn = broker.outstandingCount - loans.count < desks
+        for prefersOwn in [isOwnTurn, !isOwnTurn] {
+            for position in idle.indices where (idle[position].borrower == nil) == prefersOwn {
+                guard let delivery = broker.dequeue(idle[position].types, now: now) else { continue }
+                let taker = idle.remove(at: position)
+                loans[delivery.evaluation.id] = taker.borrower.map { .init(token: delivery.token, borrower: $0) }
+                return (taker, delivery)
             }
         }
-        return matched
+        return nil
     }
 }

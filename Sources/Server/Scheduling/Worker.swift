@@ -9,6 +9,7 @@ internal import StateStore
 /// Takes one evaluation after the other and brings it to its end: reconcile, ask a scheduler, submit the plan, go on from
 /// what was committed.
 ///
+/// It works on the state of its own server, whichever server leads: evaluations come from the leader, and plans go there, by calls.
 /// Deciding takes a desk: a lane that computes and calls plug-ins, with a cluster view of its own. Several workers share one, as
 /// most of an evaluation's life is waiting for the log.
 struct Worker: Sendable {
@@ -25,6 +26,13 @@ struct Worker: Sendable {
     /// Plans of more placements are made one a desk: two of them, made on the same snapshot, want the same best nodes, and
     /// what the second is refused has to be decided again.
     private static let smallPlanMax = 32
+    /// How long it waits for an evaluation before it asks again.
+    private static let waitMax = Duration.seconds(30)
+    /// How long it rests when the leader cannot be asked, and when the leader's release knows no workers of other servers.
+    private static let pause = Duration.milliseconds(500)
+    private static let longPause = Duration.seconds(60)
+    /// How long its state may take to reach what the leader's had.
+    private static let catchUpMax = Duration.seconds(10)
 
     private let server: ServerAgent
     private let desk: Desk
@@ -36,70 +44,86 @@ struct Worker: Sendable {
 
     /// Works until cancelled.
     func run() async {
-        while let delivery = await server.queue.next(JobType.all) {
+        while !Task.isCancelled {
             do {
-                try await process(delivery)
-                server.queue.acknowledge(delivery)
+                try await server.waitForAnyLeader()
+                let taken = try await take()
+                if let evaluation = taken.evaluation { await bringToEnd(evaluation, taken) }
             } catch {
-                // Without leadership the queues are emptied anyway; everything else is tried again after a delay.
-                server.log.warning(
-                    "evaluation was not finished and comes again",
-                    metadata: ["eval.id": "\(delivery.evaluation.id)", "error": "\(error)"])
-                server.queue.reject(delivery)
+                let isOld = (error as? CallError)?.code == .unsupported
+                try? await server.seam.time.sleep(for: isOld ? Self.longPause : Self.pause)
             }
         }
     }
 
-    private func process(_ delivery: EvalBroker.Delivery) async throws {
-        let evaluation = delivery.evaluation
-        var minimumIndex = max(evaluation.modifyIndex, evaluation.snapshotIndex)
+    private func take() async throws -> TakeEvaluationReply {
+        var call = TakeEvaluation()
+        call.types = server.settings.schedulers
+        call.wait = Self.waitMax
+        call.server = server.settings.id
+        call.incarnation = server.incarnation
+        return try await ask(call)
+    }
+
+    private func bringToEnd(_ evaluation: Evaluation, _ taken: TakeEvaluationReply) async {
+        var end = FinishEvaluation()
+        (end.id, end.token) = (evaluation.id, taken.token)
+        do {
+            end.outcome = try await process(evaluation, taken)
+            _ = try await ask(end)
+        } catch {
+            // Without leadership the queues are emptied anyway; everything else is tried again after a delay.
+            server.log.warning(
+                "evaluation was not finished and comes again",
+                metadata: ["eval.id": "\(evaluation.id)", "error": "\(error)"])
+            (end.isDone, end.outcome) = (false, [])
+            _ = try? await ask(end)
+        }
+    }
+
+    private func ask<Call: ServerCall>(_ call: Call) async throws -> Call.Reply {
+        try await server.call(call, context: server.serverContext, deadline: call.patience)
+    }
+
+    /// Returns what remains to be stored.
+    private func process(_ evaluation: Evaluation, _ taken: TakeEvaluationReply) async throws -> [Evaluation] {
+        var minimumIndex = max(evaluation.modifyIndex, evaluation.snapshotIndex, taken.index)
         var attempt = 0
         var isFirst = true
         while true {
             attempt += 1
-            let deadline = server.seam.time.uptime + .seconds(10)
+            let deadline = server.seam.time.uptime + Self.catchUpMax
             guard let snapshot = await server.state.feed.snapshot(at: minimumIndex, until: deadline) else {
-                throw CallError(.deadline, "the state did not reach index \(minimumIndex) within 10 s")
+                throw CallError(.deadline, "the state did not reach index \(minimumIndex) within \(Self.catchUpMax)")
             }
-            let (decision, result) = try await decideAndCommit(delivery, on: snapshot)
+            let (decision, result) = try await decideAndCommit(evaluation, taken.token, on: snapshot)
             // As long as something of each plan is committed the evaluation gets on.
             if result?.placed ?? 0 > 0 { attempt = 0 }
-            if isFirst { server.shadow.offer(decision, of: evaluation) }
+            // The leader's is the shadow that is shown.
+            if isFirst, server.isLeader { server.shadow.offer(decision, of: evaluation) }
             isFirst = false
             switch decision.outcome.settle(result, attempt: attempt) {
-            case .done(let evaluations):
-                guard !evaluations.isEmpty else { return }
-                guard server.queue.renew(delivery) else {
-                    throw CallError(.conflict, "the evaluation went to another worker, or the state was restored")
-                }
-                _ = try await server.propose(.evaluationsUpdate(evaluations, time: server.seam.time.now))
-                return
+            case .done(let evaluations): return (result == nil ? decision.outcome.followUps : []) + evaluations
             case .retry(let index): minimumIndex = index
             }
         }
     }
 
     private func decideAndCommit(
-        _ delivery: EvalBroker.Delivery, on snapshot: Snapshot
+        _ evaluation: Evaluation, _ token: UInt64, on snapshot: Snapshot
     ) async throws -> (Decision, PlanResult?) {
-        let isLarge = snapshot.missing(delivery.evaluation) > Self.smallPlanMax
+        let isLarge = snapshot.missing(evaluation) > Self.smallPlanMax
         if isLarge { await server.largePlans.enter() }
         defer { if isLarge { server.largePlans.leave() } }
         // It may have waited for its turn.
         let newest = isLarge ? server.snapshot : snapshot
-        let decision = try await decide(delivery.evaluation, on: newest)
-        guard server.queue.renew(delivery) else {
-            throw CallError(.conflict, "the evaluation went to another worker")
-        }
-        return (decision, try await commit(decision.outcome))
-    }
-
-    /// Stores what has to be there before the plan, then submits it.
-    private func commit(_ outcome: EvaluationOutcome) async throws -> PlanResult? {
-        if !outcome.followUps.isEmpty {
-            _ = try await server.propose(.evaluationsUpdate(outcome.followUps, time: server.seam.time.now))
-        }
-        return outcome.plan.isEmpty ? nil : try await server.plans.submit(outcome.endingPlan)
+        let decision = try await decide(evaluation, on: newest)
+        guard !decision.outcome.plan.isEmpty else { return (decision, nil) }
+        var call = SubmitPlan()
+        (call.id, call.token) = (evaluation.id, token)
+        call.followUps = decision.outcome.followUps
+        call.plan = EncodedPlan(decision.outcome.endingPlan)
+        return (decision, try await ask(call).result)
     }
 
     private func decide(_ evaluation: Evaluation, on snapshot: Snapshot) async throws -> Decision {

@@ -221,6 +221,8 @@ final class SimulatedServer: Sendable {
         options.id = id
         options.name = id
         options.rpcAddress = address
+        // Of several servers the first decides nothing itself: while it leads the others' workers do all.
+        options.workers = number == 1 && settings.servers > 1 ? 0 : 2
         options.heartbeatFailover = .seconds(30)
         options.logSegmentBytes = 128 << 10
         options.snapshotAfterBytes = 96 << 10
