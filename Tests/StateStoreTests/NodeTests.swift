@@ -38,6 +38,29 @@ import Testing
         #expect(outcome.freedClasses == [fixture.snapshot.node(0)?.computedClass ?? "": "default"])
     }
 
+    /// Who waits for room is woken by a node that has more of it, without an evaluation in the log.
+    @Test func moreRoomFreesItsClass() throws {
+        var fixture = Fixture()
+        fixture.register(fixture.job("each", type: .system))
+        let id = try #require(fixture.addNodes(1).first)
+        var node = try #require(fixture.snapshot.node(id))
+        func again(_ change: (inout Node) -> Void) -> ApplyOutcome {
+            change(&node)
+            return fixture.apply(.nodeRegister(NodeRegistration(node: node, time: fixture.time)))
+        }
+        var group = NodeDeviceResource()
+        (group.vendor, group.type, group.name) = ("nvidia", "gpu", "T4")
+        var device = NodeDevice()
+        (device.id, device.healthy) = ("1", false)
+        group.instances = [device]
+        _ = again { $0.nodeResources.devices = [group] }
+        #expect(again { $0.nodeResources.devices[0].instances[0].healthDescription = "hot" }.freedNodes.isEmpty)
+        let recovered = again { $0.nodeResources.devices[0].instances[0].healthy = true }
+        #expect(recovered.freedNodes == [0] && recovered.freedClasses.count == 1 && recovered.evaluations.isEmpty)
+        #expect(again { $0.nodeResources.memory.memoryMB += 1 }.freedNodes == [0])
+        #expect(again { $0.nodeResources.memory.memoryMB -= 1 }.freedNodes.isEmpty)
+    }
+
     /// A plan marks an allocation as unknown; a snapshot keeps since when; its client's report asks for a decision.
     @Test func unknownAllocationsAreWaitedFor() throws {
         var fixture = Fixture()

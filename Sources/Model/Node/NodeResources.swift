@@ -23,6 +23,21 @@ public struct NodeResources: Document {
         try visitor.field("MinDynamicPort", &minDynamicPort)
         try visitor.field("MaxDynamicPort", &maxDynamicPort)
     }
+
+    /// There is more of something than there was: of an amount, or a device that can be used and could not.
+    public func offersMore(than earlier: NodeResources) -> Bool {
+        cpu.cpuShares > earlier.cpu.cpuShares || memory.memoryMB > earlier.memory.memoryMB
+            || disk.diskMB > earlier.disk.diskMB
+            || !Set(cpu.reservableCpuCores).isSubset(of: earlier.cpu.reservableCpuCores)
+            || !usableDevices.isSubset(of: earlier.usableDevices)
+    }
+
+    private var usableDevices: Set<[String]> {
+        Set(
+            devices.flatMap { group in
+                group.instances.filter(\.healthy).map { [group.vendor, group.type, group.name, $0.id] }
+            })
+    }
 }
 
 /// Total compute in MHz, and cores.

@@ -98,7 +98,8 @@ extension State {
             let becomesReady = new.isReady && (!old.isReady || old.computedClass != new.computedClass)
             let goesAway = !old.status.isAway && new.status.isAway
             let comesBack = old.status.isAway && !new.status.isAway
-            if becomesReady {
+            // More room is told to who waits for it; it makes no evaluation, which other releases would not make.
+            if becomesReady || new.isReady && new.nodeResources.offersMore(than: old.nodeResources) {
                 outcome.freedClasses[new.computedClass] = new.nodePool
                 outcome.freedNodes.insert(row)
             }
