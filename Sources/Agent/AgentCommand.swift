@@ -6,7 +6,7 @@ internal import Linux
 internal import StateStore
 
 /// `drover agent`: runs a server, a client or both until it is told to stop.
-public struct AgentCommand: AsyncParsableCommand {
+public struct AgentCommand: AsyncParsableCommand, Sendable {
     public static let configuration = CommandConfiguration(
         commandName: "agent", abstract: "Runs an agent: a server, a client, or both.",
         discussion: """
@@ -85,19 +85,20 @@ public struct AgentCommand: AsyncParsableCommand {
             if AgentSettings.environment()["DROVER_PLAY_NEXT_RELEASE"] == "1" { NextRelease.play() }
         #endif
         do {
-            let configuration = try readConfiguration()
-            let settings = try AgentSettings(configuration)
+            let settings = try readSettings()
             let output = try LogOutput(settings)
             signal(SIGPIPE, SIG_IGN)
             Machine.raiseOpenFilesLimit()
             Machine.keepFreedMemory()
-            let agent = AgentRuntime(settings, output: output)
+            let agent = AgentRuntime(settings, output: output, rereading: readSettings)
             Banner(settings).printHead()
             try await agent.run { addresses in Banner(settings).printStarted(addresses) }
         } catch {
             throw ValidationFailure(error)
         }
     }
+
+    @Sendable private func readSettings() throws -> AgentSettings { try AgentSettings(readConfiguration()) }
 
     private func readConfiguration() throws -> Configuration {
         var configuration = development ? Configuration.development() : Configuration()

@@ -22,10 +22,15 @@ internal import UnixSignals
 package struct AgentRuntime {
     private let settings: AgentSettings
     private let output: LogOutput
+    private let rereading: @Sendable () throws -> AgentSettings
 
-    package init(_ settings: AgentSettings, output: LogOutput) {
+    /// `rereading` reads the settings anew, for SIGHUP.
+    package init(
+        _ settings: AgentSettings, output: LogOutput, rereading: @escaping @Sendable () throws -> AgentSettings
+    ) {
         self.settings = settings
         self.output = output
+        self.rereading = rereading
     }
 
     /// Runs until SIGINT or SIGTERM, or until a part fails.
@@ -78,7 +83,8 @@ package struct AgentRuntime {
             api(
                 endpoints(servers, client, server, pool, plugins, seam), certificates,
                 report: { refusals.note(port: "http", address: $0, reason: $1) }, started))
-        services.append(CancelledService { await Reload.run(certificates, log: log) })
+        let reload = Reload(certificates: certificates, client: client, settings: rereading, log: log)
+        services.append(CancelledService { await reload.run() })
         services.append(signals(server, pool))
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(

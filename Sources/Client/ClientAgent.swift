@@ -22,6 +22,9 @@ package final class ClientAgent: Sendable {
     /// The node as last fingerprinted; changes are registered.
     let nodeState: Mutex<Node>
     let nodeChanged = ChangeSignal()
+    let due = DueLooks()
+    /// What fingerprinters are told; the configuration's until they are reloaded.
+    let options: Mutex<[String: String]>
     let registered = OneShot<Void>()
     private let ready = OneShot<Void>()
     /// Notified when an allocation ended.
@@ -46,6 +49,7 @@ package final class ClientAgent: Sendable {
         nodeID = identity.id
         secretID = identity.secret
         table = Mutex(Table())
+        options = Mutex(world.configuration.options)
         (newRunners, addRunner) = AsyncStream.makeStream()
         nodeState = Mutex(NodeBuilder.initial(identity, world.configuration))
     }

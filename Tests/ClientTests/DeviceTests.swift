@@ -52,6 +52,7 @@ import Testing
             #expect(spec.environment["ACME_VISIBLE"] == "u1,u2")
             #expect(spec.devices.first?["ids"] == .array([.string("u1"), .string("u2")]))
             #expect(spec.devices.first?["reservation"]?["devices"] == .array([]))
+            #expect(try await fixture.eventually { fixture.driver.spec("other") != nil })
             #expect(fixture.driver.spec("other")?.devices == [])
             let request = try #require(devices.requests.first)
             #expect(request["task_id"]?.string == spec.id)
@@ -110,6 +111,22 @@ import Testing
                 events.contains { $0.driverError == "plug-in \"fakes\" refuses acme/gpu/A1[u2]: it is too hot" },
                 "\(events)")
             #expect(fixture.driver.spec("train") == nil)
+        }
+    }
+
+    @Test func reloadedOptionsReachFingerprinters() async throws {
+        let (fixture, _) = Self.fixture()
+        defer { fixture.close() }
+        let client = try await fixture.client { $0.options = ["rack": "r1"] }
+        try await fixture.run(client) { client in
+            try await client.waitUntilReady()
+            #expect(client.node.attributes["option.rack"] == "r1")
+            client.reload(options: ["rack": "r2"])
+            #expect(try await fixture.eventually { client.node.attributes["option.rack"] == "r2" })
+            #expect(
+                try await fixture.eventually {
+                    fixture.servers.state.withLock { $0.node?.attributes["option.rack"] == "r2" }
+                })
         }
     }
 

@@ -155,11 +155,10 @@ struct FakePlugins: DriverRegistry, FingerprinterRegistry, DeviceRegistry {
 struct FakeFingerprinter: Fingerprinter {
     let name = "host"
 
-    func probe(
-        attributes: [String: String], options: [String: String], dataFolder: String
-    ) async throws -> MachineFingerprint {
+    func probe(_ known: KnownMachine) async throws -> MachineFingerprint {
         var found = MachineFingerprint()
         found.attributes = ["cpu.arch": "amd64", "unique.hostname": "box"]
+        for (name, value) in known.options { found.attributes["option." + name] = value }
         found.resources.cpuMHz = 4_000
         found.resources.memoryBytes = 1 << 30
         var network = MachineFingerprint.Network()

@@ -31,7 +31,7 @@ import Testing
                 #expect(try await driver.fingerprint().health != .unhealthy)
             }
             for fingerprinter in host.fingerprinters {
-                let found = try await fingerprinter.probe(attributes: [:], options: [:], dataFolder: "/tmp")
+                let found = try await fingerprinter.probe(KnownMachine())
                 #expect(!found.attributes.isEmpty)
             }
         }

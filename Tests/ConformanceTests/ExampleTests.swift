@@ -108,10 +108,75 @@ import Testing
         let configure = isolated(isolation, "rack", config: .object([("file", .string(file))]))
         try await withHost([(library, "rack.so")], configure: configure) { host, _ in
             let fingerprinter = try #require(host.fingerprinters.first)
-            let found = try await fingerprinter.probe(attributes: [:], options: [:], dataFolder: "/tmp")
+            let found = try await fingerprinter.probe(KnownMachine())
             #expect(found.attributes == ["site.rack": "r42"])
             #expect(found.period == .seconds(60))
             withExtendedLifetime(rack) {}
+        }
+    }
+
+    /// A program of the operator's, and what is said when it does not do as it should.
+    @Test(
+        arguments: [
+            (
+                "printf 'site.row=7\\nlabel=a \"b\" = c\\n\\nempty=\\n'",
+                ["site.row": "7", "label": "a \"b\" = c", "empty": ""], ""
+            ),
+            ("true", [:], ""), ("echo nonsense", [:], "its line \"nonsense\" is not name=value"),
+            ("echo 'a b=1'", [:], "its line \"a b=1\" is not name=value"),
+            ("echo a=1; exit 3", [:], "it ended with exit code 3"),
+            ("kill -9 $$", [:], "it ended with signal 9"), ("sleep 100", [:], "it wrote for longer than its timeout"),
+            ("yes a=1", [:], "it writes more than 64 KiB"),
+        ] as [(String, [String: String], String)])
+    func scriptsTellAttributes(body: String, attributes: [String: String], problem: String) async throws {
+        let library = try PluginBuilder.library("SDK/examples/c/script.c")
+        let folder = Scratch("script")
+        let file = try folder.write("attributes", Array("#!/bin/sh\n\(body)\n".utf8))
+        chmod(file, 0o755)
+        let timeout: Int64 = problem.contains("timeout") ? 200_000_000 : 8_000_000_000
+        let configure = isolated(
+            .process, "script",
+            config: .object([
+                ("command", .string(file)), ("period", .string("7s")), ("timeout", .integer(timeout)),
+            ]))
+        try await withHost([(library, "script.so")], configure: configure) { host, _ in
+            let fingerprinter = try #require(host.fingerprinters.first)
+            if problem.isEmpty {
+                let found = try await fingerprinter.probe(KnownMachine())
+                #expect(found.attributes == attributes)
+                #expect(found.period == .seconds(7))
+            } else {
+                let error = await pluginError { try await fingerprinter.probe(KnownMachine()) }
+                #expect(error?.message.hasSuffix("attributes: " + problem) == true, "\(error?.message ?? "")")
+            }
+            withExtendedLifetime(folder) {}
+        }
+    }
+
+    @Test(arguments: [PluginIsolation.process, .agent])
+    func deviceProviderGivesItsFile(isolation: PluginIsolation) async throws {
+        let library = try PluginBuilder.library("SDK/examples/c/device.c")
+        let folder = Scratch("board")
+        let file = try folder.write("tty", [])
+        let config = JSON.object([("file", .string(file))])
+        try await withHost([(library, "board.so")], configure: isolated(isolation, "board", config: config)) {
+            host, _ in
+            let provider = try #require(host.deviceProviders.first)
+            let found = try await provider.probe()
+            let group = try #require(found.groups.first)
+            #expect([group.vendor, group.type, group.model] == ["acme", "board", "one"])
+            #expect(group.attributes == ["pins": .integer(40)])
+            #expect(group.instances.map(\.isHealthy) == [true] && found.period == .seconds(10))
+            let request = JSON.object([("instances", .array([.object([("id", .string("board-0"))])]))])
+            let reservation = try await provider.reserve(request)
+            #expect(reservation.environment == ["BOARD": "/dev/board"])
+            #expect(reservation.json["devices"]?.array?.first?["host_path"] == .string(file))
+            #expect(try await provider.stats()["groups"]?.array?.count == 1)
+            unlink(file)
+            let ill = try #require(try await provider.probe().groups.first?.instances.first)
+            #expect(!ill.isHealthy && ill.healthMessage == "its device file is gone")
+            #expect(await pluginError { try await provider.reserve(request) }?.code == .retry)
+            withExtendedLifetime(folder) {}
         }
     }
 

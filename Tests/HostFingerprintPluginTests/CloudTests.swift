@@ -9,6 +9,7 @@ struct CloudTests {
     private func probe(
         _ cloud: String, _ server: MetadataServer, with probe: CloudProbe = CloudProbe()
     ) throws -> Fingerprint {
+        defer { withExtendedLifetime(server) {} }
         var fingerprint = Fingerprint()
         let options: JSON = [
             "fingerprint.cloud": .string(cloud), "fingerprint.cloud.address": .string(server.address),
@@ -113,6 +114,7 @@ struct CloudTests {
         let mute = MetadataServer(isMute: true) { _ in nil }
         var options = try CloudOptions(["fingerprint.cloud": "digitalocean", "fingerprint.cloud.timeout": "20ms"])
         options.address = mute.address
+        defer { withExtendedLifetime(mute) {} }
         var found = Fingerprint()
         keeper.run(options, &found)
         #expect(found == known)

@@ -24,7 +24,7 @@ import Testing
         func ask(_ host: PluginManager) async throws -> String {
             if self == .look {
                 let fingerprinter = try #require(host.fingerprinters.first)
-                let found = try await fingerprinter.probe(attributes: [:], options: [:], dataFolder: "/d")
+                let found = try await fingerprinter.probe(KnownMachine())
                 return found.attributes["site.rack"] ?? "nothing"
             }
             let provider = try #require(host.deviceProviders.first)

@@ -22,7 +22,7 @@ struct HeaderTests {
         }
     }
 
-    @Test(arguments: ["driver", "scheduler", "scorer", "fingerprint"])
+    @Test(arguments: ["driver", "scheduler", "scorer", "fingerprint", "script", "device"])
     func examplesCompileWithoutWarnings(example: String) throws {
         let source = "\(Compiler.sdk)/examples/c/\(example).c"
         let (status, output) = try Compiler.compile("cc", ["-std=c99", "-fPIC", "-fsyntax-only", source])

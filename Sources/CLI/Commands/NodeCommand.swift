@@ -86,7 +86,7 @@ package struct NodeStatusCommand: AsyncParsableCommand {
         let allocations = try await client.nodeAllocations(id)
         var parts = [output.facts(node)]
         if !short {
-            if verbose { parts += [output.drivers(node)] + output.devices(node) }
+            if verbose { parts += [output.drivers(node)] + output.driverAttributes(node) + output.devices(node) }
             parts += [output.events(node), output.allocated(node, allocations)]
             if stats {
                 let used = try await client.get("/v1/client/stats", query: [("node_id", id.description)]).json()

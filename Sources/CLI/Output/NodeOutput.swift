@@ -45,6 +45,15 @@ struct NodeOutput {
         return section("Drivers", Table.list(["Driver", "Detected", "Healthy", "Message", "Time"], rows))
     }
 
+    /// What each driver tells of itself; empty when none does.
+    func driverAttributes(_ node: Node) -> [String] {
+        let rows = node.drivers.sorted { $0.key < $1.key }.flatMap { name, driver in
+            driver.attributes.sorted { $0.key < $1.key }.map { [name, $0.key, $0.value] }
+        }
+        return rows.isEmpty
+            ? [] : [section("Driver Attributes", Table.list(["Driver", "Attribute", "Value"], rows))]
+    }
+
     /// Every device instance with its health; empty without any.
     func devices(_ node: Node) -> [String] {
         let rows = node.nodeResources.devices.flatMap { group in

@@ -4,24 +4,6 @@ internal import Model
 internal import PluginHost
 internal import Synchronization
 
-/// What is to be looked at now; filled by events, emptied by the loop.
-private final class DueNames: Sendable {
-    let names = Mutex<Set<String>>([])
-    let signal = ChangeSignal()
-
-    func add(_ name: String) {
-        names.withLock { _ = $0.insert(name) }
-        signal.notify()
-    }
-
-    func take() -> Set<String> {
-        names.withLock { names in
-            defer { names = [] }
-            return names
-        }
-    }
-}
-
 /// The result of one look.
 private enum Look: Sendable {
     case driver(String, DriverInfo?, Duration)
@@ -32,20 +14,25 @@ private enum Look: Sendable {
 extension ClientAgent {
     /// Looks at machine, drivers and devices, then again whenever one asks for it or its period is over; registers what has changed.
     func fingerprintForever() async throws {
-        let due = DueNames()
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { await self.followDrivers(due) }
+            group.addTask { await self.followDrivers() }
             group.addTask {
                 for await name in self.world.fingerprinters.fingerprintChanges() {
-                    for kind in ["machine:", "devices:"] { due.add(kind + name) }
+                    for kind in ["machine:", "devices:"] { self.due.add(kind + name) }
                 }
             }
-            try await fingerprint(due)
+            try await fingerprintUntilCancelled()
             group.cancelAll()
         }
     }
 
-    private func followDrivers(_ due: DueNames) async {
+    /// Takes other options for the fingerprinters, and has everything looked at again.
+    package func reload(options: [String: String]) {
+        self.options.withLock { $0 = options }
+        due.addAll()
+    }
+
+    private func followDrivers() async {
         for await event in world.drivers.driverEvents() {
             switch event {
             case .changed(let driver), .available(let driver), .unavailable(let driver, _): due.add("driver:" + driver)
@@ -54,15 +41,16 @@ extension ClientAgent {
         }
     }
 
-    private func fingerprint(_ due: DueNames) async throws {
+    private func fingerprintUntilCancelled() async throws {
         var builder = NodeBuilder(configuration: world.configuration)
         var next: [String: Uptime] = [:]
-        var names = Set(world.fingerprinters.fingerprinters.map { "machine:" + $0.name })
-        names.formUnion(world.drivers.driverNames.map { "driver:" + $0 })
-        names.formUnion(world.devices.providers.map { "devices:" + $0.name })
+        var names: Set<String> = []
+        due.addAll()
         while true {
             let seen = due.signal.count
-            try await look(at: names.union(due.take()), &builder, &next)
+            let wanted = due.take()
+            if wanted.all { names.formUnion(allNames) }
+            try await look(at: names.union(wanted.names), &builder, &next)
             world.devices.set(builder.devices)
             publish(builder)
             failHolders()
@@ -74,7 +62,7 @@ extension ClientAgent {
                 try await race(
                     [
                         { [world] in try await world.seam.time.sleep(until: soonest) },
-                        { _ = try await due.signal.changed(since: seen) },
+                        { [due] in _ = try await due.signal.changed(since: seen) },
                     ] as [@Sendable () async throws -> Void])
             } else if soonest == nil {
                 _ = try await due.signal.changed(since: seen)
@@ -82,6 +70,12 @@ extension ClientAgent {
             let later = world.seam.time.uptime
             for (name, time) in next where time <= later { names.insert(name) }
         }
+    }
+
+    private var allNames: [String] {
+        world.fingerprinters.fingerprinters.map { "machine:" + $0.name }
+            + world.drivers.driverNames.map { "driver:" + $0 }
+            + world.devices.providers.map { "devices:" + $0.name }
     }
 
     /// Machine first, in order, as each sees what the ones before found; drivers and devices together.
@@ -126,9 +120,13 @@ extension ClientAgent {
     private func probe(_ fingerprinter: any Fingerprinter, _ attributes: [String: String]) async -> MachineFingerprint?
     {
         do {
-            return try await fingerprinter.probe(
-                attributes: attributes, options: world.configuration.options,
-                dataFolder: world.configuration.allocationFolder)
+            var known = KnownMachine()
+            known.attributes = attributes
+            known.options = options.withLock { $0 }
+            known.dataFolder = world.configuration.allocationFolder
+            known.folders = ["state": world.configuration.stateFolder]
+            for (name, volume) in world.configuration.hostVolumes { known.folders["volume." + name] = volume.path }
+            return try await fingerprinter.probe(known)
         } catch {
             world.log.warning(
                 "fingerprinter failed", metadata: ["plugin": "\(fingerprinter.name)", "error": "\(error)"])

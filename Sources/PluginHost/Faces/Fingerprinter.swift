@@ -3,12 +3,9 @@ package protocol Fingerprinter: Sendable {
     /// Fingerprinters are merged in byte order of their names, later wins.
     var name: String { get }
 
-    /// One look. `attributes` are those merged so far, `options` the client's.
+    /// One look, at what a client knows so far.
     /// - Throws: ``PluginError``; the last answer stays, ask again after 30 s.
-    func probe(
-        attributes: [String: String], options: [String: String], dataFolder: String
-    ) async throws
-        -> MachineFingerprint
+    func probe(_ known: KnownMachine) async throws -> MachineFingerprint
 }
 
 /// The fingerprinters of this agent.
@@ -19,6 +16,20 @@ package protocol FingerprinterRegistry: Sendable {
     /// Names of fingerprinters and device plug-ins to ask again now: they said so, or were loaded. The newest 256 unread ones
     /// are kept.
     func fingerprintChanges() -> AsyncStream<String>
+}
+
+/// What fingerprinters are told.
+package struct KnownMachine: Sendable, Equatable {
+    /// Merged so far.
+    package var attributes: [String: String] = [:]
+    /// The client's.
+    package var options: [String: String] = [:]
+    /// Where allocations live.
+    package var dataFolder = ""
+    /// Further folders whose storage counts, by what they are for: "state", "volume.NAME".
+    package var folders: [String: String] = [:]
+
+    package init() {}
 }
 
 /// What a fingerprinter found; replaces its last answer as a whole.

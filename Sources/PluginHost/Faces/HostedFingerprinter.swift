@@ -11,15 +11,13 @@ final class HostedFingerprinter: Fingerprinter {
 
     var name: String { plugin.name }
 
-    func probe(
-        attributes: [String: String], options: [String: String], dataFolder: String
-    ) async throws -> MachineFingerprint {
-        let known = JSON.object([
-            ("attributes", TaskSpec.texts(attributes)), ("options", TaskSpec.texts(options)),
-            ("data_dir", .string(dataFolder)),
+    func probe(_ known: KnownMachine) async throws -> MachineFingerprint {
+        let document = JSON.object([
+            ("attributes", TaskSpec.texts(known.attributes)), ("options", TaskSpec.texts(known.options)),
+            ("data_dir", .string(known.dataFolder)), ("folders", TaskSpec.texts(known.folders)),
         ])
         let answer = try await plugin.call(
-            DROVER_FINGERPRINT_1, "probe", [.bytes(known.bytes)], within: HostedFingerprinter.timeout)
+            DROVER_FINGERPRINT_1, "probe", [.bytes(document.bytes)], within: HostedFingerprinter.timeout)
         return try HostedFingerprinter.read(try AnswerObject(answer, "probe", plugin: name))
     }
 

@@ -21,7 +21,8 @@ typedef struct drover_fingerprint {
     //   "period_ns"   when to ask again; 0 or absent: only when drover.event/1 changed("fingerprint") says so
     // Each answer replaces the plug-in's last one: what is missing now is gone. Several fingerprinters are merged in
     // the order of their names, later wins; the operator's configuration wins over all.
-    // `known` is a JSON object: {"attributes": merged so far, "options": the client's `options`, "data_dir": path}.
+    // `known` is a JSON object: {"attributes": merged so far, "options": the client's `options`, "data_dir": path of the
+    // allocations, "folders": {what it is for, "state" or "volume.NAME": path}}.
     // Errors: any; the last answer stays, the message is shown, asked again after 30 s.
     // [serial, within 10 s]  since draft 1
     int32_t (*DROVER_NULLABLE probe)(void *self, drover_text known, drover_sink out);
