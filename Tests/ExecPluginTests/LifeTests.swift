@@ -33,6 +33,24 @@ struct LifeTests {
         #expect(fixture.executor.stats(ids: "t").count == 1)
     }
 
+    /// More processes than allowed are not made, and more time than allowed is not given.
+    @Test func feelsItsLimits() async throws {
+        let fixture = try TaskFixture(ExecPlugin.self)
+        defer { fixture.close("few", "slow") }
+        let forks =
+            "perl -e 'for (1..20) { my $p = fork; if (!defined $p) { print \"$!\\n\"; last } sleep 100 if !$p }'"
+        try await fixture.launch("few", forks, TaskFixture.Wish(settings: "{\"pids_limit\":8}"))
+        #expect(try await fixture.says("Resource temporarily unavailable", "few"))
+        var wish = TaskFixture.Wish(config: ["cpu_hard_limit": true])
+        wish.resources = ["cpu_mhz": 50]
+        try await fixture.launch("slow", "while :; do :; done", wish)
+        let isThrottled = try await eventually {
+            let counts = fixture.limit("slow", "cpu.stat")?.split(separator: "\n") ?? []
+            return counts.contains { $0.hasPrefix("nr_throttled ") && !$0.hasSuffix(" 0") }
+        }
+        #expect(isThrottled, "\(fixture.limit("slow", "cpu.stat") ?? "")")
+    }
+
     @Test func overUseOfMemoryIsReportedAsSuch() async throws {
         let fixture = try TaskFixture(ExecPlugin.self)
         defer { fixture.close("t") }
