@@ -1,4 +1,5 @@
 import Glibc
+import Linux
 import PluginHostTestSupport
 import Testing
 
@@ -16,18 +17,22 @@ enum JavaGuest {
         return nil
     }()
 
-    private static let scratch = Scratch("java-guest")
+    private static let folder: String = {
+        let folder = PluginBuilder.makeFolder("java-guest")
+        atexit { try? Folder.remove(JavaGuest.folder) }
+        return folder
+    }()
 
     /// Makes `guest.jar` and the folder `classes` in `folder`.
     static func install(in folder: String) throws {
         _ = try built.get()
-        try #require(system("cp -r \(scratch.path)/guest.jar \(scratch.path)/classes \(folder)/") == 0)
+        try #require(system("cp -r \(self.folder)/guest.jar \(self.folder)/classes \(folder)/") == 0)
     }
 
     private static let built: Result<String, Failure> = {
-        let path = scratch.path
+        let path = folder
         do {
-            _ = try scratch.write("Guest.java", Array(source.utf8))
+            try SmallFile.replace(path + "/Guest.java", with: Array(source.utf8), mode: 0o644)
         } catch {
             return .failure(Failure(description: "\(error)"))
         }

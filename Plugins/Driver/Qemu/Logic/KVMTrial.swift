@@ -15,11 +15,14 @@ enum KVMTrial {
     /// Runs the guest with the emulator at `path`, and returns "" when it ran, else why it did not. `folder` is a place for its
     /// firmware file; `options` choose the accelerator as a task's command line does.
     static func run(_ path: String, folder: String, options: [String] = ["-accel", "kvm", "-cpu", "host"]) -> String {
-        let file = folder + "/kvm-trial.rom"
-        unlink(file)
-        let error = SmallFile.append(firmware, to: file)
-        guard error == 0 else { return "cannot write \(file): \(String(cString: strerror(error)))" }
+        var template = Array("\(folder)/kvm-trial-XXXXXX".utf8CString)
+        let descriptor = mkstemp(&template)
+        guard descriptor >= 0 else { return "cannot make a file in \(folder): \(String(cString: strerror(errno)))" }
+        let file = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         defer { unlink(file) }
+        let error = SmallFile.write(firmware, to: descriptor)
+        close(descriptor)
+        guard error == 0 else { return "cannot write \(file): \(String(cString: strerror(error)))" }
         // Should this process be killed meanwhile, timeout(1) still ends a guest that hangs.
         guard let limiter = ProgramPath.find("timeout") else {
             return "there is no program \"timeout\" to bound the trial"
