@@ -28,6 +28,8 @@ extension ClientAgent {
             total.cpuUser = ClientAgent.sum(total.cpuUser, stats.cpuUser)
             total.cpuSystem = ClientAgent.sum(total.cpuSystem, stats.cpuSystem)
             total.memoryRSSBytes = (total.memoryRSSBytes ?? 0) + (stats.memoryRSSBytes ?? 0)
+            if let read = stats.ioReadBytes { total.ioReadBytes = (total.ioReadBytes ?? 0) + read }
+            if let written = stats.ioWriteBytes { total.ioWriteBytes = (total.ioWriteBytes ?? 0) + written }
             total.memoryUsageBytes = (total.memoryUsageBytes ?? 0) + (stats.memoryUsageBytes ?? 0)
         }
         return .object([
@@ -128,7 +130,13 @@ extension ClientAgent {
             ("ThrottledPeriods", .integer(Int64(clamping: stats.throttledPeriods ?? 0))),
             ("ThrottledTime", .integer((stats.throttled ?? .zero).nanosecondCount)),
         ]
-        return .object([("MemoryStats", .object(memory)), ("CpuStats", .object(cpu)), ("DeviceStats", .array(devices))])
+        measured = []
+        var disk = [number("ReadBytes", stats.ioReadBytes), number("WriteBytes", stats.ioWriteBytes)]
+        disk.append(("Measured", .array(measured)))
+        return .object([
+            ("MemoryStats", .object(memory)), ("CpuStats", .object(cpu)), ("IOStats", .object(disk)),
+            ("DeviceStats", .array(devices)),
+        ])
     }
 
     private static func sum(_ left: Duration?, _ right: Duration?) -> Duration? {

@@ -105,4 +105,21 @@ package enum ProcessTable {
         let page = UInt64(max(1, sysconf(Int32(_SC_PAGESIZE))))
         return (user * tick, system * tick, pages * page, threads)
     }
+
+    /// Bytes that processes have had read from and written to block devices, with those of their children that have ended and
+    /// were waited for (/proc/PID/io, proc(5)); nil when none may be asked.
+    package static func blockIO(_ pids: [Int32]) -> (read: UInt64, write: UInt64)? {
+        var sum: (read: UInt64, write: UInt64)?
+        for pid in pids {
+            guard let text = SmallFile.text("/proc/\(pid)/io") else { continue }
+            var one: (read: UInt64, write: UInt64) = (0, 0)
+            for line in text.split(separator: "\n") {
+                let words = line.split(separator: " ")
+                if words.first == "read_bytes:" { one.read = words.last.flatMap { UInt64($0) } ?? 0 }
+                if words.first == "write_bytes:" { one.write = words.last.flatMap { UInt64($0) } ?? 0 }
+            }
+            sum = ((sum?.read ?? 0) + one.read, (sum?.write ?? 0) + one.write)
+        }
+        return sum
+    }
 }

@@ -35,6 +35,7 @@ import Testing
             let stats = try await driver.stats([])
             #expect(stats.map(\.taskID) == ["t1"])
             #expect(stats[0].cpu == .nanoseconds(42) && stats[0].memoryRSSBytes == 4_096 && stats[0].pids == nil)
+            #expect(stats[0].ioReadBytes == 7 && stats[0].ioWriteBytes == 8)
             let error = await pluginError { try await driver.signal("t1", "SIGHUP") }
             #expect(error == PluginError(.state, "plug-in faulty, signal: cannot send SIGHUP"))
             #expect(try await driver.inspect("t1")["tasks"] == .array([.string("task.t1")]))

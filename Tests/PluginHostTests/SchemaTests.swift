@@ -8,7 +8,7 @@ import Testing
     static let schema = """
         {"command": {"type": "string", "required": true, "doc": "what to run"}, "args": {"type": "list(string)"},
          "retries": {"type": "int", "min": 0, "max": 3}, "wait": {"type": "duration"}, "quiet": {"type": "bool"},
-         "mode": {"type": "string", "values": ["fast", "safe"]},
+         "mode": {"type": "string", "values": ["fast", "safe"]}, "ports": {"type": "map(string)"},
          "mount": {"type": "list(block)", "keys": {"doc": {"type": "string", "doc": "x"}, "size": {"type": "int"}}}}
         """
 
@@ -18,13 +18,15 @@ import Testing
         (#"{"command": "a", "mode": "${meta.mode}", "mount": [{"size": "${a}"}]}"#, nil, nil),
         (#"{"command": "a", "${meta.key}": 1}"#, nil, nil),
         (#"{"${meta.key}": "a"}"#, nil, nil),
+        (#"{"command": "a", "ports": {"http": 80, "tls": "${a}", "x": true}}"#, nil, nil),
+        (#"{"command": "a", "ports": {"http": [80]}}"#, "ports", "expected a map of strings, got an object"),
         (
             "{}", "command",
-            "required, but absent; allowed: args, command, mode, mount, quiet, retries, wait"
+            "required, but absent; allowed: args, command, mode, mount, ports, quiet, retries, wait"
         ),
         (
             #"{"command": "a", "comand": "b"}"#, "comand",
-            "unknown key; allowed: args, command, mode, mount, quiet, retries, wait"
+            "unknown key; allowed: args, command, mode, mount, ports, quiet, retries, wait"
         ),
         (#"{"command": "a", "retries": "many"}"#, "retries", "expected a whole number, got a string"),
         (#"{"command": "a", "retries": 4}"#, "retries", "4 is above 3.0"),

@@ -94,12 +94,14 @@ struct TableTests {
     @Test func statsRecordsHoldTheIDAndOnlyWhatWasMeasured() {
         var stats = TaskStats(id: "alloc/web#0", time: 42)
         stats.memoryRSSBytes = 4096
+        (stats.ioReadBytes, stats.ioWriteBytes) = (5, 6)
         let record = stats.record
         #expect(record.count % 8 == 0)
         record.withUnsafeBytes { bytes in
             let head = bytes.loadUnaligned(as: drover_task_stats.self)
             #expect(Int(head.size) == record.count)
-            #expect(head.present == DROVER_STATS_RSS)
+            #expect(head.present == DROVER_STATS_RSS | DROVER_STATS_IO)
+            #expect(head.io_read_bytes == 5 && head.io_write_bytes == 6)
             #expect(head.memory_rss == 4096)
             #expect(head.time_ns == 42)
             let id = bytes[Int(head.id_offset)..<Int(head.id_offset + head.id_length)]

@@ -199,6 +199,9 @@ import Testing
         let records = fixture.executor.stats(ids: "")
         #expect(records.count == 1)
         #expect(records.first.map { $0.count % 8 } == 0)
+        // driver.h: present is at 16; bit 0 is CPU time, bit 10 what was read and written.
+        let present = records.first?.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: 16, as: UInt64.self) } ?? 0
+        #expect(present & 1 != 0 && present & (1 << 10) != 0)
 
         let output = try FileDescriptor(path: fixture.folder + "/out", flags: O_RDWR | O_CREAT)
         let request = JSON.object([("argv", .array([.string("sh"), .string("-c"), .string("echo $WHO; exit 5")]))])

@@ -100,7 +100,7 @@ OFFSET(drover_executor, destroy, 72);
 OFFSET(drover_executor, inspect, 80);
 
 // driver.h
-SIZE(drover_task_stats, 120);
+SIZE(drover_task_stats, 136);
 OFFSET(drover_task_stats, size, 0);
 OFFSET(drover_task_stats, id_length, 4);
 OFFSET(drover_task_stats, id_offset, 8);
@@ -118,6 +118,8 @@ OFFSET(drover_task_stats, memory_swap, 88);
 OFFSET(drover_task_stats, memory_usage, 96);
 OFFSET(drover_task_stats, memory_usage_max, 104);
 OFFSET(drover_task_stats, pids, 112);
+OFFSET(drover_task_stats, io_read_bytes, 120);
+OFFSET(drover_task_stats, io_write_bytes, 128);
 SIZE(drover_driver, 104);
 OFFSET(drover_driver, size, 0);
 OFFSET(drover_driver, reserved, 4);

@@ -19,6 +19,9 @@ public struct TaskStats: Sendable {
     public var memoryUsageMaxBytes: UInt64?
     /// Processes and threads.
     public var processes: UInt64?
+    /// Of block devices; both or neither.
+    public var ioReadBytes: UInt64?
+    public var ioWriteBytes: UInt64?
 
     public init(id: String, time: Int64) {
         self.id = id
@@ -45,6 +48,8 @@ public struct TaskStats: Sendable {
         set(&stats, \.memory_usage, DROVER_STATS_USAGE, memoryUsageBytes)
         set(&stats, \.memory_usage_max, DROVER_STATS_USAGE_MAX, memoryUsageMaxBytes)
         set(&stats, \.pids, DROVER_STATS_PIDS, processes)
+        set(&stats, \.io_read_bytes, DROVER_STATS_IO, ioReadBytes)
+        set(&stats, \.io_write_bytes, DROVER_STATS_IO, ioWriteBytes)
         var bytes = withUnsafeBytes(of: &stats) { Array($0) }
         bytes.append(contentsOf: id.utf8)
         bytes.append(contentsOf: repeatElement(0, count: size - bytes.count))

@@ -27,6 +27,12 @@ extension ShimExecutor {
         clock_gettime(CLOCK_REALTIME, &time)
         stats.time_ns = Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
         fill(&stats, from: run.cgroup?.usage() ?? processUsage(run))
+        // Not of a control group: it would cost every start another one.
+        if let io = ProcessTable.blockIO(pids(of: run)) {
+            stats.io_read_bytes = io.read
+            stats.io_write_bytes = io.write
+            stats.present |= DROVER_STATS_IO
+        }
         let id = Array(run.id.utf8)
         let head = MemoryLayout<drover_task_stats>.size
         let size = (head + id.count + 7) & ~7

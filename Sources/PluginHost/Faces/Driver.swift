@@ -184,6 +184,8 @@ package struct TaskStats: Sendable, Equatable {
     package var memoryUsageBytes: UInt64?
     package var memoryUsageMaxBytes: UInt64?
     package var pids: UInt64?
+    package var ioReadBytes: UInt64?
+    package var ioWriteBytes: UInt64?
 
     package init() {}
 }

@@ -115,6 +115,8 @@ enum DriverAnswers {
         stats.memoryUsageBytes = value(7, 96)
         stats.memoryUsageMaxBytes = value(8, 104)
         stats.pids = value(9, 112)
+        stats.ioReadBytes = value(10, 120)
+        stats.ioWriteBytes = value(10, 128)
         return stats
     }
 

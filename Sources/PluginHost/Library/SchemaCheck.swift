@@ -87,14 +87,19 @@ extension Schema {
             return .integer(number)
         }
 
-        /// HCL writes a map attribute as one object, or as a list of blocks, which are merged.
+        /// HCL writes a map attribute as one object, or as a list of blocks, which are merged. Numbers and truth values become
+        /// their text, as in HCL: `port_map { http = 80 }`.
         private func map(_ value: JSON) throws(Fault) -> JSON {
             var merged = JSONObject()
             for part in value.array ?? [value] {
-                guard let object = part.object, object.members.allSatisfy({ $0.value.string != nil }) else {
-                    throw expected("a map of strings", value)
+                guard let object = part.object else { throw expected("a map of strings", value) }
+                for member in object.members {
+                    let isScalar = member.value.double != nil || member.value.bool != nil
+                    guard let text = member.value.string ?? (isScalar ? member.value.text : nil) else {
+                        throw expected("a map of strings", value)
+                    }
+                    merged[member.key] = .string(text)
                 }
-                for member in object.members { merged[member.key] = member.value }
             }
             return .object(merged)
         }

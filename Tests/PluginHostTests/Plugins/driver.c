@@ -166,9 +166,11 @@ static int32_t stats(void *self, drover_text ids, drover_sink out) {
     record.stats.size = sizeof record;
     record.stats.id_length = 2;
     record.stats.id_offset = sizeof record.stats;
-    record.stats.present = DROVER_STATS_CPU_NS | DROVER_STATS_RSS;
+    record.stats.present = DROVER_STATS_CPU_NS | DROVER_STATS_RSS | DROVER_STATS_IO;
     record.stats.cpu_ns = 42;
     record.stats.memory_rss = 4096;
+    record.stats.io_read_bytes = 7;
+    record.stats.io_write_bytes = 8;
     memcpy(record.id, "t1", 2);
     return out.write(out.context, bytes);
 }

@@ -49,7 +49,8 @@ extension DockerDriver {
         guard !answer.isSuccess else { return }
         let message = answer.message
         let isAbsent = ["executable file not found", "no such file or directory"].contains { message.contains($0) }
-        let code: PluginError.Code = isAbsent ? .notFound : answer.status == 400 ? .invalid : .retry
+        let code: PluginError.Code =
+            isAbsent || answer.status == 404 ? .notFound : answer.status == 400 ? .invalid : .retry
         throw PluginError(code, "cannot start container: \(message)")
     }
 
@@ -128,7 +129,8 @@ extension DockerDriver {
         ]
         if let network = try network(task, state) { result["network"] = network }
         table.insert(
-            TaskTable.Entry(id: task.id, container: container, image: image, answer: .object(result)))
+            TaskTable.Entry(
+                id: task.id, container: container, image: image, pid: state.pid, answer: .object(result)))
         collect(logs, of: task.id, container, isTerminal: state.isTerminal)
         // It may have ended before it was in the table, and its event was nobody's.
         watch.look(at: task.id)

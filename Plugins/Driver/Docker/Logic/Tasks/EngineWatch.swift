@@ -99,17 +99,29 @@ final class EngineWatch: Sendable {
     /// Looks whether the task's container runs, and tells its end if it does not.
     func look(at id: String) {
         operations.spawn { [self] in
-            guard let entry = table.entry(id), entry.exit == nil, endSeen(of: id) == nil else { return }
-            guard let answer = try? await client.ask(EngineRequest("GET", "/containers/\(entry.container)/json")) else {
-                return
-            }
-            let found = ContainerState(answer.json)
-            if answer.status == 404 {
-                await end(id, TaskExit(exitCode: -1, error: "the container was removed by somebody else"))
-            } else if answer.isSuccess, found.hasEnded {
-                await end(id, found.exit)
+            while let entry = table.entry(id), entry.exit == nil, endSeen(of: id) == nil {
+                if let exit = await exit(of: entry) {
+                    if let exit { await end(id, exit) }
+                    return
+                }
+                // Without the engine there is nothing to see; when it is back all tasks are looked at.
+                guard state.withLock({ $0.isUp }), (try? await client.clock.pause(nanoseconds: 500_000_000)) != nil
+                else { return }
             }
         }
+    }
+
+    /// How the container has ended: `.some(nil)` while it runs, `nil` when the engine does not say.
+    private func exit(of entry: TaskTable.Entry) async -> TaskExit?? {
+        guard let answer = try? await client.ask(EngineRequest("GET", "/containers/\(entry.container)/json")) else {
+            return nil
+        }
+        if answer.status == 404 {
+            return TaskExit(exitCode: -1, error: "the container was removed by somebody else")
+        }
+        guard answer.isSuccess else { return nil }
+        let found = ContainerState(answer.json)
+        return .some(found.hasEnded ? found.exit : nil)
     }
 
     private func end(_ id: String, _ exit: TaskExit) async {

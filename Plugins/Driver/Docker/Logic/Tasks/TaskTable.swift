@@ -8,6 +8,8 @@ final class TaskTable: Sendable {
         let id: String
         let container: String
         let image: String
+        /// The main process, in the engine's view of the machine; 0 when it had ended.
+        let pid: Int64
         /// What `start` and `recover` answer.
         let answer: JSON
         /// Copies the container's output; ends by itself after the container.

@@ -1,5 +1,5 @@
 // Written by SDK/abi-hash from the text of the other headers; do not edit.
 #ifndef DROVER_ABI_HASH_H
 #define DROVER_ABI_HASH_H
-#define DROVER_ABI_HASH "12d2a6ccca2e01c7"
+#define DROVER_ABI_HASH "5037756aea331bcf"
 #endif

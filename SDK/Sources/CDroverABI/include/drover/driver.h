@@ -39,6 +39,7 @@ DROVER_BEGIN
 #define DROVER_STATS_USAGE (1ULL << 7)           // memory_usage
 #define DROVER_STATS_USAGE_MAX (1ULL << 8)       // memory_usage_max
 #define DROVER_STATS_PIDS (1ULL << 9)            // pids
+#define DROVER_STATS_IO (1ULL << 10)             // io_read_bytes and io_write_bytes
 typedef struct drover_task_stats {
     uint32_t size;               // bytes of this record with the id after it and padding: a multiple of 8
     uint32_t id_length;          // bytes of the task id, which begins at id_offset of the record
@@ -57,6 +58,8 @@ typedef struct drover_task_stats {
     uint64_t memory_usage;
     uint64_t memory_usage_max;
     uint64_t pids;               // processes and threads
+    uint64_t io_read_bytes;      // of block devices since the start, not of caches
+    uint64_t io_write_bytes;
 } drover_task_stats;
 
 typedef struct drover_driver {
