@@ -309,8 +309,9 @@ let testTargets: [Target] = [
     tests(
         "DockerPlugin",
         [
-            abi, sdk, "Basics", "DockerPlugin", "Linux", "PluginHost", "PluginHostTestSupport", "PluginSupport",
-            "PluginTestSupport",
+            abi, sdk, "Basics", "Certificates", "DockerPlugin", "Linux", "PluginHost", "PluginHostTestSupport",
+            "PluginSupport",
+            "PluginTestSupport", "TestSupport",
         ]),
     tests("MockPlugin", [abi, sdk, "PluginSupport", "PluginTestSupport", "MockPlugin"]),
     tests(

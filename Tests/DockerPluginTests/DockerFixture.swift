@@ -19,12 +19,12 @@ struct DockerFixture: Sendable {
 
     /// Runs `body` with the driver loaded; nothing of it is left in the engine after.
     static func run(
-        _ isolation: PluginIsolation = .process, config: [(String, JSON)] = [],
+        _ isolation: PluginIsolation = .process, config: [(String, JSON)] = [], endpoint: String? = nil,
         _ body: @escaping @Sendable (DockerFixture) async throws -> Void
     ) async throws {
         let engine = try DockerEngine.shared.get()
         let library = try #require(DockerFixture.library)
-        let settings = JSON.object([("endpoint", .string(engine.endpoint))] + config)
+        let settings = JSON.object([("endpoint", .string(endpoint ?? engine.endpoint))] + config)
         let configure = isolated(isolation, "docker", config: settings)
         try await withHost([(library, "libdrover-driver-docker.so")], configure: configure) { host, scratch in
             let driver = try #require(host.driver(named: "docker"), "\(host.status)")
@@ -66,6 +66,26 @@ struct DockerFixture: Sendable {
         let exit = try await driver.wait(spec.id)
         try await driver.destroy(spec.id, force: false)
         return exit
+    }
+
+    /// Runs a command in the task; its result, output and errors.
+    func exec(
+        _ script: String, id: String = "t", input: String = ""
+    ) async throws -> (TaskExit, String, String) {
+        let files = try ["in", "out", "err"].map { name in
+            try FileDescriptor(path: "\(scratch.path)/\(name)", flags: O_RDWR | O_CREAT | O_TRUNC)
+        }
+        try files[0].write(Array(input.utf8))
+        lseek(files[0].number, 0, SEEK_SET)
+        var request = ExecRequest(
+            id: "c", arguments: ["/bin/sh", "-c", script], input: files[0].number,
+            output: files[1].number, error: files[2].number)
+        request.environment = ["GREETING": "hello"]
+        let exit = try await driver.exec(id, request)
+        func text(_ name: String) throws -> String {
+            String(decoding: try SmallFile.read("\(scratch.path)/\(name)"), as: UTF8.self)
+        }
+        return (exit, try text("out"), try text("err"))
     }
 
     func log(_ stream: String = "stdout", _ number: Int = 0) -> String {

@@ -57,6 +57,11 @@ extension DockerDriver {
 
     /// Removes an ended task's container, and a running one with it.
     func remove(_ entry: TaskTable.Entry) async throws {
+        if entry.exit == nil {
+            try? await kill(entry.container, "SIGKILL")
+            // Its end is told to those who wait; what does not end is removed all the same.
+            _ = await hasEnded(entry.id, within: 10_000_000_000)
+        }
         if settings.collection.removesContainers || entry.exit == nil {
             let answer = try await client.ask(
                 EngineRequest("DELETE", "/containers/\(entry.container)", ["force": "1", "v": "1"]))

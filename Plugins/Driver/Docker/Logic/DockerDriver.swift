@@ -35,7 +35,7 @@ public final class DockerDriver: Driver {
 
     public var capabilities: DriverCapabilities {
         DriverCapabilities(
-            sendSignals: true, exec: true, filesystemIsolation: "image", networkIsolation: ["host", "group", "task"],
+            sendSignals: true, exec: true, filesystemIsolation: "image", networkIsolation: ["host", "task"],
             mounts: "all")
     }
 

@@ -1,16 +1,15 @@
-import Glibc
-import Linux
-import PluginHostTestSupport
-import Synchronization
+internal import Glibc
+internal import Linux
+internal import Synchronization
 
 /// A dockerd of this test run's own: started by hand with all its files in one folder, no bridge and no rules in the firewall,
 /// and an image "box:1" made of busybox. It ends with the process, and leaves nothing.
-final class DockerEngine: Sendable {
-    let folder: String
+package final class DockerEngine: Sendable {
+    package let folder: String
     private let pid = Mutex<pid_t>(0)
 
     /// The engine; the reason when there can be none here.
-    static let shared: Result<DockerEngine, Missing> = {
+    package static let shared: Result<DockerEngine, Missing> = {
         do throws(Missing) {
             return .success(try DockerEngine())
         } catch {
@@ -18,12 +17,12 @@ final class DockerEngine: Sendable {
         }
     }()
 
-    struct Missing: Error {
-        let reason: String
+    package struct Missing: Error {
+        package let reason: String
     }
 
-    static var isHere: Bool { (try? shared.get()) != nil }
-    static var reason: String {
+    package static var isHere: Bool { (try? shared.get()) != nil }
+    package static var reason: String {
         if case .failure(let missing) = shared { missing.reason } else { "" }
     }
 
@@ -44,18 +43,19 @@ final class DockerEngine: Sendable {
         atexit { try? DockerEngine.shared.get().end() }
     }
 
-    var socket: String { folder + "/engine.sock" }
-    var endpoint: String { "unix://" + socket }
+    package var socket: String { folder + "/engine.sock" }
+    package var endpoint: String { "unix://" + socket }
 
-    /// Starts dockerd and waits until it answers.
-    func start() throws {
+    /// Starts dockerd, with `more` arguments, and waits until it answers.
+    package func start(_ more: [String] = []) throws {
         // The limit ends a dockerd whose tests were killed.
-        let command = [
-            "/usr/bin/timeout", "--kill-after=10", "1200", "/usr/sbin/dockerd", "--storage-driver=vfs",
-            "--iptables=false",
-            "--bridge=none", "--data-root=\(folder)/data", "--exec-root=\(folder)/exec", "--host=\(endpoint)",
-            "--pidfile=\(folder)/pid", "--log-level=error", "--shutdown-timeout=1",
-        ]
+        let command =
+            [
+                "/usr/bin/timeout", "--kill-after=10", "1200", "/usr/sbin/dockerd", "--storage-driver=vfs",
+                "--iptables=false",
+                "--bridge=none", "--data-root=\(folder)/data", "--exec-root=\(folder)/exec", "--host=\(endpoint)",
+                "--pidfile=\(folder)/pid", "--log-level=error", "--shutdown-timeout=1",
+            ] + more
         let log = folder + "/log"
         let child = try spawn(command, log: log)
         pid.withLock { $0 = child }
@@ -84,34 +84,35 @@ final class DockerEngine: Sendable {
         return child
     }
 
-    /// Ends dockerd, by SIGTERM or, as in a crash, by SIGKILL.
-    func stop(_ signal: Int32 = SIGTERM) {
+    /// Ends dockerd, and with it the containers.
+    package func stop() {
         let timeout = pid.withLock { pid in
             defer { pid = 0 }
             return pid
         }
         guard timeout > 0 else { return }
         let daemon = (SmallFile.text(folder + "/pid") ?? "").split(separator: "\n").first.flatMap { pid_t($0) } ?? 0
-        if daemon > 0 { kill(daemon, signal) }
+        if daemon > 0 { kill(daemon, SIGTERM) }
         var status: Int32 = 0
         while waitpid(timeout, &status, 0) < 0, errno == EINTR {}
     }
 
     /// Ends what is left and removes all files.
-    func end() {
+    private func end() {
         _ = system("\(cli) rm -f $(\(cli) ps -aq) >/dev/null 2>&1")
         stop()
         _ = system("umount -l $(grep -o '\(folder)[^ ]*' /proc/self/mounts | tac) 2>/dev/null; rm -rf \(folder)")
     }
 
-    private var cli: String { "/usr/bin/docker -H \(endpoint)" }
+    /// The docker program, as the shell calls it.
+    package var cli: String { "/usr/bin/docker -H \(endpoint)" }
 
     /// The exit code of the docker program.
     @discardableResult
-    func docker(_ arguments: String) -> Int32 { system("\(cli) \(arguments) >/dev/null 2>&1") >> 8 & 0xff }
+    package func docker(_ arguments: String) -> Int32 { system("\(cli) \(arguments) >/dev/null 2>&1") >> 8 & 0xff }
 
     /// What the docker program says, by lines.
-    func lines(_ arguments: String) -> [String] {
+    package func lines(_ arguments: String) -> [String] {
         guard let pipe = popen("\(cli) \(arguments) 2>&1", "r") else { return [] }
         defer { pclose(pipe) }
         var text: [UInt8] = []
@@ -125,7 +126,7 @@ final class DockerEngine: Sendable {
     }
 
     /// Ids of containers, also ended ones.
-    var containers: [String] { lines("ps -aq") }
+    package var containers: [String] { lines("ps -aq") }
 
     private func importImage() throws {
         let root = folder + "/box"
