@@ -28,10 +28,10 @@ extension IsolationSettings {
         let account = try check(userOf: task)
         var root = try TaskRoot(task, folders: folders)
         for bind in extras.binds { root.add(bind) }
-        let environment = task.environment.merging(root.environment) { $1 }
         return [
             "argv": .array(arguments.map(JSON.string)),
-            "env": .object(environment.mapValues(JSON.string)),
+            // What devices add to it is in it already (driver.h).
+            "env": .object(task.environment.mapValues(JSON.string)),
             "cwd": .string(folder.isEmpty ? "/" : folder),
             "user": .string(user(of: task)),
             "limits": try limits(task, extras),

@@ -4,8 +4,6 @@ internal import Glibc
 /// What a task sees as its file system: host folders to read, its own folders to write, and what volumes and devices add.
 struct TaskRoot {
     private(set) var binds: [JSON] = []
-    /// Variables that devices ask for, such as `NVIDIA_VISIBLE_DEVICES`.
-    private(set) var environment: [String: String] = [:]
 
     /// What `task` sees: `folders` are host paths with where the task sees them, and those that this host lacks are left out.
     ///
@@ -28,7 +26,6 @@ struct TaskRoot {
                 let isWritable = try node.text("permissions", otherwise: "rwm").contains("w")
                 add(host, at: target.isEmpty ? host : target, readOnly: !isWritable)
             }
-            environment.merge((reservation["env"]?.object ?? [:]).compactMapValues(\.string)) { $1 }
         }
     }
 
