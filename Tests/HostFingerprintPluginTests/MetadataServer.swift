@@ -11,6 +11,7 @@ final class MetadataServer: Sendable {
 
     let address: String
     private let listener: Int32
+    private let isMute: Bool
     private let requests = Mutex<[Request]>([])
 
     /// `answer` gives the body for a request ("GET /path"), or nil for status 404. With `isChunked` bodies come in two chunks; with
@@ -18,6 +19,7 @@ final class MetadataServer: Sendable {
     init(isChunked: Bool = false, isMute: Bool = false, _ answer: @escaping @Sendable (Request) -> String?) {
         let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         self.listener = listener
+        self.isMute = isMute
         var place = sockaddr_in()
         place.sin_family = sa_family_t(AF_INET)
         place.sin_addr.s_addr = inet_addr("127.0.0.1")
@@ -34,7 +36,10 @@ final class MetadataServer: Sendable {
         Thread.detachNewThread { [requests = Box(self)] in
             while true {
                 let connection = accept(listener, nil, nil)
-                guard connection >= 0 else { return }
+                guard connection >= 0 else {
+                    close(listener)
+                    return
+                }
                 Self.serve(connection, isChunked, requests, answer)
                 close(connection)
             }
@@ -47,9 +52,10 @@ final class MetadataServer: Sendable {
         init(_ server: MetadataServer) { self.server = server }
     }
 
+    /// The thread closes the socket: closed here, its number could be another server's before the thread asks for the next.
     deinit {
         shutdown(listener, Int32(SHUT_RDWR))
-        close(listener)
+        if isMute { close(listener) }
     }
 
     var lines: [String] { requests.withLock { $0.map(\.line) } }
