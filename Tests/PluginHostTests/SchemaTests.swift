@@ -50,6 +50,21 @@ import Testing
         #expect(error?.message == "config: retries: expected a whole number, got a string")
     }
 
+    /// A number is a text where a text is wanted, as in HCL; blocks of one map become one.
+    @Test(arguments: [
+        (
+            #"{"m": {"web": 80, "dns": "53", "on": true, "part": 1.5}}"#,
+            #"{"m":{"web":"80","dns":"53","on":"true","part":"1.5"}}"#
+        ),
+        (#"{"m": [{"web": 80}, {"dns": 53}]}"#, #"{"m":{"web":"80","dns":"53"}}"#),
+        (#"{"m": {"web": [80]}}"#, nil), (#"{"m": "web"}"#, nil), (#"{"m": [80]}"#, nil),
+    ])
+    func mapsHoldTexts(config: String, expected: String?) throws {
+        let schema = try JSONParser.parse(#"{"m": {"type": "map(string)"}}"#)
+        let result = try? Schema.apply(schema, to: try JSONParser.parse(config), what: "config")
+        #expect(result?.text == expected)
+    }
+
     /// Keys called "doc" stay, texts about keys go.
     @Test func textsAreLeftOut() throws {
         let schema = Schema.withoutTexts(try JSONParser.parse(Self.schema))

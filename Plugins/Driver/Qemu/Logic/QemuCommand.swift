@@ -112,29 +112,26 @@ struct QemuCommand: Equatable, Sendable {
         return min(max(1, Int(clamping: wanted)), max(1, info.processors.count))
     }
 
-    /// `hostfwd=` of each mapped port, tcp and udp. HCL writes a map as one object or as a list of blocks.
+    /// `hostfwd=` of each mapped port, tcp and udp.
     private static func forwards(_ map: JSON?, _ ports: [JSON]) throws(PluginError) -> [String] {
+        guard let members = map.map(\.object) ?? [:] else {
+            throw PluginError(.invalid, "\"port_map\" must map labels of ports to ports in the guest")
+        }
         var forwards: [String] = []
-        for part in map.map({ $0.array ?? [$0] }) ?? [] {
-            guard let members = part.object else {
-                throw PluginError(.invalid, "\"port_map\" must map labels of ports to ports in the guest")
+        for (label, value) in members.sorted(by: { $0.key < $1.key }) {
+            guard let guest = value.string.flatMap({ Int64($0) }), (1...65_535).contains(guest) else {
+                throw PluginError(.invalid, "\"port_map\": \"\(label)\" must map to a port from 1 to 65535")
             }
-            for (label, value) in members.sorted(by: { $0.key < $1.key }) {
-                guard let guest = value.integer ?? value.string.flatMap({ Int64($0) }), (1...65_535).contains(guest)
-                else {
-                    throw PluginError(.invalid, "\"port_map\": \"\(label)\" must map to a port from 1 to 65535")
-                }
-                guard let port = ports.first(where: { $0["label"]?.string == label }),
-                    let number = port["host_port"]?.integer
-                else {
-                    let known = ports.compactMap { $0["label"]?.string }.joined(separator: ", ")
-                    throw PluginError(.invalid, "\"port_map\": the group has no port \"\(label)\", only: \(known)")
-                }
-                // The emulator's own network takes IPv4 addresses of the host only; without one it listens on all of them.
-                let address = port["host_ip"]?.string ?? ""
-                let host = address.contains(":") ? "" : address
-                for kind in ["tcp", "udp"] { forwards.append("hostfwd=\(kind):\(host):\(number)-:\(guest)") }
+            guard let port = ports.first(where: { $0["label"]?.string == label }),
+                let number = port["host_port"]?.integer
+            else {
+                let known = ports.compactMap { $0["label"]?.string }.joined(separator: ", ")
+                throw PluginError(.invalid, "\"port_map\": the group has no port \"\(label)\", only: \(known)")
             }
+            // The emulator's own network takes IPv4 addresses of the host only; without one it listens on all of them.
+            let address = port["host_ip"]?.string ?? ""
+            let host = address.contains(":") ? "" : address
+            for kind in ["tcp", "udp"] { forwards.append("hostfwd=\(kind):\(host):\(number)-:\(guest)") }
         }
         return forwards
     }

@@ -18,6 +18,6 @@ DROVER_MANIFEST("qemu", "0.1.0", "[\"drover.driver/1\"]",
     "\"graceful_shutdown\":{\"type\":\"bool\",\"default\":false,\"doc\":\"stop by the power button first\"},"
     "\"guest_agent\":{\"type\":\"bool\",\"default\":false,\"doc\":\"a socket to the guest agent in the task's folder: qemu/qa.sock\"},"
     "\"args\":{\"type\":\"list(string)\",\"doc\":\"further options of the emulator\"},"
-    "\"port_map\":{\"type\":\"any\",\"doc\":\"port label to port in the guest\"}}");
+    "\"port_map\":{\"type\":\"map(string)\",\"doc\":\"port label to port in the guest\"}}");
 
 const char *qemu_manifest(void) { return drover_manifest_json; }
