@@ -150,6 +150,8 @@ final class ImageStore: Sendable {
         guard stream.head.status != 200 else { return }
         let text = String(decoding: try await stream.all(max: 64 << 10), as: UTF8.self)
         let message = (try? JSON(parsing: text))?["message"]?.string ?? text
+        // What a registry says comes as a failure of the engine's own.
+        if stream.head.status >= 500 { throw PullProgress.failure(what, message) }
         throw EngineClient.failure(stream.head.status, message, what)
     }
 
