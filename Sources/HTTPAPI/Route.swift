@@ -51,40 +51,43 @@ package struct PathPattern: Sendable, Hashable, CustomStringConvertible {
     private let segments: [Substring]
     /// How many segments are literal: of several matching patterns the one with most counts.
     let literals: Int
+    /// Where the hole for several segments is.
+    private let wideHole: Int?
 
     init(_ text: String) {
         description = text
         segments = text.split(separator: "/").map { Substring(String($0)) }
         literals = segments.count { $0.first != ":" }
+        wideHole = segments.firstIndex { $0.last == "*" }
     }
 
     /// The second segment, when every path that matches has it: what the API's paths differ by.
     var topic: Substring? { segments.prefix(2).contains { $0.first == ":" } ? nil : segments.dropFirst().first }
 
-    /// The holes' values, percent-decoded, or nil when the path does not match.
-    func match(_ path: [Substring]) -> [String: String]? {
-        guard let hole = segments.firstIndex(where: { $0.last == "*" }) else {
-            return path.count == segments.count ? match(segments[...], path[...]) : nil
+    func matches(_ path: [Substring]) -> Bool {
+        guard let hole = wideHole else {
+            return path.count == segments.count && Self.match(segments[...], path[...])
         }
         let after = segments.count - hole - 1
-        guard path.count > hole + after else { return nil }
-        guard var values = match(segments[..<hole], path[..<hole]),
-            let rest = match(segments[(hole + 1)...], path[(path.count - after)...])
-        else { return nil }
-        values.merge(rest) { first, _ in first }
-        let middle = path[hole..<(path.count - after)].joined(separator: "/")
-        values[String(segments[hole].dropFirst().dropLast())] = Percent.decode(middle, plusIsSpace: false)
-        return values
+        return path.count > hole + after && Self.match(segments[..<hole], path[..<hole])
+            && Self.match(segments[(hole + 1)...], path[(path.count - after)...])
     }
 
-    private func match(_ pattern: ArraySlice<Substring>, _ path: ArraySlice<Substring>) -> [String: String]? {
+    private static func match(_ pattern: ArraySlice<Substring>, _ path: ArraySlice<Substring>) -> Bool {
+        zip(pattern, path).allSatisfy { wanted, given in wanted.first == ":" ? !given.isEmpty : wanted == given }
+    }
+
+    /// The holes' values, percent-decoded, in a path that ``matches(_:)``.
+    func values(in path: [Substring]) -> [String: String] {
         var values: [String: String] = [:]
-        for (wanted, given) in zip(pattern, path) {
-            if wanted.first == ":" {
-                guard !given.isEmpty else { return nil }
-                values[String(wanted.dropFirst())] = Percent.decode(given, plusIsSpace: false)
-            } else if wanted != given {
-                return nil
+        let widening = path.count - segments.count
+        for (position, segment) in segments.enumerated() where segment.first == ":" {
+            if position == wideHole {
+                let middle = path[position...(position + widening)].joined(separator: "/")
+                values[String(segment.dropFirst().dropLast())] = Percent.decode(middle, plusIsSpace: false)
+            } else {
+                let given = path[position + (position > wideHole ?? position ? widening : 0)]
+                values[String(segment.dropFirst())] = Percent.decode(given, plusIsSpace: false)
             }
         }
         return values

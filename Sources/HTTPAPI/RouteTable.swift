@@ -42,17 +42,19 @@ package struct RouteTable: Sendable {
         var segments = path.split(separator: "/", omittingEmptySubsequences: false)
         if segments.first?.isEmpty == true { segments.removeFirst() }
         if segments.last?.isEmpty == true { segments.removeLast() }
-        var best: (literals: Int, candidates: [(Route, [String: String])]) = (-1, [])
-        let topic = segments.count > 1 ? byTopic[segments[1]] ?? [] : []
-        for route in topic + others {
-            let literals = route.pattern.literals
-            guard literals >= best.literals, let values = route.pattern.match(segments) else { continue }
-            if literals > best.literals { best = (literals, []) }
-            best.candidates.append((route, values))
-        }
-        guard !best.candidates.isEmpty else { return .unknown }
         let wanted = Route.Method(method)
-        guard let (route, values) = best.candidates.first(where: { $0.0.method == wanted }) else { return .wrongMethod }
-        return .found(route, parameters: values)
+        var literals = -1
+        var found: Route?
+        func look(at routes: [Route]) {
+            for route in routes where route.pattern.literals >= literals && route.pattern.matches(segments) {
+                if route.pattern.literals > literals { (literals, found) = (route.pattern.literals, nil) }
+                if found == nil, route.method == wanted { found = route }
+            }
+        }
+        if segments.count > 1, let topic = byTopic[segments[1]] { look(at: topic) }
+        look(at: others)
+        guard literals >= 0 else { return .unknown }
+        guard let found else { return .wrongMethod }
+        return .found(found, parameters: found.pattern.values(in: segments))
     }
 }
