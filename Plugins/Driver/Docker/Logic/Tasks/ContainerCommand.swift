@@ -38,10 +38,22 @@ struct ContainerCommand: Sendable {
 
     private var isTerminal: Bool { request["tty"]?.bool ?? false }
 
-    /// Runs it to its end.
+    /// Runs it to its end; when cancelled, ends it.
     ///
     /// - Returns: {"exit_code", "signal"}.
     func run(_ id: String) async throws -> JSON {
+        do {
+            try await start(id)
+        } catch {
+            await kill(id)
+            throw error
+        }
+        let answer = try await client.demand(EngineRequest("GET", "/exec/\(id)/json"), "cannot look at a command")
+        let code = answer["ExitCode"]?.integer ?? 0
+        return ["exit_code": .integer(code), "signal": .integer((129...192).contains(code) ? code - 128 : 0)]
+    }
+
+    private func start(_ id: String) async throws {
         var start = EngineRequest(
             "POST", "/exec/\(id)/start", body: ["Detach": false, "Tty": .bool(isTerminal)])
         start.upgrades = true
@@ -54,15 +66,7 @@ struct ContainerCommand: Sendable {
         }
         let terminal = isTerminal ? RawTerminal(streams.input) : nil
         defer { terminal?.restore() }
-        do {
-            try await carry(stream)
-        } catch {
-            await kill(id)
-            throw error
-        }
-        let answer = try await client.demand(EngineRequest("GET", "/exec/\(id)/json"), "cannot look at a command")
-        let code = answer["ExitCode"]?.integer ?? 0
-        return ["exit_code": .integer(code), "signal": .integer((129...192).contains(code) ? code - 128 : 0)]
+        try await carry(stream)
     }
 
     /// Input goes in until its end; output decides when it is over.
@@ -125,14 +129,24 @@ struct ContainerCommand: Sendable {
     }
 
     /// Ends the program. The engine cannot, so its process is looked for: only if it is one of this machine's, in the container.
+    ///
+    /// One that is just being started is waited for, a second at most: the engine tells its process late.
     private func kill(_ id: String) async {
         let client = client
         let container = container
         let looking = Task(executorPreference: client.loop) {
-            guard let answer = try? await client.ask(EngineRequest("GET", "/exec/\(id)/json"), seconds: 5),
-                answer.json["Running"]?.bool == true, let pid = answer.json["Pid"]?.integer, pid > 1
-            else { return }
-            if ProcessFacts.isIn(container: container, Int32(clamping: pid)) { _ = Glibc.kill(pid_t(pid), SIGKILL) }
+            for _ in 0..<20 {
+                guard let answer = try? await client.ask(EngineRequest("GET", "/exec/\(id)/json"), seconds: 5),
+                    answer.json["ExitCode"]?.integer == nil
+                else { return }
+                if let pid = answer.json["Pid"]?.integer, pid > 1 {
+                    if ProcessFacts.isIn(container: container, Int32(clamping: pid)) {
+                        _ = Glibc.kill(pid_t(pid), SIGKILL)
+                    }
+                    return
+                }
+                try? await client.clock.pause(nanoseconds: 50_000_000)
+            }
         }
         await looking.value
     }
