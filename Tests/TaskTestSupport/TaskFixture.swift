@@ -98,15 +98,23 @@ package final class TaskFixture: Sendable {
 
     /// Runs a script inside the task `id`; its lines.
     package func exec(_ id: String, _ script: String) async throws -> [String] {
+        linesOfCommand(try await ask(try command(id, script)))
+    }
+
+    private func command(_ id: String, _ script: String) throws -> @Sendable (ClosureCall) -> Void {
         let output = try FileDescriptor(path: folder + "/out", flags: O_RDWR | O_CREAT | O_TRUNC)
         let request: JSON = ["argv": ["sh", "-c", .string(script)]]
-        let result = try await ask {
-            self.executor.exec(
+        return { [executor] call in
+            executor.exec(
                 id: id, commandID: "c", request: Array(request.text.utf8), stdin: -1, stdout: output.number,
-                stderr: output.number, call: $0)
+                stderr: output.number, call: call)
         }
-        #expect(result["exit_code"]?.integer == 0, "\(result.text) \(SmallFile.text(folder + "/out") ?? "")")
-        return (SmallFile.text(folder + "/out") ?? "").split(separator: "\n").map(String.init)
+    }
+
+    private func linesOfCommand(_ result: JSON) -> [String] {
+        let text = SmallFile.text(folder + "/out") ?? ""
+        #expect(result["exit_code"]?.integer == 0, "\(result.text) \(text)")
+        return text.split(separator: "\n").map(String.init)
     }
 
     package func ask(_ body: @escaping @Sendable (ClosureCall) -> Void) async throws -> JSON {
