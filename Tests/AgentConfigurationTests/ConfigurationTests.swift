@@ -246,6 +246,10 @@ import Testing
             "data_dir = \"/x\"\nports { http = 5 rpc = 5 }\nclient { enabled = true }",
             "ports must differ: http 5, rpc 5, serf 4648"
         ),
+        (
+            "data_dir = \"/x\"\nserver {\nenabled = true\nbootstrap_expect = 1\nenabled_schedulers = [\"servce\"]\n}",
+            "server.enabled_schedulers: \"servce\" is not one of service, batch"
+        ),
         ("log_level = \"loud\"", "log_level \"loud\" is not one of"),
         ("tls { rpc = true ca_file = \"/ca\" cert_file = \"/c\" }", "tls.key_file must name a PEM file"),
         ("tls { tls_min_version = \"ssl3\" }", "tls.tls_min_version \"ssl3\" is not one of"),

@@ -126,6 +126,23 @@ struct EvaluationQueueTests {
         }
     }
 
+    /// What a worker elsewhere let lie too long is nobody's loan any more: the leader's own desk counts as full again.
+    @Test func aLoanThatTimedOutDoesNotCount() throws {
+        let (feed, _) = feed([evaluation(1, .pending)])
+        let loans = try world.run { [self] in
+            let queue = EvaluationQueue(time: world.loop, region: "global", desks: 1)
+            queue.enable(from: feed, term: 1)
+            _ = try #require(try await next(of: queue, for: Self.elsewhere))
+            try await world.loop.sleep(for: .seconds(61))
+            _ = queue.tick()
+            try await world.loop.sleep(for: .seconds(2))
+            _ = queue.tick()
+            #expect(queue.statistics.broker.ready == 1)
+            return queue.statistics.loans
+        }
+        #expect(loans == 0)
+    }
+
     /// Two servers that lead one after the other give out different tokens for one evaluation.
     @Test func aDeliveryOfAnotherLeaderProvesNothing() throws {
         let (feed, _) = feed([evaluation(1, .pending)])

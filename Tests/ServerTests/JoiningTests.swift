@@ -22,6 +22,26 @@ final class ServerGroup: Sendable {
         var id: String?
         var name: String?
         var pool: FakePool?
+        /// It answers as a release does that knows no workers of other servers.
+        var isEarlier = false
+    }
+
+    private struct EarlierRelease: CallHandler {
+        let server: ServerAgent
+
+        func handle(_ method: UInt16, _ body: [UInt8], from caller: CallOrigin) async throws -> [UInt8] {
+            let later: [CallMethod] = [.takeEvaluation, .submitPlan, .finishEvaluation]
+            guard !later.contains(where: { $0.rawValue == method }) else {
+                throw CallError(.unsupported, "this server knows no call number \(method)")
+            }
+            return try await server.handle(method, body, from: caller)
+        }
+
+        func handleStream(
+            _ method: UInt16, _ body: [UInt8], from caller: CallOrigin, to sink: any ItemSink
+        ) async throws {
+            try await server.handleStream(method, body, from: caller, to: sink)
+        }
     }
 
     let world: SimulatedWorld
@@ -62,7 +82,8 @@ final class ServerGroup: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await server.run() }
             let address = Self.address(settings.number)
-            group.addTask { try await seam.network.serve(at: address, handler: server) { _ in } }
+            let handler: any CallHandler = settings.isEarlier ? EarlierRelease(server: server) : server
+            group.addTask { try await seam.network.serve(at: address, handler: handler) { _ in } }
             defer { group.cancelAll() }
             try await group.next()
         }

@@ -1,6 +1,7 @@
 import Basics
 import Model
 import RPC
+import SimulatedSeam
 import StateStore
 import Testing
 
@@ -36,5 +37,26 @@ import Testing
         (result.index, result.placed, result.refreshIndex, result.quotaLimitReached) = (12, 3, 14, "small")
         result.rejected = [2: "no room", 9: "is down"]
         #expect(try SubmitPlanReply(json: SubmitPlanReply(result).jsonBytes).result == result)
+    }
+
+    /// Workers that an earlier release turned away go to work as soon as their own server leads.
+    @Test func workersOfANewLeaderWorkAtOnce() throws {
+        try ServerGroup.run((1...3).map { ServerGroup.Settings(number: $0, isEarlier: true) }) { group in
+            try await group.eventually("three voters") { group.isFormed([1, 2, 3]) }
+            for number in 1...2 {
+                let old = try #require(group.leader)
+                // Time for all others' workers to be turned away.
+                try await group.sleep(.seconds(2))
+                _ = try await old.call(TransferLeadership(), context: CallContext())
+                try await group.eventually("another leads") { group.leader != nil && group.leader !== old }
+                let leader = try #require(group.leader)
+                var evaluation = Evaluation()
+                evaluation.id = ID(high: 7, low: UInt64(number))
+                (evaluation.namespace, evaluation.jobID, evaluation.type) = ("default", "job-\(number)", .service)
+                try await leader.propose(.evaluationsUpdate([evaluation], time: group.world.loop.now))
+                try await group.sleep(.seconds(2))
+                #expect(leader.snapshot.evaluation(evaluation.id)?.status == .complete)
+            }
+        }
     }
 }

@@ -77,6 +77,10 @@ extension Configuration {
                     + "job_max_priority (\(server.jobMaxPriority))"
             )
         }
+        let types = ["service", "batch", "system", "sysbatch", "_core"]
+        for name in server.enabledSchedulers where !types.contains(name) {
+            faults.append("server.enabled_schedulers: \"\(name)\" is not one of \(types.joined(separator: ", "))")
+        }
         if server.heartbeatTTLMin <= .zero { faults.append("server.min_heartbeat_ttl must be above zero") }
         if server.heartbeatsPerSecondMax <= 0 { faults.append("server.max_heartbeats_per_second must be above zero") }
         if server.schedulerDefaults.algorithm.isEmpty {

@@ -109,6 +109,12 @@ extension ServerAgent: Caller {
     /// Returns when another server has led for a moment: a leader that hangs holds the calls passed to it for as long as it
     /// keeps its connections.
     private func waitForSuccessor(of old: RaftStatus) async throws {
+        try await waitForSuccession(of: old)
+        try await seam.time.sleep(for: ServerAgent.farewellMax)
+    }
+
+    /// Returns when another leader is known than that of `old`, or the same one in another term.
+    func waitForSuccession(of old: RaftStatus) async throws {
         @Sendable func isSucceeded() -> Bool {
             let now = consensus.status
             return now.leader != nil && (now.leader != old.leader || now.term != old.term)
@@ -117,7 +123,6 @@ extension ServerAgent: Caller {
             _ = await successions.wait(for: [true], until: seam.time.uptime + .seconds(3_600)) { isSucceeded() }
             try Task.checkCancellation()
         }
-        try await seam.time.sleep(for: ServerAgent.farewellMax)
     }
 
     /// Whether the caller's token grants what the call needs. While access control is off, everybody may do everything; client

@@ -196,6 +196,7 @@ final class EvaluationQueue: Sendable {
         for idle in late { idle.continuation.resume(returning: nil) }
         change { state in
             state.broker.tick(now: time.uptime, wallClock: time.now)
+            state.dropStaleLoans()
             due = (
                 state.failed + state.broker.takeFailed(), state.broker.takeSuperseded() + state.cancelled
             )
@@ -214,8 +215,8 @@ final class EvaluationQueue: Sendable {
         }
     }
 
-    var statistics: (broker: EvalBroker.Statistics, blocked: Int) {
-        state.withLock { ($0.broker.statistics, $0.blocked.count) }
+    var statistics: (broker: EvalBroker.Statistics, blocked: Int, loans: Int) {
+        state.withLock { ($0.broker.statistics, $0.blocked.count, $0.loans.count) }
     }
 
     /// Changes the state, then hands out what became ready.
@@ -243,6 +244,12 @@ extension EvaluationQueue.State {
         blocked = BlockedEvaluations()
         cancelled = []
         failed = []
+    }
+
+    /// Forgets loans of which the broker took the evaluations back.
+    fileprivate mutating func dropStaleLoans() {
+        guard !loans.isEmpty else { return }
+        loans = loans.filter { broker.outstandingToken($0.key) == $0.value.token }
     }
 
     /// Takes out what waits for what an entry changed about nodes and neighbours.

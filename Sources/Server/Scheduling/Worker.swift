@@ -1,5 +1,6 @@
 internal import Basics
 internal import Broker
+internal import Consensus
 internal import Logging
 internal import Model
 internal import RPC
@@ -28,9 +29,8 @@ struct Worker: Sendable {
     private static let smallPlanMax = 32
     /// How long it waits for an evaluation before it asks again.
     private static let waitMax = Duration.seconds(30)
-    /// How long it rests when the leader cannot be asked, and when the leader's release knows no workers of other servers.
+    /// How long it rests when the leader cannot be asked.
     private static let pause = Duration.milliseconds(500)
-    private static let longPause = Duration.seconds(60)
     /// How long its state may take to reach what the leader's had.
     private static let catchUpMax = Duration.seconds(10)
 
@@ -42,16 +42,19 @@ struct Worker: Sendable {
         self.desk = desk
     }
 
-    /// Works until cancelled.
+    /// Works until cancelled. A leader of a release that knows no workers of other servers is not asked again.
     func run() async {
         while !Task.isCancelled {
+            let status = server.consensus.status
             do {
                 try await server.waitForAnyLeader()
                 let taken = try await take()
                 if let evaluation = taken.evaluation { await bringToEnd(evaluation, taken) }
+            } catch let error as CallError where error.code == .unsupported {
+                try? await server.waitForSuccession(of: status)
             } catch {
-                let isOld = (error as? CallError)?.code == .unsupported
-                try? await server.seam.time.sleep(for: isOld ? Self.longPause : Self.pause)
+                server.log.debug("no evaluation could be taken", metadata: ["error": "\(error)"])
+                try? await server.seam.time.sleep(for: Self.pause)
             }
         }
     }
