@@ -25,7 +25,7 @@ extension DockerDriver {
         }
     }
 
-    /// Asks the engine for one sample of each task, some at a time; those that do not come within a second are left out.
+    /// One sample of each task, from its control group or else the engine; those that do not come within a second are left out.
     public func stats(ids: String, into sink: Sink) throws {
         let wanted = ids.isEmpty ? nil : Set(ids.split(separator: "\n").map(String.init))
         let entries = table.running.filter { wanted?.contains($0.id) ?? true }

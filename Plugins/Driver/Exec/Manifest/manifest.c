@@ -1,27 +1,15 @@
 // The static manifest of libdrover-driver-exec.so.
 #include "exec_manifest.h"
+#include "../../../Shared/Isolation/isolation_schema.h"
 
 #include <drover/plugin.h>
 
 DROVER_MANIFEST("exec", "0.1.0", "[\"drover.driver/1\"]",
     ",\"licence\":\"Apache-2.0\",\"description\":\"runs a command in namespaces, a root and a cgroup of its own\","
     "\"config_schema\":{"
-    "\"chroot_env\":{\"type\":\"map(string)\",\"doc\":\"host path to path in the root; replaces the usual folders\"},"
-    "\"no_pivot_root\":{\"type\":\"bool\",\"default\":false,\"doc\":\"for hosts whose root is a ramdisk\"},"
-    "\"default_pid_mode\":{\"type\":\"string\",\"default\":\"private\",\"doc\":\"private or host\"},"
-    "\"default_ipc_mode\":{\"type\":\"string\",\"default\":\"private\",\"doc\":\"private or host\"},"
-    "\"allow_caps\":{\"type\":\"list(string)\",\"doc\":\"capabilities that jobs may have; all for every one\"},"
-    "\"pids_limit\":{\"type\":\"int\",\"min\":0,\"default\":0,\"doc\":\"processes and threads a task; 0: any number\"},"
-    "\"denied_host_uids\":{\"type\":\"string\",\"doc\":\"users that tasks may not run as: 0,10-99\"},"
-    "\"denied_host_gids\":{\"type\":\"string\",\"doc\":\"groups that a task's user may not be in\"}},"
+    ISOLATION_CONFIG_SCHEMA "},"
     "\"task_schema\":{"
     "\"command\":{\"type\":\"string\",\"required\":true,\"doc\":\"path in the task's root, or name in PATH\"},"
-    "\"args\":{\"type\":\"list(string)\"},"
-    "\"work_dir\":{\"type\":\"string\",\"doc\":\"absolute path in the task's root; default: /\"},"
-    "\"pid_mode\":{\"type\":\"string\",\"doc\":\"private or host\"},"
-    "\"ipc_mode\":{\"type\":\"string\",\"doc\":\"private or host\"},"
-    "\"cap_add\":{\"type\":\"list(string)\",\"doc\":\"of the operator's allow_caps\"},"
-    "\"cap_drop\":{\"type\":\"list(string)\"},"
-    "\"cpu_hard_limit\":{\"type\":\"bool\",\"default\":false,\"doc\":\"no more CPU time than asked for, even when idle\"}}");
+    ISOLATION_TASK_SCHEMA "}");
 
 const char *exec_manifest(void) { return drover_manifest_json; }
