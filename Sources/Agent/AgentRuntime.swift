@@ -127,7 +127,8 @@ package struct AgentRuntime {
                     log.warning("the other servers did not let this one go", metadata: ["error": "\(error)"])
                 }
                 await pool?.leave()
-            }, log: log)
+            },
+            handLeadershipOn: { await server?.handLeadershipOn() }, log: log)
     }
 
     /// The server's options with its id; nil for a client.

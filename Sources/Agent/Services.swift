@@ -31,18 +31,19 @@ struct CancelledService: Service {
     }
 }
 
-/// Ends the agent at SIGINT or SIGTERM; where the settings say so, its server first leaves the cluster in good order.
+/// Ends the agent at SIGINT or SIGTERM; its server hands leadership on first, or, where the settings say so, leaves the cluster.
 struct SignalService: Service {
     /// Signals at which the server leaves.
     let leaving: Set<UnixSignal>
     let leave: @Sendable () async -> Void
+    let handLeadershipOn: @Sendable () async -> Void
     let log: Logger
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
             for await signal in await UnixSignalsSequence(trapping: [.sigterm, .sigint]) {
                 log.info("told to stop", metadata: ["signal": "\(signal)", "leave": "\(leaving.contains(signal))"])
-                if leaving.contains(signal) { await leave() }
+                if leaving.contains(signal) { await leave() } else { await handLeadershipOn() }
                 return
             }
         }

@@ -71,11 +71,13 @@ extension TransferLeadership: Served {
     private func target(in membership: Membership, _ server: ServerAgent) async throws -> ServerID {
         guard id.isEmpty, address.isEmpty else { return try membership.member(id: id, address: address).id }
         let others = Set(membership.voters).subtracting([ServerID(server.settings.id)])
-        let matches = try await server.consensus.progress().matches.filter { others.contains($0.key) }
-        guard let best = matches.max(by: { ($0.value, $1.key) < ($1.value, $0.key) }) else {
-            throw CallError(.invalid, "there is no other voter to hand leadership to")
-        }
-        return best.key
+        let now = server.seam.time.uptime
+        let alive = others.filter { server.directory.isAlive($0.name, now: now) }
+        let matches = try await server.consensus.progress().matches
+        // One that is silent may have the longest log of a quiet cluster all the same.
+        guard let best = (alive.isEmpty ? others : alive).max(by: { (matches[$0] ?? 0, $1) < (matches[$1] ?? 0, $0) })
+        else { throw CallError(.invalid, "there is no other voter to hand leadership to") }
+        return best
     }
 }
 

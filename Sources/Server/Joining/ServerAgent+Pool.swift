@@ -71,6 +71,19 @@ extension ServerAgent {
         }
     }
 
+    /// Before this server stops, another one takes its place as the leader, if it is one and another can: writes go on without
+    /// waiting for an election.
+    package func handLeadershipOn() async {
+        let membership = consensus.status.membership
+        guard consensus.isLeader, membership.voters != [ServerID(settings.id)] else { return }
+        do {
+            let reply = try await call(TransferLeadership(), context: serverContext)
+            log.info("handed leadership on", metadata: ["server.id": "\(reply.to)"])
+        } catch {
+            log.warning("leadership could not be handed on", metadata: ["error": "\(error)"])
+        }
+    }
+
     /// Leaves the Raft group in good order: hands leadership on and has the leader take this server out. Started again, it asks
     /// to be a member again. One that is alone stays what it is.
     ///
@@ -79,10 +92,8 @@ extension ServerAgent {
         let own = ServerID(settings.id)
         let membership = consensus.status.membership
         guard allegiance.cluster != nil, membership.contains(own), membership.voters != [own] else { return }
-        if consensus.isLeader {
-            // The new leader takes this one out; when there is none in time, this one does so itself.
-            _ = try? await call(TransferLeadership(), context: serverContext)
-        }
+        // The new leader takes this one out; when there is none in time, this one does so itself.
+        await handLeadershipOn()
         var goodbye = LeaveCluster()
         goodbye.id = settings.id
         _ = try await call(goodbye, context: serverContext)
