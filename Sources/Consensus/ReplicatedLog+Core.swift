@@ -36,10 +36,14 @@ extension ReplicatedLog {
     private struct CoreLoop {
         let shell: ReplicatedLog
         var node: RaftNode
+        /// When the inputs at hand were taken.
+        private var now: Uptime
         /// Ascending by index.
         private var waiters: [Waiter] = []
-        private var barriers: [UInt64: IndexCompletion] = [:]
+        /// Who waits for each read of the core, and who came since the last one.
+        private var barriers: [UInt64: [IndexCompletion]] = [:]
         private var barrierCount: UInt64 = 0
+        private var newBarriers: [IndexCompletion] = []
         private var cache: CacheLedger
         private var proposals: [Proposal] = []
         private var outcomes: [(completion: Completion, command: Machine.Command?)] = []
@@ -47,10 +51,12 @@ extension ReplicatedLog {
         init(shell: ReplicatedLog, node: RaftNode) {
             self.shell = shell
             self.node = node
+            now = shell.seam.time.uptime
             cache = CacheLedger(bytesMax: shell.configuration.cacheBytesMax)
         }
 
         mutating func take(_ inputs: [Input]) throws(ConsensusError) {
+            now = shell.seam.time.uptime
             for input in inputs {
                 if case .proposal(let proposal, let term, let command, let completion) = input {
                     if let term, term != node.term {
@@ -65,6 +71,7 @@ extension ReplicatedLog {
                 try take(input)
             }
             try flushProposals()
+            try flushBarriers()
         }
 
         private mutating func take(_ input: Input) throws(ConsensusError) {
@@ -77,10 +84,7 @@ extension ReplicatedLog {
             case .progress(let completion):
                 let matches = Dictionary(node.peerMatches.map { ($0.id, $0.match) }) { first, _ in first }
                 completion(.success(ReplicationProgress(lastIndex: node.lastIndex, matches: matches)))
-            case .barrier(let completion):
-                barrierCount += 1
-                barriers[barrierCount] = completion
-                try step(.read(barrierCount))
+            case .barrier(let completion): newBarriers.append(completion)
             case .applied(let index, let bytes):
                 let isAlone = node.membership.members.count == 1
                 if let through = cache.applied(index, bytes: bytes, keepsNone: isAlone) {
@@ -120,6 +124,15 @@ extension ReplicatedLog {
             try carryOut(ready)
         }
 
+        /// All barriers of one wake share one read.
+        private mutating func flushBarriers() throws(ConsensusError) {
+            guard !newBarriers.isEmpty else { return }
+            barrierCount += 1
+            barriers[barrierCount] = newBarriers
+            newBarriers.removeAll(keepingCapacity: true)
+            try step(.read(barrierCount))
+        }
+
         private mutating func changeMembership(
             _ event: Event, _ completion: @escaping IndexCompletion
         ) throws(ConsensusError) {
@@ -136,7 +149,7 @@ extension ReplicatedLog {
         mutating func step(_ event: Event) throws(ConsensusError) { try carryOut(advance(event)) }
 
         private mutating func advance(_ event: Event) -> Ready {
-            let ready = node.step(event)
+            let ready = node.step(event, at: now)
             shell.configuration.inspect?(event, node, ready)
             return ready
         }
@@ -145,7 +158,6 @@ extension ReplicatedLog {
 
         private mutating func carryOut(_ ready: Ready) throws(ConsensusError) {
             if let fault = ready.fault { throw .fault(fault) }
-            if let status = ready.status { publish(status) }
             if !ready.early.isEmpty { shell.transport.send(ready.early, membership: node.membership) }
             let job = WriteJob(ready, membership: node.membership)
             if !job.isEmpty { shell.writes.push(job) }
@@ -154,6 +166,8 @@ extension ReplicatedLog {
                 shell.applies.push(.entries(ready.committed, Array(waiters[..<count])))
                 waiters.removeFirst(count)
             }
+            // After what is committed: the step that commits a leader's own removal also ends its leadership.
+            if let status = ready.status { publish(status) }
             for read in ready.reads { settle(read) }
             for peer in ready.snapshots {
                 shell.snapshotsToSend.push(SnapshotDelivery(peer: peer, term: node.term, membership: node.membership))
@@ -172,10 +186,14 @@ extension ReplicatedLog {
         private mutating func settle(_ read: ReadOutcome) {
             switch read {
             case .ready(let id, let index):
-                if let completion = barriers.removeValue(forKey: id) { shell.applies.push(.barrier(index, completion)) }
+                for completion in barriers.removeValue(forKey: id) ?? [] {
+                    shell.applies.push(.barrier(index, completion))
+                }
             case .refused(let id, let leader):
                 let member = node.membership.members.first { $0.id == leader }
-                barriers.removeValue(forKey: id)?(.failure(.notLeader(leader: member)))
+                for completion in barriers.removeValue(forKey: id) ?? [] {
+                    completion(.failure(.notLeader(leader: member)))
+                }
             }
         }
 
@@ -193,7 +211,8 @@ extension ReplicatedLog {
         mutating func leaveAll() {
             shell.leave(waiters.map { waiter in { waiter.fail($0) } })
             shell.leave(outcomes.map { outcome in { outcome.completion(.failure($0)) } })
-            shell.leave(barriers.keys.sorted().compactMap { barriers[$0] }.map { barrier in { barrier(.failure($0)) } })
+            let waiting = barriers.keys.sorted().flatMap { barriers[$0] ?? [] } + newBarriers
+            shell.leave(waiting.map { barrier in { barrier(.failure($0)) } })
         }
     }
 

@@ -19,6 +19,7 @@ package final class ReplicatedLog<Machine: StateMachine>: Sendable {
     }
 
     package typealias Completion = @Sendable (Result<Applied, ConsensusError>) -> Void
+    typealias SnapshotCompletion = @Sendable (Result<SnapshotMetadata, ConsensusError>) -> Void
     typealias IndexCompletion = @Sendable (Result<UInt64, ConsensusError>) -> Void
 
     let configuration: ConsensusConfiguration
@@ -81,8 +82,10 @@ package final class ReplicatedLog<Machine: StateMachine>: Sendable {
         lock = opened.lock
         lane = BlockingLane("raft.log." + configuration.id.name)
         startSnapshot = opened.restored.snapshot
+        var settings = configuration.raft
+        settings.lease = configuration.tick * (settings.electionTicks - 2)
         let core = RaftNode(
-            id: configuration.id, restored: opened.restored, settings: configuration.raft, seed: seam.random.next())
+            id: configuration.id, restored: opened.restored, settings: settings, seed: seam.random.next())
         board = StatusBoard(core.status)
         node = Mutex(core)
         applied = Mutex(opened.restored.snapshot.index)
@@ -143,9 +146,8 @@ package final class ReplicatedLog<Machine: StateMachine>: Sendable {
         admission.withLock { $0.stopped } ?? .stopped("the server is shutting down")
     }
 
-    /// Returns once everything committed before the call is applied here, having made sure that this server still
-    /// leads: what is read from
-    /// the state machine afterwards is linearizable (dissertation §6.4).
+    /// Returns once everything committed before the call is applied here, having made sure that this server still leads, by its
+    /// lease or by asking the others: what is read from the state machine afterwards is linearizable (dissertation §6.4).
     /// - Returns: the index that is applied.
     @discardableResult
     package func barrier() async throws -> UInt64 {
@@ -252,7 +254,7 @@ package final class ReplicatedLog<Machine: StateMachine>: Sendable {
         for input in inbox.close() { fail(input, reason) }
         _ = writes.close()
         for job in applies.close() { fail(job, reason) }
-        for request in snapshotRequests.close() { request.completion?(.failure(reason)) }
+        _ = snapshotRequests.close()
         _ = snapshotsToSend.close()
         board.finish()
         log.close()

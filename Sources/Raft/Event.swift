@@ -15,8 +15,8 @@ package enum Event: Sendable {
     case changeMembership(Membership)
     /// Hand leadership to a voter once it has the whole log (dissertation §3.10); given up after an election timeout.
     case transferLeadership(to: ServerID)
-    /// Confirm leadership for a linearizable read (dissertation §6.4); answered by ``Ready/reads`` under the same
-    /// number.
+    /// Confirm leadership for a linearizable read (dissertation §6.4), by the lease or a round of heartbeats; answered by
+    /// ``Ready/reads`` under the same number.
     case read(UInt64)
     /// Everything of the ``Ready`` that carried `mark`, and of all before it, is on stable storage.
     case persisted(PersistMark)

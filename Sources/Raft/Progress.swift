@@ -12,6 +12,8 @@ struct Progress: Sendable, Hashable {
     var mode = Mode.probe(isWaiting: false)
     /// Heard from since the last quorum check.
     var isActive = true
+    /// The newest round of heartbeats it answered.
+    var heardRound: UInt64 = 0
     /// Entries below the cache are being read from disk.
     var isFetching = false
 
@@ -49,10 +51,12 @@ struct Progress: Sendable, Hashable {
     /// - Returns: whether `index` was news.
     mutating func accepted(_ index: UInt64) -> Bool {
         let isNews = index > match
+        // What a server says to an old leader ("nothing") may reach the same server as the new one.
+        let answersProbe = index + 1 >= next
         if isNews { match = index }
         next = max(next, index + 1)
         switch mode {
-        case .probe where isNews || index == match: mode = .replicate(inflight: [])
+        case .probe where isNews || answersProbe: mode = .replicate(inflight: [])
         case .probe: break
         case .replicate(let inflight): mode = .replicate(inflight: inflight.filter { $0 > index })
         case .snapshot(let pending) where match >= pending: mode = .replicate(inflight: [])

@@ -7,6 +7,7 @@ extension RaftNode {
 
     mutating func tick() {
         electionElapsed += 1
+        promiseElapsed = min(promiseElapsed + 1, settings.electionTicks)
         if isLeader { return tickLeader() }
         guard electionElapsed >= electionTimeout, membership.isVoter(id), unknown.isEmpty else { return }
         campaign(isTransfer: false)
@@ -76,14 +77,19 @@ extension RaftNode {
         leader = id
         votes = []
         leading = Leading()
-        leading.readContext = 0
         electionElapsed = 0
+        // The only leader that could count on this server is itself.
+        promiseElapsed = settings.electionTicks
         updatePeers()
         // Raft §8: only an entry of its own term tells a leader what is committed.
         appendAsLeader([Proposal(kind: .noop, data: [])])
     }
 
     // MARK: - Votes
+
+    /// Whether a leader may count on it that this server elects nobody else: dissertation §4.2.3 for those that were cut off, §6.4.1
+    /// for the lease. It holds whatever terms this server has heard of since, and over restarts.
+    var isPromised: Bool { isLeader || promiseElapsed < settings.electionTicks }
 
     mutating func receive(_ request: Message.VoteRequest, from candidate: ServerID, term requestTerm: UInt64) {
         let mayVote =
@@ -138,6 +144,7 @@ extension RaftNode {
         let peer = leading.peers[position]
         guard leading.transferTarget == peer.id else { return }
         if peer.match == log.lastIndex {
+            leading.hasInvited = true
             sendEarly(.timeoutNow, to: peer.id)
         } else {
             sendAppend(to: position, evenEmpty: false)

@@ -3,6 +3,9 @@
 extension RaftNode {
     mutating func receive(_ message: Message) {
         guard message.to == id, message.from != id, message.isPlausible else { return }
+        if message.term >= term, case .voteRequest(let request) = message.body, !request.isTransfer, isPromised {
+            return
+        }
         if message.term > term {
             guard adopt(message) else { return }
         } else if message.term < term {
@@ -28,9 +31,6 @@ extension RaftNode {
     private mutating func adopt(_ message: Message) -> Bool {
         switch message.body {
         case .voteRequest(let request):
-            // Dissertation §4.2.3: a server that hears a leader ignores candidates, so one that was cut off cannot
-            // depose it.
-            if !request.isTransfer, leader != nil, electionElapsed < settings.electionTicks { return false }
             if !request.isPreVote { becomeFollower(term: message.term, leader: nil) }
         case .voteResponse(let response) where response.isPreVote && response.isGranted: break
         case .append, .heartbeat, .installSnapshot: becomeFollower(term: message.term, leader: message.from)
@@ -57,6 +57,7 @@ extension RaftNode {
         if role != .follower { becomeFollower(term: term, leader: sender) }
         leader = sender
         electionElapsed = 0
+        promiseElapsed = 0
         return true
     }
 

@@ -1,3 +1,5 @@
+internal import Basics
+
 // A leader's side: appending, replicating (Raft §5.3), committing (§5.4.2), membership (dissertation §4.1), reads
 // (§6.4).
 
@@ -25,6 +27,9 @@ extension RaftNode {
         }
         ready.proposal = .appended(first: log.lastIndex + 1, term: term)
         appendAsLeader([Proposal(kind: .membership, data: new.bytes)])
+        // A majority of the old members need not be one of the next but one.
+        leading.leaseEnd = nil
+        leading.rounds = []
     }
 
     /// A new group begins with its membership, as if a leader of term 1 had written it.
@@ -78,11 +83,16 @@ extension RaftNode {
         for position in leading.peers.indices { sendAppend(to: position, evenEmpty: evenEmpty) }
     }
 
+    /// Begins a round: an answer to it shows that this server still led when it began.
     mutating func broadcastHeartbeat() {
+        leading.round += 1
+        if settings.lease != nil { leading.rounds.append((leading.round, now)) }
         for peer in leading.peers {
             let commit = min(peer.match, log.commitIndex)
-            sendEarly(.heartbeat(commit: commit, context: leading.readContext), to: peer.id)
+            sendEarly(.heartbeat(commit: commit, context: leading.round), to: peer.id)
         }
+        // A lone voter needs no answer.
+        extendLease()
     }
 
     /// Sends what follows `next`, from the cache; else asks for a read from disk; else for a snapshot.
@@ -181,7 +191,10 @@ extension RaftNode {
         guard let position = leading.peers.firstIndex(where: { $0.id == sender }) else { return }
         leading.peers[position].heardFrom(inflightMax: settings.inflightMax)
         if leading.peers[position].match < log.lastIndex { sendAppend(to: position, evenEmpty: true) }
-        acknowledgeReads(context: context, by: sender)
+        guard context <= leading.round else { return }
+        leading.peers[position].heardRound = max(leading.peers[position].heardRound, context)
+        extendLease()
+        releaseReads()
     }
 
     // MARK: - Committing
@@ -224,34 +237,51 @@ extension RaftNode {
         guard isLeader, leading.reads.count < settings.pendingReadsMax else {
             return ready.reads.append(.refused(id: readID, leader: isLeader ? nil : leader))
         }
-        leading.readContext += 1
-        leading.reads.append(
-            PendingRead(id: readID, index: log.commitIndex, context: leading.readContext, acknowledged: [id]))
+        if hasLease { return ready.reads.append(.ready(id: readID, index: log.commitIndex)) }
+        leading.reads.append(PendingRead(id: readID, index: log.commitIndex, round: leading.round + 1))
+        broadcastHeartbeat()
         releaseReads()
-        if !leading.reads.isEmpty { broadcastHeartbeat() }
     }
 
-    private mutating func acknowledgeReads(context: UInt64, by sender: ServerID) {
-        for position in leading.reads.indices
-        where leading.reads[position].context <= context && !leading.reads[position].acknowledged.contains(sender) {
-            leading.reads[position].acknowledged.append(sender)
+    /// The newest round that a majority has answered.
+    private var confirmedRound: UInt64 {
+        let voters = membership.voters
+        var rounds = voters.map { voter in
+            voter == id ? leading.round : leading.peers.first { $0.id == voter }?.heardRound ?? 0
         }
-        releaseReads()
+        rounds.sort(by: >)
+        return rounds.dropFirst(voters.count / 2).first ?? 0
+    }
+
+    /// Dissertation §6.4.1: while a majority keeps its votes, nobody else can be elected, so nothing is committed elsewhere. A leader
+    /// that is on its way out has none: whoever is left alone asks nobody for votes.
+    private var hasLease: Bool {
+        guard let end = leading.leaseEnd, !leading.hasInvited, membership.isVoter(id) else { return false }
+        return now < end && log.term(at: log.commitIndex) == term
+    }
+
+    private mutating func extendLease() {
+        guard let lease = settings.lease else { return }
+        let confirmed = confirmedRound
+        let count = leading.rounds.prefix { $0.round <= confirmed }.count
+        guard count > 0 else { return }
+        leading.leaseEnd = leading.rounds[count - 1].begin + lease
+        leading.rounds.removeFirst(count)
     }
 
     /// Reads asked for before this term's first commit did not know what is committed; they do now.
     private mutating func releaseReadsOfNewLeader() {
+        guard !leading.reads.isEmpty else { return }
         leading.reads = leading.reads.map { read in
-            PendingRead(
-                id: read.id, index: max(read.index, log.commitIndex), context: read.context,
-                acknowledged: read.acknowledged)
+            PendingRead(id: read.id, index: max(read.index, log.commitIndex), round: read.round)
         }
         releaseReads()
     }
 
     private mutating func releaseReads() {
-        guard log.term(at: log.commitIndex) == term else { return }
-        let confirmed = leading.reads.prefix { membership.isQuorum($0.acknowledged) }
+        guard !leading.reads.isEmpty, log.term(at: log.commitIndex) == term else { return }
+        let round = confirmedRound
+        let confirmed = leading.reads.prefix { $0.round <= round }
         for read in confirmed { ready.reads.append(.ready(id: read.id, index: read.index)) }
         leading.reads.removeFirst(confirmed.count)
     }

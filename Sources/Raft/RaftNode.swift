@@ -1,8 +1,8 @@
-import Basics
+package import Basics
 
 /// One server's part in the Raft consensus algorithm, as a value: events in, ordered effects out.
 ///
-/// It knows no clock, disk, network or thread. The same start and the same events give the same run. After Ongaro and
+/// It knows no clock, disk, network or thread. The same start and the same events at the same times give the same run. After Ongaro and
 /// Ousterhout, "In Search of
 /// an Understandable Consensus Algorithm" (cited as Raft §), and Ongaro's dissertation; the shape `step -> Ready` is
 /// etcd's.
@@ -25,8 +25,12 @@ package struct RaftNode: Sendable {
 
     var role = Role.follower
     var leader: ServerID?
+    /// The time of the event being taken.
+    var now = Uptime(nanoseconds: 0)
     /// Ticks since the last word of a leader, a vote given, or (as leader) the last quorum check.
     var electionElapsed = 0
+    /// Ticks since a leader may last have counted on this server's silence towards candidates; `electionTicks` frees it.
+    var promiseElapsed: Int
     /// This round's election timeout, drawn from electionTicks ..< 2 × electionTicks.
     var electionTimeout = 0
     /// While a candidate or pre-candidate: who answered, and how.
@@ -45,16 +49,21 @@ package struct RaftNode: Sendable {
         var heartbeatElapsed = 0
         var transferTarget: ServerID?
         var uncommittedBytes = 0
-        /// Reads waiting until a majority answered heartbeat `context`.
+        /// Reads waiting until a majority answered their round, in the order of their rounds.
         var reads: [PendingRead] = []
-        var readContext: UInt64 = 0
+        /// The newest round of heartbeats, and when those no majority has answered yet were begun.
+        var round: UInt64 = 0
+        var rounds: [(round: UInt64, begin: Uptime)] = []
+        /// Until when nobody else can lead; nil before a majority has answered.
+        var leaseEnd: Uptime?
+        /// Somebody was invited to campaign, now or whenever the message arrives: no lease holds any more.
+        var hasInvited = false
     }
 
     struct PendingRead: Sendable {
         let id: UInt64
         let index: UInt64
-        let context: UInt64
-        var acknowledged: [ServerID]
+        let round: UInt64
     }
 
     /// What a server finds on its disk when it starts.
@@ -85,13 +94,19 @@ package struct RaftNode: Sendable {
         unknown = restored.unknown
         memberships = [(restored.snapshot.index, restored.snapshot.membership)]
         deliveredIndex = restored.snapshot.index
+        // A leader may count on what this server answered before it was restarted.
+        promiseElapsed = restored.hardState.term == 0 ? settings.electionTicks : 0
         adoptMemberships(in: restored.entries)
         resetElectionTimer()
     }
 
     /// Takes one event and tells what to do. Constant work, but for the entries handed over.
-    package mutating func step(_ event: Event) -> Ready {
+    ///
+    /// `now` is a time between what led to the event and the handling of what comes of it, on a clock that never goes back and
+    /// counts while the machine sleeps; only the lease looks at it.
+    package mutating func step(_ event: Event, at now: Uptime) -> Ready {
         guard fault == nil else { return Ready() }
+        self.now = now
         switch event {
         case .start: start()
         case .bootstrap(let membership): bootstrap(membership)

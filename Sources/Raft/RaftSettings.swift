@@ -15,6 +15,10 @@ package struct RaftSettings: Sendable {
     package var uncommittedBytesMax = 256 << 20
     /// Reads waiting for a majority before more are refused; 4,096.
     package var pendingReadsMax = 4_096
+    /// How long after a majority was last heard from reads are served without asking again (dissertation §6.4.1), on this server's
+    /// clock; nil, the default: each read asks. Servers that were heard from keep their votes for at least `electionTicks - 1` ticks;
+    /// it must be less by what clocks may drift apart in that time.
+    package var lease: Duration?
     /// A bug put in on purpose, to see that simulations find it; only tests set one.
     package var seededBug: SeededBug?
 

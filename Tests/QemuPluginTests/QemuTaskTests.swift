@@ -158,7 +158,7 @@ struct QemuTaskTests {
                 "\(task.lines)")
             let facts = task.lines.first { $0.contains("guest: 1 cpu ") }?.split(separator: " ").dropLast().last ?? ""
             #expect((100...160).contains(Int(facts) ?? 0), "\(task.lines)")
-            #expect(try await eventually(seconds: 1) { LoopbackPort.read(port) == "answer\n" })
+            #expect(try await eventually { LoopbackPort.read(port) == "answer\n" })
             try await task.killHost()
             try await task.recoverWithoutHandle()
             #expect(try await task.status() == "running")

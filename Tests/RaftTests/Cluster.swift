@@ -37,6 +37,10 @@ struct Cluster {
     var strandedStarts = 0
     /// A disk that says it synced but loses everything since the last real sync: to show that the checks notice.
     var isSyncALie = false
+    /// Everybody's clock, in ticks. A server's own ticks are at least that far apart.
+    private(set) var now = 0
+    private var ticked: [ServerID: Int] = [:]
+    private(set) var readsByLease = 0
     private var settings = RaftSettings()
     private var generator: SeededGenerator
 
@@ -78,7 +82,7 @@ struct Cluster {
 
     @discardableResult
     mutating func step(_ id: ServerID, _ event: Event) -> Ready {
-        guard let ready = servers[id]?.node?.step(event) else { return Ready() }
+        guard let ready = servers[id]?.node?.step(event, at: Cluster.time(now)) else { return Ready() }
         handle(ready, of: id)
         return ready
     }
@@ -244,7 +248,19 @@ struct Cluster {
 
     mutating func read(_ readID: UInt64, at id: ServerID) {
         reads[readID] = canon.keys.max() ?? 0
-        step(id, .read(readID))
+        let ready = step(id, .read(readID))
+        if !ready.reads.isEmpty, ready.early.isEmpty { readsByLease += 1 }
+    }
+
+    static func time(_ ticks: Int) -> Uptime { Uptime(nanoseconds: Int64(ticks) * 1_000_000_000) }
+
+    mutating func passTime() { now += 1 }
+
+    /// A tick, unless the server had one since time last passed.
+    mutating func tick(_ id: ServerID) {
+        guard ticked[id] != now else { return }
+        ticked[id] = now
+        step(id, .tick)
     }
 
     private mutating func check(_ outcome: ReadOutcome) {

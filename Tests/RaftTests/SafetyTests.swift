@@ -30,9 +30,46 @@ struct SafetyTests {
         #expect(caught)
     }
 
+    /// A leader that is cut off and whose own ticks stand still, as a stopped process's do: its lease ends before the others elect
+    /// somebody else. With one that outlives their promises it would read what is not so any more, and the checks see it.
+    @Test(arguments: [(lease: 9, isStale: false), (lease: 40, isStale: true)])
+    func aLeaderThatIsStoppedServesNothingStale(lease: Int, isStale: Bool) throws {
+        var settings = RaftSettings()
+        settings.lease = .seconds(lease)
+        var cluster = Cluster(voters: ["a", "b", "c"], seed: 1, settings: settings)
+        let old = ServerID("a")
+        pass(40, &cluster) { $0 == old }
+        #expect(cluster.servers[old]?.node?.isLeader == true)
+        cluster.read(1, at: old)
+        #expect(cluster.readsByLease == 1)
+        pass(30, &cluster, without: old) { $0 != old }
+        #expect(cluster.leaders.count == 2, "another one leads")
+        cluster.read(2, at: old)
+        #expect(cluster.violations.isEmpty != isStale, "\(cluster.violations)")
+    }
+
+    /// Lets time pass, with a tick at each moment for those that `ticks` names, and all messages delivered but those of `lonely`.
+    private func pass(
+        _ count: Int, _ cluster: inout Cluster, without lonely: ServerID? = nil, ticks: (ServerID) -> Bool
+    ) {
+        for _ in 0..<count {
+            cluster.passTime()
+            for id in cluster.ids where ticks(id) { cluster.tick(id) }
+            for id in cluster.ids { cluster.sync(id) }
+            while let message = cluster.network.first {
+                if message.from == lonely || message.to == lonely {
+                    cluster.network.removeFirst()
+                } else {
+                    cluster.deliver(at: 0)
+                }
+                for id in cluster.ids { cluster.sync(id) }
+            }
+        }
+    }
+
     /// And the storms must get somewhere: commits, elections, snapshots, reads, changes of membership.
     @Test func stormsReachEverything() {
-        var (commits, elections, snapshots, reads, changes) = (0, 0, 0, 0, 0)
+        var (commits, elections, snapshots, reads, leases, changes) = (0, 0, 0, 0, 0, 0)
         let stranded = (UInt64(201)...220).reduce(0) { sum, seed in
             var storm = Storm(seed: seed, voters: ["a", "b", "c"], spares: [], isMixed: true)
             for _ in 0..<3_000 { storm.blow() }
@@ -46,11 +83,13 @@ struct SafetyTests {
             elections += storm.cluster.leaders.count
             snapshots += storm.cluster.snapshotsInstalled
             reads += storm.cluster.readsServed
+            leases += storm.cluster.readsByLease
             changes += storm.cluster.canon.values.count { $0.kind == .membership }
         }
         #expect(
-            commits > 1_000 && elections > 40 && snapshots > 10 && reads > 50 && changes > 20,
-            "\(commits) commits, \(elections) elections, \(snapshots) snapshots, \(reads) reads, \(changes) changes")
+            commits > 1_000 && elections > 40 && snapshots > 10 && reads > 50 && leases > 20 && changes > 20,
+            "\(commits) commits, \(elections) elections, \(snapshots) snapshots, \(reads) reads, \(leases) of them by a lease, \(changes) changes"
+        )
     }
 
     private func run(seed: UInt64, voters: [String], spares: [String], isMixed: Bool = false) {
@@ -71,10 +110,14 @@ struct Storm {
     private var proposals: UInt64 = 0
     /// Whether the first server changes its release, and the others write what the earlier one does not know.
     private let isMixed: Bool
+    /// Cut off from the others.
+    private var lonely: ServerID?
 
     init(seed: UInt64, voters: [String], spares: [String], isMixed: Bool = false) {
         self.isMixed = isMixed
         var settings = RaftSettings()
+        // The longest that is safe.
+        settings.lease = .seconds(settings.electionTicks - 1)
         settings.appendBytesMax = 40
         settings.inflightMax = 4
         cluster = Cluster(voters: voters, spares: spares, seed: seed, settings: settings)
@@ -94,7 +137,10 @@ struct Storm {
         case 430..<460: if !cluster.network.isEmpty { cluster.network.remove(at: pick(cluster.network.count)) }
         case 460..<480:
             if !cluster.network.isEmpty { cluster.network.append(cluster.network[pick(cluster.network.count)]) }
-        case 480..<580: cluster.step(id, .tick)
+        case 480..<540:
+            cluster.passTime()
+            for id in cluster.ids where pick(4) > 0 { cluster.tick(id) }
+        case 540..<580: cluster.tick(id)
         case 580..<800: cluster.sync(id)
         case 800..<900: propose(at: id)
         case 900..<910: cluster.read(UInt64.random(in: 0 ... .max, using: &generator), at: id)
@@ -104,6 +150,7 @@ struct Storm {
         // An only voter of an earlier release would lead with what it does not know, and stop.
         case 975..<985: if !isMixed { churn(at: id) }
         case 985..<990: cluster.step(id, .transferLeadership(to: cluster.ids[pick(cluster.ids.count)]))
+        case 990..<994: lonely = lonely == nil ? id : nil
         default: cluster.checkLogsMatch()
         }
         if cluster.network.count > 200 { cluster.network.removeFirst(100) }
@@ -113,8 +160,9 @@ struct Storm {
     mutating func calm() {
         for id in cluster.ids where cluster.servers[id]?.node == nil { cluster.restart(id) }
         for round in 0..<400 {
+            cluster.passTime()
             for id in cluster.ids {
-                cluster.step(id, .tick)
+                cluster.tick(id)
                 cluster.sync(id)
             }
             var budget = 5_000
@@ -138,7 +186,13 @@ struct Storm {
     private mutating func deliverOne() {
         guard !cluster.network.isEmpty else { return }
         // Mostly near the front: reordered, but not hopelessly.
-        cluster.deliver(at: min(pick(cluster.network.count), pick(8)))
+        let position = min(pick(cluster.network.count), pick(8))
+        let message = cluster.network[position]
+        guard message.from != lonely, message.to != lonely else {
+            cluster.network.remove(at: position)
+            return
+        }
+        cluster.deliver(at: position)
     }
 
     private mutating func propose(at id: ServerID) {

@@ -42,10 +42,16 @@ extension ServerAgent {
         }
         peers.learn(part.from, at: part.address)
         noteContact(of: part.from)
+        let install = Message(from: part.from, to: part.to, term: part.term, body: .installSnapshot(part.metadata))
+        guard part.metadata.index > consensus.appliedIndex else {
+            // Not needed; but only the answer tells the leader how far this server is.
+            consensus.receive(install)
+            throw CallError(.conflict, "this server has applied entry \(part.metadata.index) already")
+        }
         guard try await snapshotInbox.take(part, into: consensus) else { return }
         log.info(
             "received a snapshot", metadata: ["raft.index": "\(part.metadata.index)", "server.id": "\(part.from)"])
-        consensus.receive(Message(from: part.from, to: part.to, term: part.term, body: .installSnapshot(part.metadata)))
+        consensus.receive(install)
     }
 
     private func check(cluster: ID, from: ServerID, to: ServerID) throws {

@@ -24,11 +24,14 @@ struct RaftChecker {
         var durableTerm: UInt64 = 0
         var commitIndex: UInt64 = 0
         var deliveredIndex: UInt64 = 0
+        /// Reads under way, and what was committed when they were asked for.
+        var reads: [UInt64: UInt64] = [:]
     }
 
     private var contents: [Position: Content] = [:]
     /// Terms of what any server took for committed.
     private var committed: [UInt64: UInt64] = [:]
+    private var committedIndex: UInt64 = 0
     private var leaders: [UInt64: ServerID] = [:]
     private var servers: [ServerID: Server] = [:]
     private var membershipIndex: UInt64 = 0
@@ -44,6 +47,8 @@ struct RaftChecker {
         if case .start = event { restart(node, &found) }
         if case .persisted(let mark) = event { remember(mark.hardState, node, &found) }
         if let fault = ready.fault { found.append("\(node.id): \(fault)") }
+        if case .read(let id) = event { servers[node.id]?.reads[id] = committedIndex }
+        for read in ready.reads { answer(read, node, &found) }
         log(ready.entries, node, &found)
         if let metadata = ready.install { install(metadata, node, &found) }
         commit(node, &found)
@@ -58,6 +63,7 @@ struct RaftChecker {
         if node.term < durable { found.append("\(node.id) forgot term \(durable), it is back in \(node.term)") }
         servers[node.id, default: Server()].commitIndex = node.snapshot.index
         servers[node.id]?.deliveredIndex = node.snapshot.index
+        servers[node.id]?.reads = [:]
         log(node.entries(from: node.snapshot.index + 1), node, &found)
     }
 
@@ -110,6 +116,7 @@ struct RaftChecker {
                         + "which was committed as one of term \(term)")
             }
             committed[entry.index] = entry.term
+            committedIndex = max(committedIndex, entry.index)
             if entry.kind == .membership, entry.index > membershipIndex, let new = Membership(bytes: entry.data) {
                 (membershipIndex, membership) = (entry.index, new)
             }
@@ -118,6 +125,16 @@ struct RaftChecker {
             found.append(
                 "\(node.id), leader of term \(node.term), commits entry \(node.commitIndex) of term \(term) by counting"
             )
+        }
+    }
+
+    /// Dissertation §6.4: a read sees all that was committed when it was asked for, by whomever.
+    private mutating func answer(_ read: ReadOutcome, _ node: RaftNode, _ found: inout [String]) {
+        switch read {
+        case .ready(let id, let index):
+            guard let floor = servers[node.id]?.reads.removeValue(forKey: id), index < floor else { return }
+            found.append("Linearizability: \(node.id) serves a read at \(index), asked for when \(floor) was committed")
+        case .refused(let id, _): servers[node.id]?.reads[id] = nil
         }
     }
 
