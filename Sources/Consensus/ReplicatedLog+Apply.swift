@@ -11,9 +11,9 @@ extension ReplicatedLog {
         case install(SnapshotMetadata)
         /// Tell once this index is applied.
         case barrier(UInt64, IndexCompletion)
-        case snapshotNow(@Sendable (Result<SnapshotMetadata, ConsensusError>) -> Void)
-        /// The snapshot being written is on disk, or could not be written.
-        case snapshotEnded(bytes: UInt64?)
+        case snapshotNow(SnapshotCompletion)
+        /// The oldest of the snapshots being written is on disk and has so many bytes, or could not be written.
+        case snapshotEnded(Result<UInt64, ConsensusError>)
     }
 
     func fail(_ job: ApplyJob, _ reason: ConsensusError) {
@@ -32,6 +32,7 @@ extension ReplicatedLog {
         defer {
             leave(jobs.map { job in { self.fail(job, $0) } })
             leave(state.barriers.map { barrier in { barrier.completion(.failure($0)) } })
+            leave(state.saves.flatMap(\.completions).map { completion in { completion(.failure($0)) } })
         }
         for await _ in applies.wakes {
             jobs = applies.drain()[...]
@@ -49,15 +50,21 @@ extension ReplicatedLog {
         var membership: Membership
         var bytesSinceSnapshot: UInt64 = 0
         var lastSnapshotBytes: UInt64 = 0
-        var lastSnapshotIndex: UInt64
-        var isSaving = false
+        /// What the newest snapshot on disk covers, and those on their way there, in order.
+        var savedIndex: UInt64
+        var saves: [Save] = []
         var barriers: [(index: UInt64, completion: IndexCompletion)] = []
 
         init(_ snapshot: SnapshotMetadata) {
             index = snapshot.index
             term = snapshot.term
             membership = snapshot.membership
-            lastSnapshotIndex = snapshot.index
+            savedIndex = snapshot.index
+        }
+
+        struct Save {
+            let metadata: SnapshotMetadata
+            var completions: [SnapshotCompletion]
         }
     }
 
@@ -71,13 +78,11 @@ extension ReplicatedLog {
             inbox.push(.applied(index: state.index, bytes: bytes))
             state.bytesSinceSnapshot += UInt64(bytes + entries.count * LogFormat.recordHeaderBytes)
             let limit = max(configuration.snapshotAfterBytes, state.lastSnapshotBytes)
-            if state.bytesSinceSnapshot > limit, !state.isSaving { try await takeSnapshot(&state, completion: nil) }
+            if state.bytesSinceSnapshot > limit, state.saves.isEmpty { try await takeSnapshot(&state, completion: nil) }
         case .install(let metadata): try await install(metadata, &state)
         case .barrier(let index, let completion): state.barriers.append((index, completion))
         case .snapshotNow(let completion): try await takeSnapshot(&state, completion: completion)
-        case .snapshotEnded(let bytes):
-            state.isSaving = false
-            state.lastSnapshotBytes = bytes ?? state.lastSnapshotBytes
+        case .snapshotEnded(let result): endSave(result, &state)
         }
         releaseBarriers(&state)
     }
@@ -150,24 +155,37 @@ extension ReplicatedLog {
         try await machine.restore(from: chunks.reading(on: seam.blocking))
         try await seam.blocking.run { try store.removeOlder(than: metadata) }
         (state.index, state.term, state.membership) = (metadata.index, metadata.term, metadata.membership)
-        state.lastSnapshotIndex = metadata.index
+        state.savedIndex = metadata.index
         state.bytesSinceSnapshot = 0
         applied.withLock { $0 = metadata.index }
     }
 
-    private func takeSnapshot(
-        _ state: inout ApplierState, completion: (@Sendable (Result<SnapshotMetadata, ConsensusError>) -> Void)?
-    ) async throws {
+    /// Has the state as it is written to disk, unless it is there or on its way already.
+    private func takeSnapshot(_ state: inout ApplierState, completion: SnapshotCompletion?) async throws {
         let metadata = SnapshotMetadata(index: state.index, term: state.term, membership: state.membership)
-        guard metadata.index > state.lastSnapshotIndex else {
+        guard metadata.index > state.savedIndex else {
             completion?(.success(metadata))
+            return
+        }
+        let completions = completion.map { [$0] } ?? []
+        if let last = state.saves.indices.last, state.saves[last].metadata.index == metadata.index {
+            state.saves[last].completions += completions
             return
         }
         let snapshot = try await machine.snapshot()
         state.bytesSinceSnapshot = 0
-        state.lastSnapshotIndex = metadata.index
-        state.isSaving = true
-        let request = SnapshotRequest(metadata: metadata, snapshot: snapshot, completion: completion)
-        if !snapshotRequests.push(request) { completion?(.failure(.stopped("the server is shutting down"))) }
+        state.saves.append(ApplierState.Save(metadata: metadata, completions: completions))
+        // A queue that is closed is that of a server about to stop, which answers for all that wait.
+        snapshotRequests.push(SnapshotRequest(metadata: metadata, snapshot: snapshot))
+    }
+
+    private func endSave(_ result: Result<UInt64, ConsensusError>, _ state: inout ApplierState) {
+        guard !state.saves.isEmpty else { return }
+        let save = state.saves.removeFirst()
+        if let bytes = try? result.get() {
+            state.savedIndex = max(state.savedIndex, save.metadata.index)
+            state.lastSnapshotBytes = bytes
+        }
+        for completion in save.completions { completion(result.map { _ in save.metadata }) }
     }
 }

@@ -38,7 +38,6 @@ struct WriteJob: Sendable {
 struct SnapshotRequest: Sendable {
     let metadata: SnapshotMetadata
     let snapshot: any StateSnapshot
-    let completion: (@Sendable (Result<SnapshotMetadata, ConsensusError>) -> Void)?
 }
 
 extension ReplicatedLog {
@@ -92,13 +91,11 @@ extension ReplicatedLog {
         do {
             let bytes = try await seam.blocking.run { try store.save(request.metadata, request.snapshot) }
             writes.push(WriteJob(compaction: request.metadata))
-            applies.push(.snapshotEnded(bytes: bytes))
-            request.completion?(.success(request.metadata))
+            applies.push(.snapshotEnded(.success(bytes)))
         } catch {
             let reason = error as? ConsensusError ?? .stopped("\(error)")
             configuration.report(.snapshotFailed(reason))
-            applies.push(.snapshotEnded(bytes: nil))
-            request.completion?(.failure(reason))
+            applies.push(.snapshotEnded(.failure(reason)))
         }
     }
 

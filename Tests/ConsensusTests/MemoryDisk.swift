@@ -9,6 +9,29 @@ final class MemoryDisk: Disk {
     struct Content {
         var durable: [UInt8] = []
         var current: [UInt8] = []
+        /// Sectors that a sync failed to write: they can be read, but count as clean, so no later sync writes them.
+        var lost: Set<Int> = []
+
+        func isEqual(in sector: Int) -> Bool {
+            let range = sector * MemoryDisk.sectorBytes..<(sector + 1) * MemoryDisk.sectorBytes
+            return range.allSatisfy { ($0 < durable.count ? durable[$0] : 0) == ($0 < current.count ? current[$0] : 0) }
+        }
+
+        mutating func failToSync() {
+            let sectors = 0..<(current.count + MemoryDisk.sectorBytes - 1) / MemoryDisk.sectorBytes
+            lost.formUnion(sectors.filter { !isEqual(in: $0) })
+        }
+
+        mutating func sync() {
+            var synced = current
+            for sector in lost {
+                for place in sector * MemoryDisk.sectorBytes..<min((sector + 1) * MemoryDisk.sectorBytes, synced.count)
+                {
+                    synced[place] = place < durable.count ? durable[place] : 0
+                }
+            }
+            durable = synced
+        }
     }
 
     struct State {
@@ -20,6 +43,7 @@ final class MemoryDisk: Disk {
         var locks: Set<String> = []
         var syncs = 0
         var failSyncAt: Int?
+        var forgetsDirty = true
         var failWriteAt: Int?
         var writes = 0
         var bytesMax = Int.max
@@ -35,7 +59,11 @@ final class MemoryDisk: Disk {
 
     var syncs: Int { state.withLock { $0.syncs } }
 
-    func failSync(at number: Int) { state.withLock { $0.failSyncAt = $0.syncs + number } }
+    /// `forgetsDirty`: no later sync writes what this one was to write, as Linux has it; else it is only as if a process had been
+    /// killed before it.
+    func failSync(at number: Int, forgetsDirty: Bool = true) {
+        state.withLock { ($0.failSyncAt, $0.forgetsDirty) = ($0.syncs + number, forgetsDirty) }
+    }
 
     func failWrite(at number: Int) { state.withLock { $0.failWriteAt = $0.writes + number } }
 
@@ -52,7 +80,7 @@ final class MemoryDisk: Disk {
                 var survivor =
                     Array(file.durable.prefix(size)) + [UInt8](repeating: 0, count: max(0, size - file.durable.count))
                 for start in stride(from: 0, to: min(size, file.current.count), by: MemoryDisk.sectorBytes)
-                where Bool.random(using: &generator) {
+                where Bool.random(using: &generator) && !file.lost.contains(start / MemoryDisk.sectorBytes) {
                     let end = min(start + MemoryDisk.sectorBytes, size, file.current.count)
                     survivor.replaceSubrange(start..<end, with: file.current[start..<end])
                 }
@@ -69,6 +97,20 @@ final class MemoryDisk: Disk {
         }
         names.withLock { $0 = survivors }
         state.withLock { $0.durableNames = survivors }
+    }
+
+    /// Loses power, and with it all that was not synced.
+    func loseUnsynced() {
+        let names = state.withLock { state in
+            for inode in Array(state.files.keys) {
+                let durable = state.files[inode]?.durable ?? []
+                state.files[inode] = Content(durable: durable, current: durable)
+            }
+            state.locks = []
+            state.failSyncAt = nil
+            return state.durableNames
+        }
+        self.names.withLock { $0 = names }
     }
 
     func bytes(of path: String) -> [UInt8] {
@@ -185,6 +227,10 @@ private final class MemoryFile: DiskFile {
             if total + max(0, end - size) > state.bytesMax { return .noSpace }
             if size < end { state.files[inode]?.current += [UInt8](repeating: 0, count: end - size) }
             state.files[inode]?.current.replaceSubrange(Int(offset)..<end, with: bytes)
+            if state.files[inode]?.lost.isEmpty == false, !bytes.isEmpty {
+                let written = Int(offset) / MemoryDisk.sectorBytes...(end - 1) / MemoryDisk.sectorBytes
+                state.files[inode]?.lost.subtract(written)
+            }
             return nil
         }
         if let reason { throw DiskError(operation: "write", path: path, reason: reason) }
@@ -206,9 +252,11 @@ private final class MemoryFile: DiskFile {
         hook?()
         let hasFailed = disk.state.withLock { state in
             state.syncs += 1
-            if state.syncs == state.failSyncAt { return true }
-            let current = state.files[inode]?.current ?? []
-            state.files[inode]?.durable = current
+            if state.syncs == state.failSyncAt {
+                if state.forgetsDirty { state.files[inode]?.failToSync() }
+                return true
+            }
+            state.files[inode]?.sync()
             return false
         }
         if hasFailed {

@@ -142,6 +142,20 @@ struct ShellTests {
         #expect(try world.disk.list("/data/log").count <= 4, "600 entries need 13 segments; most must be gone")
     }
 
+    @Test func aSnapshotThatCouldNotBeSavedIsNoneTheNextTime() async throws {
+        let world = TestWorld()
+        try await world.run { consensus, _ in
+            _ = try await consensus.propose(.firstApplication, [1])
+            world.disk.limit(to: 0)
+            await #expect(throws: ConsensusError.self) { _ = try await consensus.saveSnapshot() }
+            await #expect(throws: ConsensusError.self) { _ = try await consensus.saveSnapshot() }
+            world.disk.limit(to: .max)
+            let saved = try await consensus.saveSnapshot()
+            #expect(try world.disk.list("/data/snapshots").count == 1)
+            #expect(try await consensus.saveSnapshot() == saved, "it is there already")
+        }
+    }
+
     @Test func aSecondAgentOnTheFolderIsRefused() async throws {
         let world = TestWorld()
         try await world.run { _, _ in

@@ -123,6 +123,24 @@ struct WriteAheadLogTests {
         #expect(disk.syncs == syncs, "a failed sync must not be tried again")
     }
 
+    /// After a failed sync the system takes what was written for clean: it reads back, and a power cut loses it all the same. The same
+    /// holds, until the next sync, for what a killed process wrote.
+    @Test(arguments: [true, false])
+    func whatIsReadBackIsDurableFromThenOn(afterFailedSync: Bool) throws {
+        let disk = MemoryDisk()
+        let log = try open(disk).log
+        try log.append(entries(1...3).map(LogRecord.entry))
+        disk.failSync(at: 1, forgetsDirty: afterFailedSync)
+        #expect(throws: ConsensusError.self) { try log.append(entries(4...6).map(LogRecord.entry)) }
+        #expect(try open(disk).recovered.entries.map(\.index) == Array(1...6))
+        disk.loseUnsynced()
+        let (again, found) = try open(disk)
+        #expect(found.entries.map(\.index) == Array(1...6), "it was told of, so it is there")
+        try again.append(entries(7...9).map(LogRecord.entry))
+        disk.loseUnsynced()
+        #expect(try open(disk).recovered.entries.map(\.index) == Array(1...9))
+    }
+
     @Test func aFullDiskSaysSo() throws {
         let disk = MemoryDisk()
         disk.limit(to: 6_000)

@@ -49,13 +49,17 @@ extension WriteAheadLog {
                 return
             }
             if position == 0 { batchNumber = try reader.firstNumber() - 1 }
-            try readBatches(&reader, segment: position, into: &replay)
+            let lastBatch = try readBatches(&reader, segment: position, into: &replay)
             segments[position].lastIndex = replay.lastIndex
             if let later = try reader.laterBatch(than: batchNumber) {
                 let what = "batch \(batchNumber + 1) does not read back, though a later one at byte \(later) does"
                 throw ConsensusError.damaged(file: path, offset: reader.offset, what: what)
             }
-            if isLast { try cutTail(of: opened, reader, replay: &replay) } else { opened.close() }
+            if isLast {
+                try cutTail(of: opened, reader, lastBatch: lastBatch, replay: &replay)
+            } else {
+                opened.close()
+            }
         } catch let error as DiskError {
             throw .storage(error)
         } catch let error as ConsensusError {
@@ -83,8 +87,11 @@ extension WriteAheadLog {
         }
     }
 
-    private func readBatches(_ reader: inout SegmentReader, segment: Int, into replay: inout LogReplay) throws {
-        var place = reader.offset
+    /// - Returns: where the last batch begins; the end of all when there is none.
+    private func readBatches(
+        _ reader: inout SegmentReader, segment: Int, into replay: inout LogReplay
+    ) throws -> UInt64 {
+        var (place, lastPlace) = (reader.offset, reader.offset)
         while let batch = try reader.next(number: batchNumber + 1) {
             batchNumber = batch.number
             let last = replay.lastIndex
@@ -96,19 +103,27 @@ extension WriteAheadLog {
                     throw ConsensusError.damaged(file: segments[segment].path, offset: place, what: contradiction)
                 }
             }
-            place = reader.offset
+            (lastPlace, place) = (place, reader.offset)
         }
+        return lastPlace
     }
 
-    /// Makes everything after the last whole batch zero again and goes on writing there.
-    private func cutTail(of opened: any DiskFile, _ reader: SegmentReader, replay: inout LogReplay) throws {
+    /// Makes the last whole batch durable, everything after it zero again, and goes on writing there.
+    ///
+    /// The batch may be there only to be read: a process was killed between write and sync, or the sync failed, after which the
+    /// system takes its pages for clean (fsync(2)), so it is written again.
+    private func cutTail(
+        of opened: any DiskFile, _ reader: SegmentReader, lastBatch: UInt64, replay: inout LogReplay
+    ) throws {
+        let batch = try opened.read(at: lastBatch, count: Int(reader.offset - lastBatch))
+        try opened.write(batch, at: lastBatch)
         let size = max(settings.segmentBytes, reader.offset)
         let torn = try opened.lastNonZero(from: reader.offset, count: LogFormat.bodyBytesMax)
         if torn > reader.offset || reader.size < size {
             try opened.truncate(reader.offset)
             try opened.allocate(size)
-            try opened.synchronize()
         }
+        try opened.synchronize()
         replay.tornBytes = torn - reader.offset
         file = opened
         resume(at: reader.offset, allocated: max(size, reader.size))
