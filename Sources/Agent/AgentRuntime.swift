@@ -59,7 +59,8 @@ package struct AgentRuntime {
         let server = try await openServer(options, seam, plugins, pool)
         await loading
         let servers: any Caller =
-            server ?? ServerList(settings.servers, network: network, start: Int(seam.random.next() >> 33))
+            server
+            ?? ServerList(settings.servers, network: network, start: Int(seam.random.next() >> 33), random: seam.random)
         let client = try await openClient(seam, servers, plugins)
         var services: [any ServiceLifecycle.Service] = [CancelledService { await plugins.run() }]
         if let pool { services.append(pool) }

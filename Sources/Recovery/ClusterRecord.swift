@@ -5,6 +5,8 @@ package import Basics
 package struct ClusterRecord: Document {
     package static let fileName = "cluster.json"
     package static let fileBytesMax = 4_096
+    /// Beside it while ``QuorumRecovery`` is under way: no server may start on such a folder.
+    package static let recoveryFileName = "recovery.json"
 
     package var cluster = ID.none
     /// The server that may found a cluster with this one, in the poll ``ballot``, and the version of the record that it

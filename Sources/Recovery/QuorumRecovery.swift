@@ -73,7 +73,7 @@ package struct QuorumRecovery: Sendable {
             lastTerm: stored.lastTerm, isUnderWay: disk.exists(intentPath))
     }
 
-    private var intentPath: String { folder + "/recovery.json" }
+    private var intentPath: String { "\(folder)/\(ClusterRecord.recoveryFileName)" }
 
     private func text(_ name: String) throws -> String {
         let path = "\(folder)/\(name)"

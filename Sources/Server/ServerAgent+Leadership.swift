@@ -22,7 +22,13 @@ extension ServerAgent {
             defer { leadershipChanges.leave() }
             if leading != nil { stopLeading() }
             leading = nil
-            if let term, await beginLeading(in: term) { leading = term }
+            while let term, leading == nil, consensus.status.role == .leader, consensus.status.term == term {
+                if await beginLeading(in: term) {
+                    leading = term
+                } else {
+                    try await seam.time.sleep(for: .milliseconds(100))
+                }
+            }
         }
         try Task.checkCancellation()
     }

@@ -151,6 +151,13 @@ package final class ServerAgent: Sendable {
             case .snapshotFailed(let error): log.error("snapshot failed", metadata: ["error": "\(error)"])
             }
         }
+        let recovery = settings.folder + "/" + ClusterRecord.recoveryFileName
+        guard try await !seam.blocking.run({ seam.disk.exists(recovery) }) else {
+            throw CallError(
+                .conflict,
+                "\(recovery) says that the recovery of a lost quorum was interrupted; run \"drover operator raft recover\" again"
+            )
+        }
         let keystore = try await Keystore.load(folder: settings.folder + "/keystore", seam: seam)
         try await ArchiveShelf.clear(settings.folder + "/archives", seam: seam)
         let raft = configuration.folder
@@ -194,7 +201,7 @@ package final class ServerAgent: Sendable {
     ///   from the state afterwards is linearizable (dissertation §6.4). Writes need it not: the log refuses them.
     /// - Throws: ``CallError``: `undone` when it does not lead.
     func waitForLeadership(isConfirmed: Bool) async throws {
-        let isAlone = consensus.status.membership.members.count == 1
+        let isAlone = consensus.status.membership.members.map(\.id.name) == [settings.id]
         guard !isLeader || isConfirmed && !isAlone else { return }
         guard consensus.isLeader else { throw CallError(.undone, "No cluster leader") }
         do {
@@ -278,6 +285,7 @@ extension CallError {
         switch error {
         case .notLeader(nil): self.init(.undone, "No cluster leader")
         case .notLeader, .membership(.membershipChangePending): self.init(.undone, "\(error)")
+        case .overloaded: self.init(.undone, "\(error)")
         case .membership(let refusal): self.init(.conflict, "membership change refused: \(refusal)")
         default: self.init(.unavailable, "\(error)")
         }

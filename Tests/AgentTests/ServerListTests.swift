@@ -50,6 +50,12 @@ private struct ScriptedPeer: Peer {
     }
 }
 
+private struct FixedRandom: RandomSource {
+    let number: UInt64
+
+    func next() -> UInt64 { number }
+}
+
 struct ServerListTests {
     private static let (a, b, c) = (
         NetworkAddress(host: "a", port: 1), NetworkAddress(host: "b", port: 1), NetworkAddress(host: "c", port: 1)
@@ -112,5 +118,17 @@ struct ServerListTests {
             ServerList([Self.a, Self.b, Self.c], network: ScriptedNetwork([:]), start: $0).servers[0]
         }
         #expect(starts == [Self.a, Self.b, Self.c])
+    }
+
+    /// All clients of a server that fails turn to all others, so that a rolling restart does not gather them on one.
+    @Test func whoLosesItsServerGoesAnywhere() async throws {
+        var found: Set<NetworkAddress> = []
+        for seed in UInt64(1)...20 {
+            let network = ScriptedNetwork([Self.a: .fails(.undone)])
+            let list = ServerList([Self.a, Self.b, Self.c], network: network, random: FixedRandom(number: seed))
+            try await Self.beat(list)
+            found.insert(list.servers[0])
+        }
+        #expect(found == [Self.b, Self.c])
     }
 }

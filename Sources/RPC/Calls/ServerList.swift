@@ -19,11 +19,16 @@ package final class ServerList: Caller {
     private static let serversMax = 64
 
     private let network: any Network
+    private let random: (any RandomSource)?
     private let state: Mutex<State>
 
-    /// `start` chooses which server is asked first, so that clients spread out; any number from 0.
-    package init(_ addresses: [NetworkAddress], network: any Network, start: Int = 0) {
+    /// `start` chooses which server is asked first, any number from 0, and `random` to whom it turns from one that failed: so clients
+    /// spread out, and still do after all servers were restarted one by one. Without `random` it is the next one.
+    package init(
+        _ addresses: [NetworkAddress], network: any Network, start: Int = 0, random: (any RandomSource)? = nil
+    ) {
         self.network = network
+        self.random = random
         state = Mutex(State(configured: addresses, position: start))
     }
 
@@ -58,11 +63,13 @@ package final class ServerList: Caller {
         throw failure
     }
 
-    /// Goes on with the next server, unless another call has done so already.
+    /// Goes on with another server, unless another call has done so already.
     private func leave(_ address: NetworkAddress) {
         state.withLock { state in
             let all = state.all
-            if !all.isEmpty, all[state.position % all.count] == address { state.position += 1 }
+            guard !all.isEmpty, all[state.position % all.count] == address else { return }
+            let others = UInt64(max(1, all.count - 1))
+            state.position = state.position % all.count + 1 + Int((random?.next() ?? 0) % others)
         }
     }
 

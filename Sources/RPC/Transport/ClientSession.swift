@@ -97,7 +97,7 @@ final class ClientSession: ConnectionSession {
         let isSent = outbox.add {
             Frame.write(.call, flags: flags, method: method, id: id, prefix: milliseconds, body: body, to: &$0)
         }
-        if !isSent { finish(id, .failure(CallError(.unavailable, "too much waits to be sent to \(address)"))) }
+        if !isSent { finish(id, .failure(CallError(.undone, "too much waits to be sent to \(address)"))) }
         if sweep { loop.scheduleTask(deadline: due) { self.sweep() } }
     }
 

@@ -96,9 +96,26 @@ final class PlanPipeline: Sendable {
             try Task.checkCancellation()
             let (tickets, term) = state.withLock { ($0.queue.dequeue(limit: limit), $0.term) }
             // Without leadership nothing waits.
-            if let term { await commit(tickets, term, server) }
+            guard let term else { continue }
+            for batch in Self.entries(tickets) { await commit(batch, term, server) }
         }
     }
+
+    /// Plans that together keep well below what one entry may hold; one that alone is larger comes alone.
+    private static func entries(_ tickets: [Ticket]) -> [ArraySlice<Ticket>] {
+        var batches: [ArraySlice<Ticket>] = []
+        var (start, bytes) = (0, 0)
+        for (position, ticket) in tickets.enumerated() {
+            bytes += ticket.plan.roughBytes
+            guard bytes > entryBytesMax, position > start else { continue }
+            batches.append(tickets[start..<position])
+            (start, bytes) = (position, ticket.plan.roughBytes)
+        }
+        return batches + [tickets[start...]]
+    }
+
+    /// Half of what the log allows, as bytes are estimated; 8 MiB.
+    private static let entryBytesMax = 8 << 20
 
     private func waitForPlans() async {
         await withTaskCancellationHandler {
@@ -126,7 +143,7 @@ final class PlanPipeline: Sendable {
 
     /// Checks the plans one after the other and hands what is left of them to the log as one entry; the answers come when it
     /// is durable and applied.
-    private func commit(_ tickets: [Ticket], _ term: UInt64, _ server: ServerAgent) async {
+    private func commit(_ tickets: ArraySlice<Ticket>, _ term: UInt64, _ server: ServerAgent) async {
         let checked = try? await seam.blocking.run(lane: Self.lane) { try self.verify(tickets.map(\.plan), server) }
         guard let (verdicts, snapshotIndex) = checked else {
             return tickets.forEach { $0.answer.resume(throwing: Self.notLeading) }
@@ -203,5 +220,16 @@ final class PlanPipeline: Sendable {
         if !verdict.plan.isEmpty { result.index = index }
         if result.isPartial { result.refreshIndex = max(index, snapshotIndex) }
         return result
+    }
+}
+
+extension Plan {
+    /// About what it takes in the log, rather more than less.
+    fileprivate var roughBytes: Int {
+        let placed = placements.reduce(0) { sum, batch in
+            sum + 512 + batch.metricJSON.count + 64 * batch.ids.count + 2 * batch.ports.count
+                + 256 * (batch.hardware.count + batch.rescheduleTrackers.count)
+        }
+        return 256 + placed + 128 * stops.count + 16 * inPlaceUpdates.count + 4_096 * ending.count
     }
 }
