@@ -127,6 +127,18 @@ struct BenchmarkJob: Sendable {
     var nodeID: ID?
     /// It runs nothing but what is dispatched of it.
     var isParameterized = false
+    var driver = "mock_driver"
+    /// The task's configuration; that of the driver.
+    var config = JSON.object([("run_for", .string("1h"))])
+
+    /// Tasks that run a program of this machine under a driver that runs programs.
+    static func command(_ id: String, driver: String, _ words: [String]) -> BenchmarkJob {
+        var job = BenchmarkJob(id: id, cpuMHz: 2, memoryMiB: 10, driver: driver)
+        job.config = .object([
+            ("command", .string(words[0])), ("args", .array(words.dropFirst().map { .string($0) })),
+        ])
+        return job
+    }
 
     var json: JSON { .object([("Job", body)]) }
     /// A registration that is answered with the placement.
@@ -153,8 +165,8 @@ struct BenchmarkJob: Sendable {
 
     private var group: JSON {
         let task = JSON.object([
-            ("Name", .string("task")), ("Driver", .string("mock_driver")),
-            ("Config", .object([("run_for", .string("1h"))])),
+            ("Name", .string("task")), ("Driver", .string(driver)), ("Config", config),
+            ("KillTimeout", .integer(100_000_000)),
             ("LogConfig", .object([("MaxFiles", .integer(1)), ("MaxFileSizeMB", .integer(5))])),
             (
                 "Resources",
@@ -163,7 +175,13 @@ struct BenchmarkJob: Sendable {
         ])
         return .object([
             ("Name", .string("group")), ("Count", .integer(Int64(count))), ("Tasks", .array([task])),
-            ("EphemeralDisk", .object([("SizeMB", .integer(10))])),
+            ("EphemeralDisk", .object([("SizeMB", .integer(10))])), ("RestartPolicy", BenchmarkJob.noRestart),
         ])
     }
+
+    /// A task that fails has failed: another start would hide it.
+    private static let noRestart = JSON.object([
+        ("Attempts", .integer(0)), ("Mode", .string("fail")), ("Interval", .integer(60_000_000_000)),
+        ("Delay", .integer(1_000_000_000)),
+    ])
 }

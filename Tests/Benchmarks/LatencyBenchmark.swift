@@ -2,91 +2,84 @@ import Basics
 import Glibc
 import TestSupport
 
-/// From a job's registration being accepted to its allocation being `running` in the API, one job at a time.
+/// From a job's registration to its allocation being `running` in the API, one job at a time; for docker beside `docker run -d`
+/// of the same.
 enum LatencyBenchmark: Benchmark {
     static let name = "latency"
 
+    private static let command = ["/bin/sleep", "1000"]
+
     static func run() async throws -> BenchmarkReport {
-        let agent = try AgentProcess()
-        try agent.start()
-        try agent.waitUntilReady()
-        let http = agent.http
-        let rounds = 50
-        var samples: [Double] = []
-        for round in 0..<rounds {
-            let id = "latency-\(round)"
-            let begin = seconds()
-            let response = try http.put("/v1/jobs", job(id))
-            guard response.status == 200 else { throw NeverHappened(description: response.text) }
-            try waitUntilRunning(id, http)
-            samples.append((seconds() - begin) * 1000)
-            _ = try http.request("DELETE", "/v1/job/\(id)?purge=true")
-        }
-        print("raw_exec: \(rounds) jobs, min \(rounded(samples.min() ?? 0)) ms, max \(rounded(samples.max() ?? 0)) ms")
+        var skipped: [(String, JSON)] = []
+        var figures = try programs(&skipped)
+        figures += try containers(&skipped)
         return BenchmarkReport(
             setup: [
-                ("jobs", .integer(Int64(rounds))), ("driver", .string("raw_exec")),
-                ("command", .string("/bin/sleep 1000")),
+                ("program_jobs", .integer(50)), ("docker_jobs", .integer(20)),
+                ("command", .string(command.joined(separator: " "))), ("exec_root", .string("default")),
+                ("docker_image", .string("busybox, present")), ("skipped", .object(JSONObject(skipped))),
             ],
-            figures: [
-                ("raw_exec_p50_ms", rounded(percentile(samples, 0.5))),
-                ("raw_exec_p99_ms", rounded(percentile(samples, 0.99))),
-            ])
+            figures: figures)
     }
 
-    /// Follows the job's allocations by blocking queries, so that polling adds nothing.
-    private static func waitUntilRunning(_ id: String, _ http: HTTPConnection) throws {
-        var index: UInt64 = 0
-        let deadline = seconds() + 20
-        while seconds() < deadline {
-            let response = try http.get("/v1/job/\(id)/allocations?index=\(index)&wait=10s")
-            index = response.index
-            if let allocations = try response.json().array,
-                allocations.contains(where: { $0["ClientStatus"] == .string("running") })
-            {
-                return
+    private static func programs(_ skipped: inout [(String, JSON)]) throws -> [(String, Double)] {
+        let agent = try TaskAgent()
+        var figures: [(String, Double)] = []
+        for driver in ["raw_exec", "exec"] {
+            if let reason = try agent.lacks(driver) {
+                skipped.append((driver, .string(reason)))
+                continue
             }
+            let samples = try (0..<50).map {
+                try agent.latency(BenchmarkJob.command("\(driver)-\($0)", driver: driver, command))
+            }
+            figures += summary(driver, samples)
         }
-        throw NeverHappened(description: "\(id) did not run within 20 s")
+        return figures
     }
 
-    static func job(_ id: String) -> JSON {
-        .object([
-            (
-                "Job",
-                .object([
-                    ("ID", .string(id)), ("Name", .string(id)), ("Type", .string("service")),
-                    ("Datacenters", .array([.string("*")])),
-                    (
-                        "TaskGroups",
-                        .array([
-                            .object([
-                                ("Name", .string("group")), ("Count", .integer(1)),
-                                (
-                                    "Tasks",
-                                    .array([
-                                        .object([
-                                            ("Name", .string("task")), ("Driver", .string("raw_exec")),
-                                            ("KillTimeout", .integer(100_000_000)),
-                                            (
-                                                "Config",
-                                                .object([
-                                                    ("command", .string("/bin/sleep")),
-                                                    ("args", .array([.string("1000")])),
-                                                ])
-                                            ),
-                                            (
-                                                "Resources",
-                                                .object([("CPU", .integer(10)), ("MemoryMB", .integer(10))])
-                                            ),
-                                        ])
-                                    ])
-                                ),
-                            ])
-                        ])
-                    ),
-                ])
-            )
-        ])
+    private static func containers(_ skipped: inout [(String, JSON)]) throws -> [(String, Double)] {
+        let engine = DockerEngine.shared
+        if let reason = engine.reason {
+            skipped.append(("docker", .string(reason)))
+            return []
+        }
+        let docker = try engine.get()
+        let agent = try TaskAgent(
+            configuration: "plugin \"docker\" {\n  config { endpoint = \"\(docker.endpoint)\" }\n}\n")
+        if let reason = try agent.lacks("docker") {
+            skipped.append(("docker", .string(reason)))
+            return []
+        }
+        let jobs = try (0..<20).map { round in
+            var job = BenchmarkJob.command("docker-\(round)", driver: "docker", command)
+            job.config = .object([
+                ("image", .string("box:1")), ("network_mode", .string("none")), ("command", .string(command[0])),
+                ("args", .array([.string(command[1])])),
+            ])
+            return try agent.latency(job)
+        }
+        let runs = try (0..<20).map { _ in try dockerRun(docker) }
+        return summary("docker", jobs) + summary("docker_run", runs)
+    }
+
+    /// Milliseconds of `docker run -d`; the container is removed then.
+    private static func dockerRun(_ docker: DockerEngine) throws -> Double {
+        let begin = seconds()
+        let id = docker.lines("run -d --network none box:1 \(command.joined(separator: " "))")
+        let taken = (seconds() - begin) * 1000
+        guard id.count == 1, docker.docker("rm -f \(id[0])") == 0 else {
+            throw NeverHappened(description: "docker run: \(id.joined(separator: "\n"))")
+        }
+        return taken
+    }
+
+    private static func summary(_ key: String, _ samples: [Double]) -> [(String, Double)] {
+        print(
+            "\(key): \(samples.count) jobs, min \(rounded(samples.min() ?? 0)) ms, max \(rounded(samples.max() ?? 0)) ms"
+        )
+        return [
+            ("\(key)_p50_ms", rounded(percentile(samples, 0.5))), ("\(key)_p99_ms", rounded(percentile(samples, 0.99))),
+        ]
     }
 }

@@ -7,7 +7,7 @@ import Linux
 @main
 struct Main {
     private static let benchmarks: [any (Benchmark & SendableMetatype).Type] = [
-        StartBenchmark.self, LatencyBenchmark.self, PlaceBenchmark.self, ShimBenchmark.self,
+        StartBenchmark.self, LatencyBenchmark.self, PlaceBenchmark.self, ShimBenchmark.self, TasksBenchmark.self,
         MillionBenchmark.self, HundredThousandBenchmark.self, AffinityBenchmark.self, JobsBenchmark.self,
         SystemBenchmark.self, PreemptBenchmark.self, WritesBenchmark.self, FailoverBenchmark.self,
         MillionOnThreeBenchmark.self, RestartBenchmark.self, ClientsBenchmark.self, LogBenchmark.self,

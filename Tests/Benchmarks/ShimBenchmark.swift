@@ -1,42 +1,69 @@
 import Basics
 import Glibc
+import Linux
 import TestSupport
 
-/// Memory that a running task costs beside its own: the private pages of its `drover-shim`.
+/// Memory that a running task costs beside its own: the private pages of its `drover-shim`. A task of docker has none.
 enum ShimBenchmark: Benchmark {
     static let name = "shim"
 
     static func run() async throws -> BenchmarkReport {
-        let agent = try AgentProcess()
-        try agent.start()
-        try agent.waitUntilReady()
-        let count = 20
-        for number in 0..<count { _ = try agent.http.put("/v1/jobs", LatencyBenchmark.job("shim-\(number)")) }
-        let folder = agent.folder.path
-        func shims() -> [pid_t] {
-            Processes.all().filter { Processes.name($0) == "drover-shim" && belongs($0, to: folder) }
+        // A disk without a system: the machine runs until it is stopped.
+        let images = try TemporaryFolder("images")
+        chmod(images.path, 0o755)
+        try images.write("empty.raw", String(repeating: "\0", count: 1 << 20))
+        chmod(images.path + "/empty.raw", 0o644)
+        let agent = try TaskAgent(
+            configuration: "plugin \"qemu\" {\n  config { image_paths = [\"\(images.path)\"] }\n}\n")
+        var (skipped, figures): ([(String, JSON)], [(String, Double)]) = ([], [])
+        for job in jobs(image: images.path + "/empty.raw") {
+            if let reason = try agent.lacks(job.driver) {
+                skipped.append((job.driver, .string(reason)))
+                continue
+            }
+            let sizes = try shims(job, agent)
+            print("\(job.driver): \(sizes.count) tasks, private KiB \(sizes.sorted())")
+            figures.append(("\(job.driver)_private_kib", percentile(sizes, 0.5)))
         }
-        try eventually("\(count) shims run", seconds: 30) { shims().count >= count }
+        figures.append(("private_kib", figures.map(\.1).max() ?? .nan))
+        return BenchmarkReport(
+            setup: [
+                ("raw_exec_tasks", .integer(20)), ("exec_tasks", .integer(20)), ("java_tasks", .integer(3)),
+                ("qemu_tasks", .integer(3)), ("skipped", .object(JSONObject(skipped))),
+            ],
+            figures: figures)
+    }
+
+    private static func jobs(image: String) -> [BenchmarkJob] {
+        var programs = ["raw_exec", "exec"].map {
+            BenchmarkJob.command("shim-\($0)", driver: $0, ["/bin/sleep", "1000"])
+        }
+        for index in programs.indices { programs[index].count = 20 }
+        var java = BenchmarkJob(id: "shim-java", count: 3, memoryMiB: 256, driver: "java")
+        // A program that is part of every Java runtime, waits for clients, and takes any free port.
+        java.config = .object([
+            ("class", .string("sun.rmi.registry.RegistryImpl")), ("args", .array([.string("0")])),
+            ("jvm_options", .array([.string("-Xmx32m")])),
+        ])
+        var qemu = BenchmarkJob(id: "shim-qemu", count: 3, memoryMiB: 256, driver: "qemu")
+        qemu.config = .object([("image_path", .string(image)), ("accelerator", .string("tcg"))])
+        return programs + [java, qemu]
+    }
+
+    /// Runs the job; what each of its shims holds for itself, in KiB.
+    private static func shims(_ job: BenchmarkJob, _ agent: TaskAgent) throws -> [Double] {
+        try Field.register(job, agent.http)
+        try agent.wait(job, for: "running")
         sleep(1)
-        let sizes = shims().map { pid -> Double in
+        let shims = agent.agent.shims(of: job.driver)
+        guard shims.count == job.count else {
+            throw NeverHappened(description: "\(shims.count) shims run for \(job.count) tasks of \(job.id)")
+        }
+        let sizes = shims.map { pid -> Double in
             let memory = Processes.memoryKiB(pid)
             return Double((memory["Private_Clean"] ?? 0) + (memory["Private_Dirty"] ?? 0))
         }
-        for number in 0..<count { _ = try agent.http.request("DELETE", "/v1/job/shim-\(number)") }
-        try eventually("the shims have ended", seconds: 30) { shims().isEmpty }
-        return BenchmarkReport(
-            setup: [("tasks", .integer(Int64(count))), ("driver", .string("raw_exec"))],
-            figures: [("private_kib", percentile(sizes, 0.5)), ("private_kib_max", sizes.max() ?? .nan)])
-    }
-
-    /// Whether the process was started for an agent's folder: its arguments or open files name it.
-    private static func belongs(_ pid: pid_t, to folder: String) -> Bool {
-        let descriptors = (0..<16).map { "/proc/\(pid)/fd/\($0)" } + ["/proc/\(pid)/cwd"]
-        return descriptors.contains { path in
-            var buffer = [CChar](repeating: 0, count: 4096)
-            let count = readlink(path, &buffer, buffer.count)
-            return count > 0
-                && String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self).hasPrefix(folder)
-        }
+        try agent.end(job)
+        return sizes
     }
 }

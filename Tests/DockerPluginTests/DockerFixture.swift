@@ -5,6 +5,8 @@ import PluginHost
 import PluginHostTestSupport
 import Testing
 
+import class TestSupport.DockerEngine
+
 /// The driver, as the agent sees it, on the shared engine; with the folders of one allocation.
 struct DockerFixture: Sendable {
     let host: PluginManager

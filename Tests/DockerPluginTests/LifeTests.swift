@@ -5,6 +5,8 @@ import PluginHost
 import PluginHostTestSupport
 import Testing
 
+import class TestSupport.DockerEngine
+
 /// How containers start, are told of, found again and ended: on a real dockerd.
 @Suite(
     "docker: life", .serialized, .enabled(if: DockerEngine.isHere, "\(DockerEngine.reason)"),

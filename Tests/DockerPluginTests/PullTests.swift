@@ -4,6 +4,8 @@ import PluginHost
 import PluginHostTestSupport
 import Testing
 
+import class TestSupport.DockerEngine
+
 /// Pulls by a real dockerd from a registry of the test's own.
 @Suite(
     "docker: pulls", .serialized, .enabled(if: DockerEngine.isHere, "\(DockerEngine.reason)"),

@@ -5,6 +5,8 @@ import PluginHost
 import PluginHostTestSupport
 import Testing
 
+import class TestSupport.DockerEngine
+
 /// What tasks, users and operators do with containers: on a real dockerd.
 @Suite(
     "docker: use", .serialized, .enabled(if: DockerEngine.isHere, "\(DockerEngine.reason)"),

@@ -48,12 +48,14 @@ package final class AgentProcess {
         for group in groups { rmdir(group) }
     }
 
-    private func shims() -> [pid_t] {
-        Folder.names("/proc").compactMap { pid_t($0) }.filter { pid in
+    /// The shims of this agent's tasks; those of one driver, when it is named.
+    package func shims(of driver: String = "") -> [pid_t] {
+        let start = folder.path + "/" + (driver.isEmpty ? "" : "data/plugins/\(driver)/")
+        return Folder.names("/proc").compactMap { pid_t($0) }.filter { pid in
             let words = ((try? SmallFile.read("/proc/\(pid)/cmdline")) ?? []).split(separator: 0)
             guard let program = words.first, let run = words.last, words.count > 1 else { return false }
             return program.reversed().starts(with: "drover-shim".utf8.reversed())
-                && run.starts(with: (folder.path + "/").utf8)
+                && run.starts(with: start.utf8)
         }
     }
 

@@ -5,7 +5,7 @@ internal import Synchronization
 /// A dockerd of this test run's own: started by hand with all its files in one folder, no bridge and no rules in the firewall,
 /// and an image "box:1" made of busybox. It ends with the process, and leaves nothing.
 package final class DockerEngine: Sendable {
-    package let folder: String
+    private let home: TemporaryFolder
     private let pid = Mutex<pid_t>(0)
 
     /// The engine; the reason when there can be none here.
@@ -34,8 +34,8 @@ package final class DockerEngine: Sendable {
 
     private init() throws(Missing) {
         guard DockerEngine.isHere else { throw Missing(reason: DockerEngine.reason) }
-        folder = PluginBuilder.makeFolder("dockerd")
         do {
+            home = try TemporaryFolder("dockerd")
             try start()
             try importImage()
         } catch {
@@ -44,6 +44,7 @@ package final class DockerEngine: Sendable {
         atexit { try? DockerEngine.shared.get().end() }
     }
 
+    package var folder: String { home.path }
     package var socket: String { folder + "/engine.sock" }
     package var endpoint: String { "unix://" + socket }
 
