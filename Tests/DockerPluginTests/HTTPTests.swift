@@ -47,6 +47,22 @@ struct HTTPTests {
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel", 200, "hel", false),
     ]
 
+    @Test(arguments: [1, 2, 5, 1_000])
+    func listsAreReadElementByElement(size: Int) throws {
+        let text = #" [ {"a":"]}\"\\","b":[1,{"c":2}]} ,\n{},[3] ] "#
+        var (elements, found) = (JSONElements(), [JSON]())
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            found += try elements.feed(Array(rest.prefix(size)))
+            rest = rest.dropFirst(size)
+        }
+        #expect(found == [["a": "]}\"\\", "b": [1, ["c": 2]]], .object([:]), [3]])
+        var endless = JSONElements()
+        #expect(throws: PluginError.self) {
+            try endless.feed(Array("[{\"".utf8) + [UInt8](repeating: 0x61, count: JSONElements.elementBytesMax))
+        }
+    }
+
     @Test(arguments: answers, [1, 3, 1_000])
     func answersAreReadWhereverTheyAreCut(
         answer: (text: String, status: Int, body: String, isWhole: Bool), size: Int

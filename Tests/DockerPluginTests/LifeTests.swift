@@ -77,7 +77,7 @@ struct LifeTests {
 
     @Test(arguments: [
         ("trap 'exit 4' INT; echo ready; while :; do sleep 0.05; done", "SIGINT", 60_000, TaskExit(code: 4)),
-        ("trap '' TERM; echo ready; while :; do sleep 0.05; done", "", 50, TaskExit(code: 137, signal: 9)),
+        ("trap '' TERM; echo ready; while :; do sleep 0.05; done", "", 50, TaskExit(code: 137)),
     ])
     func stopSendsTheSignalAndThenKills(script: String, signal: String, milliseconds: Int, exit: TaskExit) async throws
     {
@@ -111,12 +111,21 @@ struct LifeTests {
         }
     }
 
+    /// The engine does not tell one from the other.
+    @Test(arguments: ["exit 137", "kill -KILL $$; exit 3"])
+    func aCodeOfItsOwnIsNotTakenForASignal(script: String) async throws {
+        try await DockerFixture.run { fixture in
+            let exit = try await fixture.run(fixture.task("t", "sh -c '\(script)'; exit $?"))
+            #expect(exit == TaskExit(code: 137))
+        }
+    }
+
     @Test func overUseOfMemoryIsReportedAsSuch() async throws {
         try await DockerFixture.run { fixture in
             var spec = fixture.task("t", "x=a; while :; do x=$x$x; done")
             spec.resources.memoryBytes = 16 << 20
             let exit = try await fixture.run(spec)
-            #expect(exit.oomKilled && exit.signal == 9, "\(exit)")
+            #expect(exit == TaskExit(code: 137, oomKilled: true), "\(exit)")
         }
     }
 
@@ -150,6 +159,21 @@ struct LifeTests {
             #expect(try await fixture.driver.recover(spec, handle: nil) == handle)
             let unknown = await pluginError { try await fixture.driver.recover(fixture.task("u", ""), handle: nil) }
             #expect(unknown?.code == .notFound)
+            try await fixture.driver.destroy("t", force: true)
+        }
+    }
+
+    /// A host that knows of a task's end, and was killed before it had the driver forget it, does not ask for it again.
+    @Test func aTaskIsForgottenThatNobodyHasFoundAgain() async throws {
+        try await DockerFixture.run { fixture in
+            _ = try await fixture.driver.start(fixture.task("t", "sleep 1000"))
+            let pid = fixture.hostPID
+            kill(pid, SIGKILL)
+            try await eventually("another host") { fixture.hostPID > 0 && fixture.hostPID != pid }
+            let busy = await pluginError { try await fixture.driver.destroy("t", force: false) }
+            #expect(busy?.code == .state)
+            try await fixture.driver.destroy("t", force: true)
+            #expect(fixture.engine.containers.isEmpty)
             try await fixture.driver.destroy("t", force: true)
         }
     }

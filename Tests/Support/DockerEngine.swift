@@ -63,7 +63,11 @@ package final class DockerEngine: Sendable {
         pid.withLock { $0 = child }
         for _ in 0..<3_000 {
             if docker("version") == 0 { return }
-            guard kill(child, 0) == 0 else { break }
+            var status: Int32 = 0
+            guard waitpid(child, &status, WNOHANG) == 0 else {
+                pid.withLock { $0 = 0 }
+                break
+            }
             usleep(10_000)
         }
         throw Missing(reason: "dockerd: \((SmallFile.text(log) ?? "").suffix(500))")
@@ -86,17 +90,25 @@ package final class DockerEngine: Sendable {
         return child
     }
 
-    /// Ends dockerd, and with it the containers.
-    package func stop() {
+    /// Ends dockerd, and with SIGTERM the containers; those that a killed one leaves are ended by the next.
+    package func stop(_ signal: Int32 = SIGTERM) {
         let timeout = pid.withLock { pid in
             defer { pid = 0 }
             return pid
         }
         guard timeout > 0 else { return }
         let daemon = (SmallFile.text(folder + "/pid") ?? "").split(separator: "\n").first.flatMap { pid_t($0) } ?? 0
-        if daemon > 0 { kill(daemon, SIGTERM) }
+        if daemon > 0 { kill(daemon, signal) }
         var status: Int32 = 0
         while waitpid(timeout, &status, 0) < 0, errno == EINTR {}
+        // The containerd of a killed dockerd is ending, and maybe not reaped for a while: the next dockerd would take it for its own.
+        let helperFile = folder + "/exec/containerd/containerd.pid"
+        let helper = SmallFile.text(helperFile).flatMap { pid_t($0) }
+        for _ in 0..<1_000 {
+            guard let helper, ProcessIdentity(pid: helper)?.isAlive == true else { break }
+            usleep(10_000)
+        }
+        for file in [helperFile, folder + "/pid"] { unlink(file) }
     }
 
     /// Ends what is left and removes all files.

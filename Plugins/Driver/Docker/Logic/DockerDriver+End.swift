@@ -55,6 +55,20 @@ extension DockerDriver {
         }
     }
 
+    /// Removes what an earlier instance may have left of a task that the host never had found again.
+    ///
+    /// - Throws: ``PluginError/Code/state`` when its container runs and `force` is false.
+    func remove(unknown id: String, force: Bool) async throws {
+        for container in try await containers(labelled: id, also: settings.collection.removesContainers) {
+            let what = "cannot remove container \(container)"
+            let answer = try await client.ask(
+                EngineRequest("DELETE", "/containers/\(container)", ["force": force ? "1" : "0", "v": "1"]))
+            guard answer.isSuccess || answer.status == 404 else {
+                throw EngineClient.failure(answer.status, answer.message, what)
+            }
+        }
+    }
+
     /// Removes an ended task's container, and a running one with it.
     func remove(_ entry: TaskTable.Entry) async throws {
         if entry.exit == nil {

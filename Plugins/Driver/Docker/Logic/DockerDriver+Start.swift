@@ -107,11 +107,11 @@ extension DockerDriver {
         return state.label(ContainerRequest.Label.task) == task.id ? state : nil
     }
 
-    private func containers(labelled task: String) async throws -> [String] {
+    /// The ids of the containers of a task; with `ended`, also of those that do not run.
+    func containers(labelled task: String, also ended: Bool = true) async throws -> [String] {
         let filters: JSON = ["label": [.string("\(ContainerRequest.Label.task)=\(task)")]]
-        let list = try await client.demand(
-            EngineRequest("GET", "/containers/json", ["all": "1", "filters": filters.text]), "cannot list containers")
-        return (list.array ?? []).compactMap { $0["Id"]?.string }
+        let request = EngineRequest("GET", "/containers/json", ["all": ended ? "1" : "0", "filters": filters.text])
+        return try await client.list(request, "cannot list containers") { $0["Id"]?.string }
     }
 
     /// Takes a container into the table, has its output copied, and tells what the host is to know of it.

@@ -69,7 +69,9 @@ public final class DockerDriver: Driver {
     }
 
     public func destroy(id: String, force: Bool) throws {
-        guard let entry = table.entry(id) else { return }
+        guard let entry = table.entry(id) else {
+            return try operations.blocking { [self] in try await remove(unknown: id, force: force) }
+        }
         guard force || entry.exit != nil else { throw PluginError(.state, "task \(id) runs") }
         try operations.blocking { [self] in try await remove(entry) }
     }

@@ -43,6 +43,29 @@ struct EngineClient: Sendable {
         return answer.json
     }
 
+    /// What `select` makes of the elements of a list, which may be of any length.
+    ///
+    /// - Throws: as ``demand(_:_:seconds:)``.
+    func list<Item: Sendable>(
+        _ request: EngineRequest, _ what: String, _ select: @escaping @Sendable (JSON) -> Item?
+    ) async throws -> [Item] {
+        try await clock.limit(seconds: 60, "the engine did not answer \(request.method) \(request.path)") {
+            let stream = try await open(request)
+            defer { stream.close() }
+            guard stream.head.status == 200 else {
+                let bytes = try await stream.all(max: EngineClient.answerBytesMax)
+                let message = (try? JSON(parsing: String(decoding: bytes, as: UTF8.self)))?["message"]?.string
+                throw EngineClient.failure(
+                    stream.head.status, message ?? "status \(stream.head.status)", what)
+            }
+            var (elements, items) = (JSONElements(), [Item]())
+            while case let part = try await stream.next(), !part.isEmpty {
+                items += try elements.feed(part).compactMap(select)
+            }
+            return items
+        }
+    }
+
     static func failure(_ status: Int, _ message: String, _ what: String) -> PluginError {
         let code: PluginError.Code =
             switch status {

@@ -15,14 +15,13 @@ struct ContainerState: Sendable {
     var isTerminal: Bool { json["Config"]?["Tty"]?.bool ?? false }
     func label(_ key: String) -> String? { json["Config"]?["Labels"]?[key]?.string }
 
-    /// How it ended. The engine tells a signal as 128 and its number, which a program may also exit with.
+    /// How it ended. The engine tells a signal as 128 and its number; a program may exit with such a code as well, so that the
+    /// code is told, and never a signal.
     var exit: TaskExit {
         let state = json["State"]
-        let code = state?["ExitCode"]?.integer ?? 0
-        let signal = (129...192).contains(code) ? code - 128 : 0
         let error = state?["Error"]?.string ?? ""
         return TaskExit(
-            exitCode: code, signal: signal, outOfMemory: state?["OOMKilled"]?.bool ?? false,
+            exitCode: state?["ExitCode"]?.integer ?? 0, outOfMemory: state?["OOMKilled"]?.bool ?? false,
             error: error.isEmpty ? nil : error)
     }
 

@@ -19,10 +19,9 @@ extension DockerDriver {
         let filters: JSON = ["label": [.string("\(ContainerRequest.Label.owner)=\(try owner())")]]
         // Ended ones are kept when the operator wants to look at them.
         let all = settings.collection.removesContainers ? "1" : "0"
-        let list = try await client.demand(
-            EngineRequest("GET", "/containers/json", ["all": all, "filters": filters.text]), "cannot list containers")
+        let request = EngineRequest("GET", "/containers/json", ["all": all, "filters": filters.text])
         let newest = (client.clock.wall - settings.collection.orphanGraceNanoseconds) / 1_000_000_000
-        return (list.array ?? []).compactMap { container in
+        return try await client.list(request, "cannot list containers") { [table] container in
             guard let id = container["Id"]?.string,
                 let task = container["Labels"]?[ContainerRequest.Label.task]?.string,
                 !table.isWanted(task), container["Created"]?.integer ?? .max <= newest
