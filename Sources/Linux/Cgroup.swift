@@ -32,24 +32,31 @@ package struct Cgroup: Equatable, Sendable {
         return Cgroup(version: host.version, folders: folders)
     }
 
-    /// Makes the group `parent/name` and sets its limits; one that exists is taken over.
+    /// Where the group `parent/name` lies (or would lie) with `limits`, without touching anything.
     ///
-    /// v1 makes only the hierarchies needed: cpuacct, memory and pids to account and kill, cpu and cpuset when limited.
+    /// v1 has only the hierarchies needed: cpuacct, memory and pids to account and kill, cpu and cpuset when limited.
+    package static func planned(
+        on host: CgroupHost, parent: String, name: String, limits: CgroupLimits
+    ) -> Cgroup {
+        let group = located(on: host, parent: parent, name: name)
+        guard host.version == .v1 else { return group }
+        var folders = group.folders
+        if limits.cores.isEmpty { folders["cpuset"] = nil }
+        let cpuLimited = limits.cpuShares != nil || limits.cpuQuotaMicroseconds != nil
+        if !cpuLimited && host.mounts["cpu"] != host.mounts["cpuacct"] { folders["cpu"] = nil }
+        return Cgroup(version: .v1, folders: folders)
+    }
+
+    /// Makes the group `parent/name` and sets its limits; one that exists is taken over.
     package static func make(
         on host: CgroupHost, parent: String, name: String, limits: CgroupLimits
     ) throws(LinuxError) -> Cgroup {
-        var group = located(on: host, parent: parent, name: name)
-        if host.version == .v1 {
-            var folders = group.folders
-            if limits.cores.isEmpty { folders["cpuset"] = nil }
-            let cpuLimited = limits.cpuShares != nil || limits.cpuQuotaMicroseconds != nil
-            if !cpuLimited && host.mounts["cpu"] != host.mounts["cpuacct"] { folders["cpu"] = nil }
-            group = Cgroup(version: .v1, folders: folders)
-        } else {
+        let group = planned(on: host, parent: parent, name: name, limits: limits)
+        if host.version == .v2 {
             try group.enableControllers(mount: host.mounts[""] ?? "/sys/fs/cgroup", parent: parent)
         }
-        for path in group.paths { try Folder.make(path, mode: 0o755) }
         do {
+            for path in group.paths { try Folder.make(path, mode: 0o755) }
             try group.apply(limits)
         } catch {
             group.remove()
@@ -165,14 +172,15 @@ package struct Cgroup: Equatable, Sendable {
         }
     }
 
-    /// Removes the empty group; true when no folder of it is left. A group is busy for a moment after its last process ends.
+    /// Removes the empty group; true when no folder of it is left. A group is busy for a moment after its last process ends, on a
+    /// busy machine for longer: gives up after a second.
     @discardableResult
     package func remove() -> Bool {
         var left = paths
-        for turn in 0..<20 {
+        for turn in 0..<100 {
             left = left.filter { rmdir($0) != 0 && errno != ENOENT }
             if left.isEmpty { return true }
-            if turn > 2 { usleep(2_000) }
+            if turn > 2 { usleep(10_000) }
         }
         return false
     }

@@ -1,3 +1,5 @@
+internal import Synchronization
+
 /// The control group hierarchies of this machine (cgroups(7)): one for all controllers (v2) or one a controller (v1).
 package struct CgroupHost: Equatable, Sendable {
     package enum Version: Int, Sendable {
@@ -8,6 +10,17 @@ package struct CgroupHost: Equatable, Sendable {
     package let version: Version
     /// v1: mount point by controller ("cpu", "memory", ...); v2: one entry, "".
     package let mounts: [String: String]
+
+    private static let found = Mutex<CgroupHost?>(nil)
+
+    /// The hierarchies as this process sees them. Looked for until there are some, and then never again: reading the mounts of a
+    /// machine with many costs more than starting a task.
+    package static var current: CgroupHost? {
+        found.withLock { found in
+            found = found ?? detect()
+            return found
+        }
+    }
 
     /// Reads the mounts of this process; nil when no hierarchy with controllers is mounted.
     package static func detect(mountInfo: String? = nil) -> CgroupHost? {

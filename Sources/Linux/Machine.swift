@@ -4,7 +4,7 @@ internal import Glibc
 /// Facts about the running machine.
 package enum Machine {
     /// The kernel's id of this boot: records of live processes are keyed by it.
-    package static var bootID: String { SmallFile.text("/proc/sys/kernel/random/boot_id") ?? "" }
+    package static let bootID = SmallFile.text("/proc/sys/kernel/random/boot_id") ?? ""
 
     package static var hostName: String {
         var buffer = [CChar](repeating: 0, count: 257)

@@ -11,7 +11,7 @@ struct AccountingGroup {
 
     /// Nil where this process may not make control groups.
     init?() {
-        guard geteuid() == 0, let host = CgroupHost.detect(), host.mounts["cpuacct"] ?? host.mounts[""] != nil else {
+        guard geteuid() == 0, let host = CgroupHost.current, host.mounts["cpuacct"] ?? host.mounts[""] != nil else {
             return nil
         }
         self.host = host

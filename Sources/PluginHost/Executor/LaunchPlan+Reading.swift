@@ -112,7 +112,7 @@ extension LaunchPlan {
     private mutating func readCgroup(_ reader: ObjectReader) throws(ExecutorError) {
         try reader.only(["parent", "v2_override", "v1_override"])
         cgroupParent = try reader.text("parent")
-        guard let host = CgroupHost.detect() else { return }
+        guard let host = CgroupHost.current else { return }
         if let path = try reader.text("v2_override"), !path.isEmpty {
             guard host.version == .v2 else { throw .invalid("cgroup.v2_override: this machine has cgroups v1") }
             let mount = host.mounts[""] ?? ""

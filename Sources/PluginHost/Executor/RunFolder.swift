@@ -65,7 +65,7 @@ struct RunFolder: Sendable {
     /// The task's own control group, as recorded in the specification.
     var cgroup: Cgroup? {
         let paths = specValues("cgroup")
-        guard let host = CgroupHost.detect(), !paths.isEmpty else { return nil }
+        guard let host = CgroupHost.current, !paths.isEmpty else { return nil }
         var folders: [String: String] = [:]
         for path in paths {
             let mount = host.mounts.filter { path.hasPrefix($0.value + "/") }.sorted { $0.key < $1.key }.first

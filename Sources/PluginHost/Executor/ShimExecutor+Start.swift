@@ -8,15 +8,11 @@ extension ShimExecutor {
     /// Writes the specification, starts a shim on it and waits for its answer. After an error nothing runs.
     func start(_ plan: LaunchPlan) throws(ExecutorError) -> TaskRun {
         let folder = RunFolder(root: configuration.runRoot, id: plan.id)
-        var made: Cgroup?
         do {
             try Folder.make(folder.path)
-            made = try makeCgroup(plan)
             if plan.root == .memory { try Folder.make(folder.path + "/root") }
-            let records = plan.records(cgroups: made?.paths ?? [], runFolder: folder.path)
-            try SmallFile.replace(folder.path + "/spec", with: records)
+            try prepare(plan, in: folder)
         } catch {
-            made?.remove()
             removeFolder(folder)
             throw .system(error)
         }
@@ -44,16 +40,21 @@ extension ShimExecutor {
         }
     }
 
-    /// Nil where this process may not make control groups: tasks then run without, and are found by session and parent.
-    private func makeCgroup(_ plan: LaunchPlan) throws(LinuxError) -> Cgroup? {
-        guard Machine.isRoot, plan.cgroupsJoined.isEmpty, let host = CgroupHost.detect() else { return nil }
-        let parent = plan.cgroupParent ?? configuration.cgroupParent
-        let name = RunFolder.name(of: plan.id)
+    /// Writes the specification and makes the control group: in this order, so that whoever finds the folder later knows of the
+    /// group, too. Where this process may not make groups, tasks run without, and are found by session and parent.
+    private func prepare(_ plan: LaunchPlan, in folder: RunFolder) throws(LinuxError) {
+        func write(_ cgroups: [String]) throws(LinuxError) {
+            let records = plan.records(cgroups: cgroups, runFolder: folder.path)
+            try SmallFile.replace(folder.path + "/spec", with: records)
+        }
+        guard Machine.isRoot, plan.cgroupsJoined.isEmpty, let host = CgroupHost.current else { return try write([]) }
+        let (parent, name) = (plan.cgroupParent ?? configuration.cgroupParent, RunFolder.name(of: plan.id))
+        try write(Cgroup.planned(on: host, parent: parent, name: name, limits: plan.limits).paths)
         do {
-            return try Cgroup.make(on: host, parent: parent, name: name, limits: plan.limits)
+            _ = try Cgroup.make(on: host, parent: parent, name: name, limits: plan.limits)
         } catch {
-            if plan.limits == CgroupLimits() && (error.errno == EROFS || error.errno == EACCES) { return nil }
-            throw error
+            guard plan.limits == CgroupLimits() && (error.errno == EROFS || error.errno == EACCES) else { throw error }
+            try write([])
         }
     }
 
