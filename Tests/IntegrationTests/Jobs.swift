@@ -3,20 +3,22 @@ import TestSupport
 
 /// Jobs as the API takes them.
 enum Jobs {
-    /// A job of one group with one `raw_exec` task that runs a shell line.
+    /// A job of one group with one task that runs a shell line, under `raw_exec` or another driver that takes a command; `config`
+    /// is what that one wants besides.
     static func shell(
-        _ id: String, _ line: String, type: String = "service", count: Int = 1, killTimeoutMS: Int = 500,
-        restart: JSON = .null, disconnect: JSON = .null
+        _ id: String, _ line: String, driver: String = "raw_exec", config: [(String, JSON)] = [],
+        type: String = "service", count: Int = 1, killTimeoutMS: Int = 500, restart: JSON = .null,
+        disconnect: JSON = .null
     ) -> JSON {
-        task(
+        let command: [(String, JSON)] = [
+            ("command", .string("/bin/sh")), ("args", .array([.string("-c"), .string(line)])),
+        ]
+        return task(
             id, type: type, count: count, restart: restart, disconnect: disconnect,
             .object([
-                ("Name", .string("main")), ("Driver", .string("raw_exec")),
+                ("Name", .string("main")), ("Driver", .string(driver)),
                 ("KillTimeout", .integer(Int64(killTimeoutMS) * 1_000_000)),
-                (
-                    "Config",
-                    .object([("command", .string("/bin/sh")), ("args", .array([.string("-c"), .string(line)]))])
-                ),
+                ("Config", .object(JSONObject(command + config))),
                 ("Resources", .object([("CPU", .integer(10)), ("MemoryMB", .integer(10))])),
             ]))
     }

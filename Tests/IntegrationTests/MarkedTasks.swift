@@ -6,10 +6,13 @@ import TestSupport
 final class MarkedTasks {
     let marker: String
     private let folder: TemporaryFolder
+    private let agent: AgentProcess?
 
-    init() throws {
+    /// With an `agent`, starts are noted in each allocation's own folder, which every driver lets its tasks write to.
+    init(on agent: AgentProcess? = nil) throws {
         marker = "7\(UInt32.random(in: 10_000_000...99_999_999))"
         folder = try TemporaryFolder("marked")
+        self.agent = agent
     }
 
     deinit { for pid in processes { kill(pid, SIGKILL) } }
@@ -18,10 +21,22 @@ final class MarkedTasks {
     var line: String { "\(note); exec sleep \(marker)" }
 
     /// A shell line that notes its allocation's id.
-    var note: String { "echo $NOMAD_ALLOC_ID >> \(folder.path)/starts" }
+    var note: String {
+        "echo $NOMAD_ALLOC_ID >> \(agent == nil ? folder.path : "$NOMAD_ALLOC_DIR/data")/starts-\(marker)"
+    }
 
     /// The allocation ids noted so far, one a start.
-    var starts: [String] { (try? folder.read("starts"))?.split(separator: "\n").map(String.init) ?? [] }
+    var starts: [String] {
+        var folders = [folder.path]
+        if let allocations = agent.map({ $0.folder.path + "/data/alloc" }) {
+            let ids = (try? FileManager.default.contentsOfDirectory(atPath: allocations)) ?? []
+            folders = ids.map { "\(allocations)/\($0)/alloc/data" }
+        }
+        return folders.flatMap { folder -> [String] in
+            let text = try? String(contentsOfFile: "\(folder)/starts-\(marker)", encoding: .utf8)
+            return text?.split(separator: "\n").map(String.init) ?? []
+        }
+    }
 
     /// The processes that sleep now.
     var processes: [pid_t] {

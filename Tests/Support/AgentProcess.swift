@@ -45,7 +45,11 @@ package final class AgentProcess {
             for pid in left { Glibc.kill(pid, SIGTERM) }
             usleep(10_000)
         }
-        for group in groups { rmdir(group) }
+        for group in groups {
+            let cgroup = Cgroup(version: CgroupHost.current?.version ?? .v1, folders: ["": group])
+            cgroup.killAll()
+            cgroup.remove()
+        }
     }
 
     /// The shims of this agent's tasks; those of one driver, when it is named.
