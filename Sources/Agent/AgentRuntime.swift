@@ -84,7 +84,8 @@ package struct AgentRuntime {
             api(
                 endpoints(servers, client, server, pool, plugins, seam), certificates,
                 report: { refusals.note(port: "http", address: $0, reason: $1) }, started))
-        let reload = Reload(certificates: certificates, client: client, settings: rereading, log: log)
+        let reload = Reload(
+            certificates: certificates, client: client, plugins: plugins, settings: rereading, log: log)
         services.append(CancelledService { await reload.run() })
         services.append(signals(server, pool))
         let group = ServiceGroup(

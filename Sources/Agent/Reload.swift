@@ -1,13 +1,15 @@
 internal import Client
 internal import Connections
 internal import Logging
+internal import PluginHost
 internal import UnixSignals
 
-/// What SIGHUP does: certificates are read again, for new connections, and the configuration, for the options of the client's
-/// fingerprinters; then the machine is looked at anew.
+/// What SIGHUP does: certificates are read again, for new connections, and the configuration, for the plug-ins' blocks and the
+/// options of the client's fingerprinters; then the machine is looked at anew. Tasks run on.
 struct Reload: Sendable {
     let certificates: TLSSource?
     let client: ClientAgent?
+    let plugins: PluginManager
     /// Reads files and flags anew, as at the start.
     let settings: @Sendable () throws -> AgentSettings
     let log: Logger
@@ -15,9 +17,8 @@ struct Reload: Sendable {
     /// Runs until cancelled.
     func run() async {
         for await _ in await UnixSignalsSequence(trapping: .sighup) {
-            if certificates == nil, client == nil { log.info("SIGHUP: there is nothing to read again") }
             if let certificates { reload(certificates) }
-            if let client { reload(client) }
+            await reload()
         }
     }
 
@@ -30,12 +31,23 @@ struct Reload: Sendable {
         }
     }
 
-    private func reload(_ client: ClientAgent) {
+    private func reload() async {
+        let settings: AgentSettings
         do {
-            client.reload(options: try settings().client?.options ?? [:])
-            log.info("SIGHUP: options read again; the machine is looked at anew")
+            settings = try self.settings()
         } catch {
-            log.error("SIGHUP: the options in use stay", metadata: ["error": "\(error)"])
+            return log.error("SIGHUP: the configuration in use stays", metadata: ["error": "\(error)"])
         }
+        for (name, problem) in await plugins.reconfigure(settings.plugins.plugins) {
+            if let problem {
+                log.error(
+                    "SIGHUP: the plug-in's block is not in force",
+                    metadata: ["plugin.name": "\(name)", "reason": "\(problem)"])
+            } else {
+                log.info("SIGHUP: the plug-in is configured anew", metadata: ["plugin.name": "\(name)"])
+            }
+        }
+        client?.reload(options: settings.client?.options ?? [:])
+        log.info("SIGHUP: configuration read again")
     }
 }

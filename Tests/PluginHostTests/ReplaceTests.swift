@@ -53,6 +53,45 @@ import Testing
         }
     }
 
+    @Test(arguments: [PluginIsolation.process, .agent])
+    func aNewConfigurationTakesOverTasksAndWaits(isolation: PluginIsolation) async throws {
+        let library = try PluginBuilder.library(ReplaceTests.source)
+        try await withHost([(library, "driver.so")], configure: isolated(isolation, "faulty")) { host, _ in
+            func block(
+                _ create: String, _ isolation: PluginIsolation = isolation
+            ) -> [String: PluginHostConfiguration.Plugin] {
+                var plugin = PluginHostConfiguration.Plugin()
+                plugin.isolation = isolation
+                plugin.config = .object([("create", .string(create))])
+                return ["faulty": plugin]
+            }
+            let driver = try #require(host.driver(named: "faulty"))
+            _ = try await driver.start(TaskSpec(id: "t1"))
+            try await withThrowingTaskGroup(of: TaskExit.self) { group in
+                group.addTask { try await driver.wait("t1") }
+                try await Task.sleep(for: .milliseconds(20))
+                let pid = host.status[0].pid
+                for create in ["once", "twice"] {
+                    let results = await host.reconfigure(block(create))
+                    #expect(results.map(\.plugin) == ["faulty"] && results.map(\.problem) == [nil], "\(results)")
+                    #expect(host.status[0].state == "running" && host.status[0].reason == "configured anew")
+                    #expect(await host.reconfigure(block(create)).isEmpty)
+                }
+                #expect((host.status[0].pid != pid) == (isolation == .process))
+                let last = host.status[0].pid
+                #expect(await host.reconfigure(block("refuse")).first?.problem?.contains("says refuse") == true)
+                #expect(host.status[0].pid == last && host.status[0].state == "running")
+                let moved = await host.reconfigure(block("twice", isolation == .agent ? .process : .agent))
+                #expect(moved.first?.problem?.contains("when the agent starts") == true)
+                let strange = await host.reconfigure(
+                    block("twice").merging(["nobody": block("x").values.first ?? .init()]) { $1 })
+                #expect(strange.map(\.plugin) == ["nobody"] && strange.first?.problem?.contains("no plug-in") == true)
+                try await driver.stop("t1", signal: "", timeout: .zero)
+                #expect(try await group.next() == TaskExit(code: 5))
+            }
+        }
+    }
+
     @Test func newLibrariesAreLoadedAndQuarantinedOnesTriedAgain() async throws {
         let driver = try PluginBuilder.library(ReplaceTests.source)
         let broken = try PluginBuilder.library(ReplaceTests.source, defines: ["NO_CREATE"])

@@ -11,7 +11,7 @@ package enum PluginIsolation: String, Sendable {
 /// What the agent's configuration says about plug-ins.
 package struct PluginHostConfiguration: Sendable {
     /// One `plugin "name" { }` block.
-    package struct Plugin: Sendable {
+    package struct Plugin: Equatable, Sendable {
         package var isEnabled = true
         /// Nil: ``agent`` for schedulers and scorers that came with the agent, ``process`` for everything else.
         package var isolation: PluginIsolation?
@@ -32,7 +32,7 @@ package struct PluginHostConfiguration: Sendable {
     /// The program `drover-shim`; empty: beside the host program.
     package var shim = ""
     package var cgroupParent = "drover"
-    /// By plug-in name.
+    /// By plug-in name, as the agent starts; ``PluginManager/reconfigure(_:)`` takes later ones.
     package var plugins: [String: Plugin] = [:]
     /// Environment of plug-in processes, "NAME=value"; nil: the agent's, and no backtraces of Swift's own, which delay a crash report.
     package var environment: [String]?
@@ -57,6 +57,4 @@ package struct PluginHostConfiguration: Sendable {
     }
 
     var processEnvironment: [String] { environment ?? HostProcess.ownEnvironment + ["SWIFT_BACKTRACE=enable=no"] }
-
-    func plugin(_ name: String) -> Plugin { plugins[name] ?? Plugin() }
 }

@@ -52,7 +52,7 @@ extension PluginManager {
             }
             if let winner = names[manifest.name], winner != file {
                 plugin.enter(.stopped, reason: "\(winner.path) has the same name and is loaded in its place")
-            } else if !configuration.plugin(manifest.name).isEnabled {
+            } else if !block(manifest.name).isEnabled {
                 plugin.enter(.stopped, reason: "disabled by the agent's configuration")
             } else {
                 wanted.append(plugin)
@@ -76,7 +76,7 @@ extension PluginManager {
         let kinds = manifest.kinds
         let isBrain = !kinds.isEmpty && kinds.allSatisfy { $0 == .scheduler || $0 == .scorer }
         let standard: PluginIsolation = file.isStock && isBrain ? .agent : .process
-        let isolation = configuration.plugin(manifest.name).isolation ?? standard
+        let isolation = block(manifest.name).isolation ?? standard
         return HostedPlugin(
             file: file, manifest: manifest, isolation: configuration.callsInline ? .agent : isolation, time: seam.time,
             hangGrace: configuration.hangGrace,
@@ -152,7 +152,7 @@ extension PluginManager {
         var settings = HostSettings()
         settings.file = file
         settings.config = try Schema.apply(
-            manifest.configSchema, to: configuration.plugin(plugin.name).config,
+            manifest.configSchema, to: block(plugin.name).config,
             what: "plugin \"\(plugin.name)\"")
         settings.folder = "\(configuration.dataFolder)/\(plugin.name)"
         settings.shim = configuration.shim

@@ -42,7 +42,8 @@ extension PluginManager {
     }
 
     /// Loads the present content of the plug-in's file beside the running instance, moves its tasks and calls over, stops the old one.
-    private func replace(_ plugin: HostedPlugin, hash: String) async throws {
+    /// `reason` is what the status says of it, beside a change of version.
+    func replace(_ plugin: HostedPlugin, hash: String, reason: String? = nil) async throws {
         let manifest = try await onThread {
             Result { () throws(PluginError) in try Manifest(library: plugin.file.path) }
         }.get()
@@ -59,7 +60,7 @@ extension PluginManager {
             await onThread { instance.stop() }
             throw error
         }
-        let reason = "replaced \(plugin.manifest.version) by \(manifest.version)"
+        let reason = reason ?? "replaced \(plugin.manifest.version) by \(manifest.version)"
         guard let old = plugin.replace(by: instance, manifest, reason: reason) else {
             await onThread { instance.stop() }
             throw PluginError(.unavailable, "plug-in \(plugin.name) was not running any more; try again")

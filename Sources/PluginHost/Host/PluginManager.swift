@@ -26,6 +26,8 @@ package final class PluginManager: Sendable {
         var schedulers: [String: HostedScheduler] = [:]
         var fingerprinters: [String: HostedFingerprinter] = [:]
         var devices: [String: HostedDeviceProvider] = [:]
+        /// The agent's `plugin` blocks that are in force, by plug-in name.
+        var blocks: [String: PluginHostConfiguration.Plugin] = [:]
     }
 
     let seam: Seam
@@ -46,6 +48,7 @@ package final class PluginManager: Sendable {
         self.configuration = configuration
         self.log = log
         clock = SeamClock(seam)
+        state.withLock { $0.blocks = configuration.plugins }
         (events, eventWriter) = AsyncStream.makeStream()
     }
 
