@@ -118,6 +118,19 @@ struct JavaTaskTests {
         #expect((1..<1_024).contains(fixture.shimKiB("t")), "private memory of a shim: \(fixture.shimKiB("t")) KiB")
     }
 
+    @Test(.enabled(if: HostedTask.library("java") != nil, "needs libdrover-driver-java.so beside the tests"))
+    func runsWithItsDriverInTheAgent() async throws {
+        let config = "{\"jar_path\":\"local/guest.jar\",\"args\":[\"wait\"],\"jvm_options\":[\"-Xmx32m\"]}"
+        try await HostedTask.with("java", .agent, config: config, memoryBytes: 192 << 20) { task in
+            try JavaGuest.install(in: task.folder + "/task/local")
+            try await task.start()
+            #expect(try await eventually { task.lines == ["ready"] })
+            try await task.recoverWithoutHandle()
+            let exit = try await task.stop()
+            #expect(exit.code == 143 && task.lines == ["ready", "bye"], "\(task.lines)")
+        }
+    }
+
     /// The plug-in's own process is killed: the task runs on, is found again, and its end is told.
     @Test(.enabled(if: HostedTask.library("java") != nil, "needs libdrover-driver-java.so beside the tests"))
     func outlivesItsPluginHost() async throws {

@@ -5,7 +5,7 @@ package import PluginHost
 internal import PluginHostTestSupport
 internal import Testing
 
-/// One task of a built driver library that runs in a process of its own, which a test may kill. Leaves nothing.
+/// One task of a built driver library that runs in a process of its own, which a test may kill, or in this one. Leaves nothing.
 package final class HostedTask: Sendable {
     package let folder: String
     private let host: PluginManager
@@ -19,12 +19,14 @@ package final class HostedTask: Sendable {
 
     /// Runs `body` with a task that is not started yet, and ends it; `config` is its configuration, JSON.
     package static func with(
-        _ name: String, config: String, memoryBytes: Int64, ports: [String: Int] = [:],
+        _ name: String, _ isolation: PluginIsolation = .process, config: String, memoryBytes: Int64,
+        ports: [String: Int] = [:],
         _ body: @escaping @Sendable (HostedTask) async throws -> Void
     ) async throws {
         let library = try #require(HostedTask.library(name))
         let configure: (inout PluginHostConfiguration) -> Void = { configuration in
             configuration.shim = PluginBuilder.hostProgram + "-shim"
+            isolated(isolation, name)(&configuration)
         }
         try await withHost([(library, "libdrover-driver-\(name).so")], configure: configure) { host, scratch in
             let driver = try #require(host.driver(named: name))
