@@ -46,7 +46,9 @@ enum ShimBenchmark: Benchmark {
             ("jvm_options", .array([.string("-Xmx32m")])),
         ])
         var qemu = BenchmarkJob(id: "shim-qemu", count: 3, memoryMiB: 256, driver: "qemu")
-        qemu.config = .object([("image_path", .string(image)), ("accelerator", .string("tcg"))])
+        qemu.config = .object([
+            ("image_path", .string(image)), ("accelerator", .string("tcg")), ("args", .array([.string("-snapshot")])),
+        ])
         return programs + [java, qemu]
     }
 

@@ -48,6 +48,7 @@ job "tour" {
       config {
         image_path  = "${var.folder}/guest.img"
         accelerator = "tcg"
+        args        = ["-snapshot"]
       }
       resources {
         cpu    = 100

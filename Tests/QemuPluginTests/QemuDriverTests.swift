@@ -112,17 +112,24 @@ struct QemuDriverTests {
         #expect(geteuid() != 0 || status.st_uid == 65_534)
     }
 
-    @Test func anOperatorsImageIsReadAlone() throws {
+    /// The image alone can be written, unless the job wants a snapshot of it.
+    @Test(arguments: [true, false])
+    func anOperatorsFolderIsReadAlone(writes: Bool) throws {
         let folders = Folders()
         let image = folders.path + "/images/deep/base.img"
+        if writes { chmod(image, 0o666) }
         let settings = "{\"image_paths\":[\"\(folders.path)/images/\"]}"
-        let spec = try specification("{\"image_path\":\"\(image)\"}", settings: settings, folders: folders)
+        let more = writes ? "" : ",\"args\":[\"-snapshot\"]"
+        let spec = try specification("{\"image_path\":\"\(image)\"\(more)}", settings: settings, folders: folders)
         let words = spec["argv"]?.strings ?? []
-        #expect(words.contains("file=\(image),format=raw,if=ide,snapshot=on"))
-        let bind: JSON = [
-            "source": .string(folders.path + "/images"), "target": .string(folders.path + "/images"), "read_only": true,
-        ]
-        #expect(spec["isolation"]?["binds"]?.array?.contains(bind) == true)
+        #expect(words.contains("file=\(image),format=raw,if=ide"))
+        #expect(words.contains("-snapshot") == !writes)
+        func bind(_ path: String, _ readOnly: Bool) -> JSON {
+            ["source": .string(path), "target": .string(path), "read_only": .bool(readOnly)]
+        }
+        let binds = try #require(spec["isolation"]?["binds"]?.array)
+        let folder = try #require(binds.firstIndex(of: bind(folders.path + "/images", true)))
+        #expect(binds[folder...].contains(bind(image, false)) == writes)
     }
 
     static let keys: [(String, String, [String])] = [
@@ -189,6 +196,7 @@ struct QemuDriverTests {
         ("{\"image_path\":\"local/pipe.img\"}", "{}", "no regular file", .invalid),
         ("{\"image_path\":\"local/none.img\"}", "{}", "none.img", .notFound),
         ("{\"image_path\":\"local/kept.img\"}", "{}", "may not write", .denied),
+        ("{\"image_path\":\"local/kept.img\"}", "{}", "-snapshot in \"args\"", .denied),
         ("{\"image_path\":\"local/disk.img\",\"emulator\":\"sparc\"}", "{}", "qemu-system-sparc", .notFound),
         ("{\"image_path\":\"local/disk.img\",\"emulator\":\"../x\"}", "{}", "\"emulator\"", .invalid),
         (

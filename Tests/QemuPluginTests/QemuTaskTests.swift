@@ -39,17 +39,21 @@ struct QemuTaskTests {
         #expect(try sector(fixture.folder + "/task/local/disk.img") == "written\n")
     }
 
-    @Test func anOperatorsImageStaysAsItIs() async throws {
+    /// Written as the job's own, unless the job wants a snapshot.
+    @Test(arguments: ["written\n", String(repeating: "\0", count: 8)])
+    func anOperatorsImageIsWrittenUnlessUnwanted(found: String) async throws {
         let fixture = try TaskFixture(QemuPlugin.self)
         defer { fixture.close("t") }
         let images = Scratch("images")
         try FileMode.set(images.path, 0o755)
         try BootSector.install(BootSector.polite, at: images.path + "/base.img")
         let settings = "{\"image_paths\":[\"\(images.path)\"]}"
-        try await fixture.launch("t", wish(["image_path": .string(images.path + "/base.img")], settings: settings))
+        var config: [String: JSON] = ["image_path": .string(images.path + "/base.img")]
+        if found != "written\n" { config["args"] = ["-snapshot"] }
+        try await fixture.launch("t", wish(config, settings: settings))
         #expect(try await fixture.wait("t")["exit_code"]?.integer == 0, "\(fixture.lines("t", "err"))")
         #expect(fixture.lines("t").contains { $0.contains("hello") })
-        #expect(try sector(images.path + "/base.img") == String(repeating: "\0", count: 8))
+        #expect(try sector(images.path + "/base.img") == found)
     }
 
     @Test func theEmulatorIsIsolatedLimitedAndCounted() async throws {
@@ -112,10 +116,12 @@ struct QemuTaskTests {
         #expect(Folder.names(scratch.path) == [])
     }
 
-    @Test(.enabled(if: HostedTask.library("qemu") != nil, "needs libdrover-driver-qemu.so beside the tests"))
-    func aGuestThatIgnoresTheButtonIsEndedBySignal() async throws {
+    @Test(
+        .enabled(if: HostedTask.library("qemu") != nil, "needs libdrover-driver-qemu.so beside the tests"),
+        arguments: [PluginIsolation.process, .agent])
+    func aGuestThatIgnoresTheButtonIsEndedBySignal(isolation: PluginIsolation) async throws {
         let config = "{\"image_path\":\"local/disk.img\",\"accelerator\":\"tcg\",\"graceful_shutdown\":true}"
-        try await HostedTask.with("qemu", config: config, memoryBytes: 128 << 20) { task in
+        try await HostedTask.with("qemu", isolation, config: config, memoryBytes: 128 << 20) { task in
             try BootSector.install(BootSector.deaf, at: task.folder + "/task/local/disk.img")
             try await task.start()
             #expect(try await eventually { task.lines.contains { $0.contains("ready") } })

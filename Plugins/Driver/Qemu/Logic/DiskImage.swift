@@ -7,15 +7,17 @@ struct DiskImage: Equatable, Sendable {
     /// As the emulator sees it, in the task's root.
     let path: String
     let format: ImageFormat
-    /// The operator's folder that holds it; `nil` when it is the task's own. Such an image is never written: what the guest
-    /// changes goes to a temporary file.
+    /// The operator's folder that holds it; `nil` when it is the task's own.
     let sharedFolder: String?
 
     /// Finds the image `text`: below `local`, `alloc` or `secrets`, with or without a slash before it, or in one of `folders`.
+    /// `writes`: whether the guest's changes go into it.
     ///
     /// - Throws: ``PluginError`` naming "image_path" when it lies elsewhere, is reached through a link or "..", is no
     ///   file, or is one that `user` may not use.
-    init(_ text: String, task: TaskDocument, folders: [String], user: UserAccount) throws(PluginError) {
+    init(
+        _ text: String, task: TaskDocument, folders: [String], user: UserAccount, writes: Bool
+    ) throws(PluginError) {
         let parts = text.split(separator: "/").map(String.init)
         guard !text.utf8.contains(0), parts.count > 1, !parts.contains(".."), !parts.contains(".") else {
             throw DiskImage.invalid(text, "must be a path of a file in a folder, without \".\", \"..\" and NUL bytes")
@@ -24,11 +26,11 @@ struct DiskImage: Equatable, Sendable {
         path = absolute
         if let own = task.folder(parts[0]), ["local", "alloc", "secrets"].contains(parts[0]) {
             sharedFolder = nil
-            format = try DiskImage.look(text, folder: own, parts.dropFirst(), user, writes: true)
+            format = try DiskImage.look(text, folder: own, parts.dropFirst(), user, writes: writes)
         } else if text.hasPrefix("/"), let folder = folders.first(where: { absolute.hasPrefix($0 + "/") }) {
             sharedFolder = folder
             let rest = parts.dropFirst(folder.split(separator: "/").count)
-            format = try DiskImage.look(text, folder: folder, rest, user, writes: false)
+            format = try DiskImage.look(text, folder: folder, rest, user, writes: writes)
         } else {
             let allowed = (["local", "alloc", "secrets"] + folders).joined(separator: ", ")
             throw PluginError(
@@ -58,7 +60,9 @@ struct DiskImage: Equatable, Sendable {
         guard fstat(current, &status) == 0 else { throw failed(text, text) }
         guard status.st_mode & S_IFMT == S_IFREG else { throw invalid(text, "is no regular file") }
         guard may(user, status, 4) else { throw denied(text, "read") }
-        guard !writes || may(user, status, 2) else { throw denied(text, "write") }
+        guard !writes || may(user, status, 2) else {
+            throw denied(text, "write", ", or \(QemuCommand.snapshotOptions[0]) in \"args\" to lose its changes")
+        }
         var head = [UInt8](repeating: 0, count: ImageFormat.headBytes)
         let count = pread(current, &head, head.count, 0)
         guard count >= 0 else { throw failed(text, text) }
@@ -76,10 +80,11 @@ struct DiskImage: Equatable, Sendable {
         PluginError(.invalid, "\"image_path\": \"\(text)\" \(reason)")
     }
 
-    private static func denied(_ text: String, _ verb: String) -> PluginError {
+    private static func denied(_ text: String, _ verb: String, _ otherwise: String = "") -> PluginError {
         PluginError(
             .denied,
-            "\"image_path\": the task's user may not \(verb) \"\(text)\": give it the file, or name another user")
+            "\"image_path\": the task's user may not \(verb) \"\(text)\": give it the file, or name another user"
+                + otherwise)
     }
 
     private static func failed(_ text: String, _ part: String) -> PluginError {

@@ -14,6 +14,9 @@ struct QemuCommand: Equatable, Sendable {
     let hasGuestAgent: Bool
     let more: [String]
 
+    /// With one of these among "args" what a guest changes goes to a temporary file (qemu(1), -snapshot).
+    static let snapshotOptions = ["-snapshot", "--snapshot"]
+
     enum Accelerator: String, Sendable { case tcg, kvm }
 
     /// Where the emulator makes its sockets, in the task's root.
@@ -73,8 +76,7 @@ struct QemuCommand: Equatable, Sendable {
         case .kvm: words += ["-accel", "kvm", "-cpu", "host"]
         case .tcg: words += ["-accel", "tcg,tb-size=\(QemuCommand.translatedMiB)"]
         }
-        var drive = "file=\(QemuCommand.escaped(image.path)),format=\(image.format.rawValue),if=\(interface)"
-        if image.sharedFolder != nil { drive += ",snapshot=on" }
+        let drive = "file=\(QemuCommand.escaped(image.path)),format=\(image.format.rawValue),if=\(interface)"
         let monitor = "unix:\(QemuCommand.socketFolder)/\(QemuCommand.monitorSocket),server=on,wait=off"
         words += [
             "-name", QemuCommand.escaped(image.name), "-m", "\(memoryMiB)M", "-smp", "\(processors)", "-drive", drive,

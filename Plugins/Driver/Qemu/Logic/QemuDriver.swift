@@ -77,19 +77,23 @@ public final class QemuDriver: ExecutorDriver {
         guard settings.isolation.shows(emulator.path) else {
             throw PluginError(.notFound, "\"emulator\": \(emulator.path) lies outside the folders that tasks see")
         }
+        let writes = try !task.config.texts("args").contains { QemuCommand.snapshotOptions.contains($0) }
         let image = try DiskImage(
-            task.config.requiredText("image_path"), task: task, folders: settings.imageFolders, user: account)
+            task.config.requiredText("image_path"), task: task, folders: settings.imageFolders, user: account,
+            writes: writes)
         let command = try QemuCommand(
             task, settings, emulator: emulator, accelerator: accelerator(task.config, emulator, account), image: image)
         var extras = LaunchExtras()
         let sockets = try VirtualMachine.makeSocketFolder(of: task, for: account)
         extras.binds = [
             TaskBind(source: sockets, target: QemuCommand.socketFolder, isReadOnly: false),
-            // Where the emulator keeps what a guest changes of an image that is not its own.
+            // Where the emulator keeps what a guest changes, if that is not to go into the image.
             TaskBind(source: (task.folder("task") ?? "") + "/tmp", target: "/var/tmp", isReadOnly: false),
         ]
         if let folder = image.sharedFolder {
+            // Of the folder, which may hold what the image builds on, the image alone can be written.
             extras.binds.append(TaskBind(source: folder, target: folder, isReadOnly: true))
+            if writes { extras.binds.append(TaskBind(source: image.path, target: image.path, isReadOnly: false)) }
         }
         if command.accelerator == .kvm {
             extras.binds.append(TaskBind(source: KVMDevice.path, target: KVMDevice.path, isReadOnly: false))

@@ -6,7 +6,7 @@
 DROVER_MANIFEST("qemu", "0.1.0", "[\"drover.driver/1\"]",
     ",\"licence\":\"Apache-2.0\",\"description\":\"runs a virtual machine from a disk image\","
     "\"config_schema\":{"
-    "\"image_paths\":{\"type\":\"list(string)\",\"doc\":\"folders of this machine whose images jobs may use, unchanged\"},"
+    "\"image_paths\":{\"type\":\"list(string)\",\"doc\":\"folders of this machine whose images jobs may use; guests write what the task's user may write\"},"
     "\"args_allowlist\":{\"type\":\"list(string)\",\"doc\":\"options that jobs may pass: -smp; absent or empty: all\"},"
     "\"emulators_allowlist\":{\"type\":\"list(string)\",\"doc\":\"architectures that jobs may use: x86_64; absent or empty: all\"}},"
     "\"task_schema\":{"
