@@ -122,7 +122,7 @@ let modules: [Target] = [
     module("Scheduling", ["Basics", "Model", "StateStore", abi]),
     module("Broker", ["Basics", "Model"]),
     module("Certificates", ["Basics", asn1, crypto, x509]),
-    module("Connections", ["Basics", nioCore, nioSSL, nioTLS]),
+    module("Connections", ["Basics", crypto, nioCore, nioSSL, nioTLS]),
     module("RPC", ["Basics", "Connections", "Model", nioCore, nioPosix, nioSSL]),
     module("Consensus", ["Basics", "Raft"]),
     .systemLibrary(name: "CZlib", path: "Sources/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),

@@ -103,7 +103,7 @@ public struct DroverClient: Sendable {
     /// User text as one segment of a path.
     public static func segment(_ text: String) -> String { PercentEncoding.encode(text) }
 
-    private func request(
+    func request(
         _ method: String, _ path: String, query: [(String, String)], headers: [(String, String)], body: [UInt8]?
     ) -> TransportRequest {
         var items = query

@@ -1,3 +1,4 @@
+internal import Basics
 internal import Connections
 internal import Glibc
 internal import NIOCore
@@ -81,17 +82,27 @@ struct Transport: Sendable {
                 return try await read(ResponseHead(status: Int(head.status.code), headers: headers), &chunks)
             }
         } catch {
-            let isOfTLS = TLSFailure.describe(error, certificate: nil) != nil
-            let isBroken = isOfTLS || error is ConnectionError || error is IOError || error is ChannelError
-            // How TLS ended says more than how that looks from above it.
-            if isBroken, let reason = broken.reason {
-                throw ConnectionError("\(address) cannot be used: \(reason)")
-            }
-            switch error {
-            case is IOError, is ChannelError: throw ConnectionError("the connection to \(address) broke: \(error)")
-            case is HTTPParserError: throw ConnectionError("\(address) does not answer in HTTP: \(error)")
-            default: throw error
-            }
+            throw described(error, broken)
+        }
+    }
+
+    /// What went wrong on an open connection, for people.
+    private func described(_ error: any Error, _ broken: BrokenTLS) -> any Error {
+        let isOfTLS = TLSFailure.describe(error, certificate: nil) != nil
+        let isBroken = isOfTLS || error is ConnectionError || error is IOError || error is ChannelError
+        // How TLS ended says more than how that looks from above it.
+        if isBroken, let reason = broken.reason { return ConnectionError("\(address) cannot be used: \(reason)") }
+        switch error {
+        case is IOError, is ChannelError: return ConnectionError("the connection to \(address) broke: \(error)")
+        case is HTTPParserError: return ConnectionError("\(address) does not answer in HTTP: \(error)")
+        default: return error
+        }
+    }
+
+    private var hostHeader: String {
+        switch address {
+        case .http(let host, let port), .https(let host, let port): "\(NetworkAddress(host: host, port: port))"
+        case .unix: "localhost"
         }
     }
 
@@ -99,11 +110,7 @@ struct Transport: Sendable {
         _ request: TransportRequest, to outbound: NIOAsyncChannelOutboundWriter<HTTPClientRequestPart>
     ) async throws {
         var headers = HTTPHeaders(request.headers)
-        switch address {
-        case .http(let host, let port), .https(let host, let port):
-            headers.replaceOrAdd(name: "Host", value: host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)")
-        case .unix: headers.replaceOrAdd(name: "Host", value: "localhost")
-        }
+        headers.replaceOrAdd(name: "Host", value: hostHeader)
         headers.add(name: "Accept", value: "application/json, text/plain, */*")
         headers.add(name: "User-Agent", value: "drover")
         if let body = request.body {
@@ -119,15 +126,90 @@ struct Transport: Sendable {
         try await outbound.write(contentsOf: parts + [.end(nil)])
     }
 
-    /// The connection, and, under TLS, when it may be used.
+    /// Bytes of one message, and of an answer that is not a WebSocket's, at most.
+    private static let messageBytesMax = 1 << 20
+
+    /// Makes the request's connection a WebSocket and hands it to `use`; it lives as long as that.
+    ///
+    /// - Throws: ``APIError`` when the agent answers something else than 101.
+    func socket<Result>(
+        _ request: TransportRequest, use: (WebSocketConnection) async throws -> Result
+    ) async throws -> Result {
+        let broken = BrokenTLS()
+        let (connection, handshake) = try await connect(broken) { channel in
+            let tap = ConnectionTap()
+            try channel.pipeline.syncOperations.addHandler(tap)
+            return tap.take(channel)
+        }
+        let result: Result
+        do {
+            try await handshake?.get()
+            let rest = try await shakeHands(connection, request)
+            let socket = WebSocketConnection(
+                connection, role: .client, messageBytesMax: Transport.messageBytesMax, read: rest)
+            result = try await use(socket)
+        } catch {
+            await connection.close()
+            throw described(error, broken)
+        }
+        await connection.close()
+        return result
+    }
+
+    /// Asks for a WebSocket; returns what came after the answer's head.
+    private func shakeHands(_ connection: TappedConnection, _ request: TransportRequest) async throws -> [UInt8] {
+        let key = Base64.encode((0..<16).map { _ in UInt8.random(in: 0...255) })
+        var lines = ["\(request.method) \(request.target) HTTP/1.1", "Host: \(hostHeader)", "User-Agent: drover"]
+        lines += [
+            "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: \(key)",
+        ]
+        lines += request.headers.map { "\($0.0): \($0.1)" }
+        try await connection.write(Array((lines + ["", ""]).joined(separator: "\r\n").utf8))
+        var bytes: [UInt8] = []
+        while true {
+            guard let more = try await connection.read() else {
+                throw ConnectionError("the agent at \(address) closed the connection without an answer")
+            }
+            bytes += more
+            if let head = HandshakeAnswer(bytes) {
+                guard head.status == 101 else { throw try await refusal(head, connection) }
+                guard head.headers["sec-websocket-accept"] == WebSocketHandshake.accept(key) else {
+                    throw ConnectionError("\(address) does not answer as a WebSocket's server must")
+                }
+                return head.rest
+            }
+            guard bytes.count <= Transport.messageBytesMax else {
+                throw ConnectionError("\(address) does not answer in HTTP")
+            }
+        }
+    }
+
+    /// The error that the agent answered instead.
+    private func refusal(_ head: HandshakeAnswer, _ connection: TappedConnection) async throws -> APIError {
+        var body = head.rest
+        let length = min(head.headers["content-length"].flatMap { Int($0) } ?? .max, Transport.messageBytesMax)
+        while body.count < length, let more = try await connection.read() { body += more }
+        return APIError(status: head.status, message: String(decoding: body, as: UTF8.self))
+    }
+
+    /// A connection that speaks HTTP, and, under TLS, when it may be used.
     private func connect(_ broken: BrokenTLS) async throws(ConnectionError) -> (Connection, EventLoopFuture<Void>?) {
+        try await connect(broken) { channel in
+            try channel.pipeline.syncOperations.addHTTPClientHandlers()
+            return try Connection(wrappingChannelSynchronously: channel)
+        }
+    }
+
+    /// A connection on which `begin` puts what speaks, and, under TLS, when it may be used.
+    private func connect<Opened: Sendable>(
+        _ broken: BrokenTLS, begin: @escaping @Sendable (any Channel) throws -> Opened
+    ) async throws(ConnectionError) -> (Opened, EventLoopFuture<Void>?) {
         let bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).connectTimeout(Self.timeout)
         let security: NIOSSLContext? = if case .https = address { try tls.context() } else { nil }
-        let setUp: @Sendable (any Channel) -> EventLoopFuture<(Connection, EventLoopFuture<Void>?)> = { channel in
+        let setUp: @Sendable (any Channel) -> EventLoopFuture<(Opened, EventLoopFuture<Void>?)> = { channel in
             channel.eventLoop.makeCompletedFuture {
                 let handshake = try security.map { try beginTLS(channel, $0, broken) }
-                try channel.pipeline.syncOperations.addHTTPClientHandlers()
-                return (try Connection(wrappingChannelSynchronously: channel), handshake)
+                return (try begin(channel), handshake)
             }
         }
         do {

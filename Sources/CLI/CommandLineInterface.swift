@@ -37,6 +37,7 @@ public enum CommandLineInterface {
                     subcommands: [
                         JobRunCommand.self, JobPlanCommand.self, JobStopCommand.self, JobValidateCommand.self,
                         JobInitCommand.self, JobInspectCommand.self, AllocLogsCommand.self, AllocFSCommand.self,
+                        AllocExecCommand.self,
                     ])
             ], helpNames: [.customShort("h"), .customLong("help", withSingleDash: true)])
     }

@@ -26,6 +26,20 @@ int clinux_set_terminal_size(int fd, uint16_t rows, uint16_t columns) {
     return ioctl(fd, TIOCSWINSZ, &size);
 }
 
+int clinux_terminal_peer(int fd) {
+    int locked = 0;
+    if (ioctl(fd, TIOCSPTLCK, &locked) < 0) return -1;
+    return ioctl(fd, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+}
+
+int clinux_terminal_size(int fd, uint16_t *rows, uint16_t *columns) {
+    struct winsize size = {0};
+    int result = ioctl(fd, TIOCGWINSZ, &size);
+    *rows = size.ws_row;
+    *columns = size.ws_col;
+    return result;
+}
+
 int clinux_open_beneath(int folder, const char *path, int flags, uint32_t mode) {
     struct open_how how = {
         .flags = (uint64_t)(flags | O_CLOEXEC),

@@ -6,7 +6,7 @@ internal import RPC
 
 /// The loops that talk to the servers.
 extension ClientAgent {
-    private var context: CallContext {
+    var context: CallContext {
         var context = CallContext()
         context.token = "\(secretID)"
         context.region = world.configuration.region
@@ -133,6 +133,7 @@ extension ClientAgent {
     }
 
     private func apply(_ reply: WatchAllocationsReply) async {
+        for ticket in reply.tickets { addTicket.yield(ticket) }
         for allocation in reply.changed {
             if let runner = runner(allocation.id) {
                 if runner.receive(allocation) { await store(runner.allocation) }

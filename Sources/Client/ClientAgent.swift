@@ -19,6 +19,11 @@ package final class ClientAgent: Sendable {
     /// Runners waiting to become children of ``run()``.
     let newRunners: AsyncStream<AllocationRunner>
     private let addRunner: AsyncStream<AllocationRunner>.Continuation
+    /// What callers elsewhere ask for, waiting to become children of ``run()``; those beyond 256 are dropped, and told so by time.
+    let newTickets: AsyncStream<RelayTicket>
+    let addTicket: AsyncStream<RelayTicket>.Continuation
+    /// Programs that run inside tasks for callers.
+    let commandCount = Mutex(0)
     /// The node as last fingerprinted; changes are registered.
     let nodeState: Mutex<Node>
     let nodeChanged = ChangeSignal()
@@ -51,6 +56,7 @@ package final class ClientAgent: Sendable {
         table = Mutex(Table())
         options = Mutex(world.configuration.options)
         (newRunners, addRunner) = AsyncStream.makeStream()
+        (newTickets, addTicket) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(256))
         nodeState = Mutex(NodeBuilder.initial(identity, world.configuration))
     }
 
@@ -80,6 +86,7 @@ package final class ClientAgent: Sendable {
             group.addTask { try await self.sendUpdates() }
             group.addTask { try await self.collectForever() }
             group.addTask { await self.followDriverEvents() }
+            group.addTask { await self.serveRelays() }
             // The first to end, by cancellation or by an error nothing can mend, ends all.
             defer { group.cancelAll() }
             try await group.next()

@@ -28,6 +28,9 @@ struct APIRequest: Sendable {
         self.context = context
     }
 
+    /// Whether the first message of a WebSocket is to bring the token (`ws_handshake`).
+    var takesTokenFromSocket: Bool { get throws(CallError) { try query.flag("ws_handshake") ?? false } }
+
     /// The hole of that name; every route that asks for one has it.
     func parameter(_ name: String) -> String { parameters[name] ?? "" }
 

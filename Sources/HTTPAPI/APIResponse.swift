@@ -12,6 +12,8 @@ struct APIResponse: Sendable {
         case text(String)
         /// Written piece by piece after the head is sent.
         case stream(@Sendable (inout any ResponseBodyWriter) async throws -> Void)
+        /// The connection becomes a WebSocket.
+        case socket(SocketResponse)
     }
 
     var status = HTTPResponse.Status.ok
@@ -92,6 +94,9 @@ extension APIResponse {
             return (head, ResponseBody(byteBuffer: ByteBuffer(string: text)))
         case .stream(let write):
             return (head, ResponseBody { writer in try await write(&writer) })
+        case .socket:
+            head.status = .switchingProtocols
+            return (head, ResponseBody())
         }
     }
 }

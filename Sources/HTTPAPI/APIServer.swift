@@ -74,11 +74,13 @@ package struct APIServer: Service {
             guard let security = configuration.security else { throw APIBindError(address: address, code: EINVAL) }
             builder = HTTPServerBuilder { responder in
                 SecureChannel(
-                    base: HTTP1Channel(responder: responder, configuration: channel), security: security, report: report
-                )
+                    base: TappedChannel(base: HTTP1Channel(responder: responder, configuration: channel)),
+                    security: security, report: report)
             }
         } else {
-            builder = .http1(configuration: channel)
+            builder = HTTPServerBuilder { responder in
+                TappedChannel(base: HTTP1Channel(responder: responder, configuration: channel))
+            }
         }
         let exchange = self.exchange
         // The listeners' own lines repeat what the agent reports in its words.
@@ -88,7 +90,7 @@ package struct APIServer: Service {
             configuration: ServerConfiguration(address: address.bindAddress),
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: quiet
         ) { request, writer, channel in
-            try await exchange.respond(to: request, writer: writer, from: channel.remoteAddress?.description ?? "")
+            try await exchange.respond(to: request, writer: writer, on: channel)
         } onServerRunning: { channel in
             bound(address.withPort(channel.localAddress?.port))
         }

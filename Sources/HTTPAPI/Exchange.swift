@@ -2,6 +2,7 @@ internal import Basics
 internal import HTTPTypes
 internal import HummingbirdCore
 internal import Logging
+internal import NIOCore
 internal import RPC
 
 /// One request's way: route, permission, handler, response.
@@ -24,7 +25,7 @@ struct Exchange: Sendable {
         extraHeaders = headers
     }
 
-    func respond(to request: Request, writer: consuming ResponseWriter, from origin: String) async throws {
+    func respond(to request: Request, writer: consuming ResponseWriter, on channel: any Channel) async throws {
         let start = endpoints.time.uptime
         let target = request.head.path ?? "/"
         let split = target.firstIndex(of: "?") ?? target.endIndex
@@ -37,6 +38,11 @@ struct Exchange: Sendable {
             response.admitOtherOrigins(methods)
         }
         for field in extraHeaders { response.headers[field.name] = field.value }
+        if case .socket(let socket) = response.body {
+            let headers = response.headers.map { ($0.name.canonicalName, $0.value) }
+            log.debug("websocket opened", metadata: ["http.path": "\(target[..<split])", "peer": "\(channel.peer)"])
+            return try await socket.run(on: channel, headers: headers)
+        }
         let pretty = query["pretty"].map { $0 != "0" && $0 != "false" } ?? false
         let (head, body) = response.encoded(pretty: pretty)
         try await writer.write(response: head, body: body)
@@ -45,7 +51,7 @@ struct Exchange: Sendable {
             metadata: [
                 "http.method": "\(request.method.rawValue)", "http.path": "\(target[..<split])",
                 "http.status": "\(head.status.code)", "duration": "\((endpoints.time.uptime - start).goText)",
-                "peer": "\(origin)",
+                "peer": "\(channel.peer)",
             ])
     }
 
@@ -61,7 +67,8 @@ struct Exchange: Sendable {
             let call = APIRequest(
                 request, parameters: parameters, query: query, region: endpoints.agent.region, limits: configuration)
             do {
-                try await endpoints.authorize(route.capability, call.context)
+                let isAskedLater = route.takesTokenFromSocket ? try call.takesTokenFromSocket : false
+                if !isAskedLater { try await endpoints.authorize(route.capability, call.context) }
                 return try await route.handler(call, endpoints)
             } catch {
                 log.debug("request failed", metadata: ["http.path": "\(path)", "error": "\(error)"])
@@ -69,4 +76,9 @@ struct Exchange: Sendable {
             }
         }
     }
+}
+
+extension Channel {
+    /// Who is at the other end.
+    fileprivate var peer: String { remoteAddress?.description ?? "" }
 }

@@ -9,6 +9,9 @@ package struct Route: Sendable {
     package let capability: Capability
     /// Whether web pages of other origins may use it (SURFACE §1.1, CORS).
     var admitsOtherOrigins = false
+    /// Whether the caller may show its token in the first message of the WebSocket that the route becomes, instead of a header
+    /// (`ws_handshake`); then the handler checks what the caller may do.
+    var takesTokenFromSocket = false
     let handler: Handler
 
     typealias Handler = @Sendable (APIRequest, Endpoints) async throws -> APIResponse
@@ -34,6 +37,13 @@ package struct Route: Sendable {
         self.pattern = PathPattern(pattern)
         self.capability = capability
         self.handler = handler
+    }
+
+    /// The route, with tokens from its WebSocket.
+    func takingTokenFromSocket() -> Route {
+        var route = self
+        route.takesTokenFromSocket = true
+        return route
     }
 
     /// The route, open to web pages of other origins.

@@ -17,7 +17,8 @@ package struct RouteTable: Sendable {
 
     /// The whole API.
     package static let standard = RouteTable(
-        routes: Route.jobs + Route.nodes + Route.allocations + Route.evaluations + Route.clients + Route.agent
+        routes: Route.jobs + Route.nodes + Route.allocations + Route.evaluations + Route.clients + Route.commands
+            + Route.agent
             + Route.pool + Route.operators + Route.snapshots + Route.namespaces + Route.nodePools + Route.variables
             + Route.rootKeys)
 

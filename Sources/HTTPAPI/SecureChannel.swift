@@ -8,7 +8,7 @@ internal import NIOHTTPTypes
 
 /// HTTP/1.1 under TLS. Who speaks plain HTTP to it is told so.
 struct SecureChannel: ServerChildChannel {
-    let base: HTTP1Channel
+    let base: TappedChannel
     let security: APISecurity
     let report: @Sendable (_ address: String, _ reason: String) -> Void
 

@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 
 /// An open descriptor that is closed when the last reference goes.
@@ -13,6 +14,13 @@ package final class FileDescriptor: Sendable {
     package convenience init(path: String, flags: Int32, mode: UInt32 = 0o600) throws(LinuxError) {
         let number = try systemCall("open", path) { open(path, flags | O_CLOEXEC, mode) }
         self.init(owning: number)
+    }
+
+    /// A pipe, close-on-exec.
+    package static func pipe() throws(LinuxError) -> (read: FileDescriptor, write: FileDescriptor) {
+        var ends: [Int32] = [0, 0]
+        try systemCall("pipe2") { clinux_pipe(&ends) }
+        return (FileDescriptor(owning: ends[0]), FileDescriptor(owning: ends[1]))
     }
 
     /// At most `count` bytes from where the descriptor stands; empty at the end.

@@ -90,6 +90,7 @@ extension ServerAgent {
         while true {
             try await seam.time.sleep(for: ServerAgent.clockInterval)
             state.feed.expire(now: seam.time.uptime)
+            relays.expire(now: seam.time.uptime)
             guard isLeader else { continue }
             await storeAutopilotConfiguration()
             if consensus.status.membership.members.count > 1 {

@@ -31,6 +31,8 @@ package final class ServerAgent: Sendable {
     let shadow: ShadowPipeline
     let accessControl = AccessControl()
     let heartbeats: HeartbeatMonitor
+    /// Connections between callers and clients that cannot reach each other.
+    let relays = RelayHub()
     let locks: VariableLocks
     let keystore: Keystore
     /// One new root key at a time.

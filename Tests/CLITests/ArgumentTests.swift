@@ -18,6 +18,15 @@ struct ArgumentTests {
         (["node-status", "-self"], ["node", "status", "-self"]),
         (["--version"], ["version"]),
         (["job", "status", "--", "--odd"], ["job", "status", "--", "--odd"]),
+        (
+            ["alloc", "exec", "--task=web", "-t=false", "1a2b", "ls", "--color", "-t=false"],
+            ["alloc", "exec", "-task=web", "-no-t", "1a2b", "ls", "--color", "-t=false"]
+        ),
+        (["exec", "--task", "web", "-job", "shop", "--x"], ["exec", "-task", "web", "-job", "shop", "--x"]),
+        (
+            ["exec", "-i=false", "--job=true", "shop", "a", "--", "--b"],
+            ["exec", "-no-i", "-job", "shop", "a", "--", "--b"]
+        ),
         ([], []),
     ])
     func goForm(given: [String], normalized: [String]) { #expect(ArgumentForm.normalized(given) == normalized) }
@@ -45,6 +54,8 @@ struct ArgumentTests {
         ("logs -f -stderr -tail -n 20 1a2b web", "AllocLogsCommand"),
         ("alloc logs -job -task web redis", "AllocLogsCommand"),
         ("alloc fs -H -stat 1a2b alloc/logs", "AllocFSCommand"),
+        ("alloc exec -i -t -e none -task web 1a2b ls -l --color", "AllocExecCommand"),
+        ("exec -job -group web shop cat", "AllocExecCommand"),
         ("alloc stop -no-shutdown-delay 1a2b", "AllocStopCommand"),
         ("alloc restart -all-tasks 1a2b", "AllocRestartCommand"),
         ("alloc signal -s SIGHUP 1a2b web", "AllocSignalCommand"),
@@ -140,6 +151,7 @@ struct ArgumentTests {
                   inspect                 Show a job's specification as JSON.
                   logs                    Show what a task writes.
                   fs                      List an allocation's folders and show its files.
+                  exec                    Run a command inside a running task.
 
                   See 'drover help <subcommand>' for detailed help.
                 """)

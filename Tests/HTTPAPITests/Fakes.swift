@@ -102,6 +102,26 @@ final class FakeClient: ClientEndpoint {
         asked.withLock { $0.append("signal \(task ?? "-") \(signal)") }
     }
 
+    func holds(allocation: ID) -> Bool { allocation == FakeClient.allocation }
+
+    /// Answers each input with itself, to the error stream at the end of input, and ends with the number of words.
+    func run(_ command: TaskCommand, over channel: any CommandChannel) async throws {
+        try check(command.allocation)
+        asked.withLock { $0.append("run \(command.arguments) \(command.isTerminal) \(command.mayReachNode)") }
+        defer { asked.withLock { $0.append("ended") } }
+        if command.task != "t" { throw CallError(.notFound, "task \"\(command.task)\" not found") }
+        while let input = try await channel.next() {
+            if let size = input.size {
+                try await channel.send(CommandOutput(standardOutput: Array("\(size.rows)x\(size.columns)".utf8)))
+            }
+            if !input.data.isEmpty { try await channel.send(CommandOutput(standardOutput: input.data)) }
+            if input.isEnd {
+                try await channel.send(CommandOutput(standardError: Array("over".utf8)))
+                return try await channel.send(CommandOutput(exitCode: command.arguments.count))
+            }
+        }
+    }
+
     func collectGarbage(allocation: ID?) async throws {}
 }
 

@@ -17,7 +17,7 @@ enum ArgumentForm {
         "force": nil, "full": nil, "now": nil, "early-return": nil, "shell": "-no-shell",
         "H": nil, "allocs": nil, "quiet": nil, "no-color": nil, "force-color": nil, "dev": nil,
         "server": nil, "client": nil, "cli": nil, "log-json": nil, "tls-skip-verify": nil, "insecure": nil,
-        "name-constraint": nil,
+        "name-constraint": nil, "job": nil, "i": "-no-i", "t": "-no-t",
     ]
 
     /// One dash for two, `-flag=true` and `-flag=false` as flags, old names of commands as new ones; after `--` nothing
@@ -32,12 +32,28 @@ enum ArgumentForm {
         while let argument = rest.popFirst() {
             if argument == "--" { return out + [argument] + rest }
             guard argument.hasPrefix("-"), argument.count > 1 else {
+                // What follows is another program's.
+                if takesCommand(out) { return out + [argument] + rest }
                 out.append(argument)
                 continue
             }
             out += flag(argument.hasPrefix("--") ? String(argument.dropFirst()) : argument)
         }
         return out
+    }
+
+    /// Whether the words so far are those of `alloc exec` and its options, each with its value: then what is next is the
+    /// allocation, and after it comes the command, whose own options are not ours to touch.
+    private static func takesCommand(_ words: [String]) -> Bool {
+        let isNamed = words.starts(with: ["alloc", "exec"])
+        guard isNamed || words.first == "exec" else { return false }
+        var options = words.dropFirst(isNamed ? 2 : 1)
+        while let option = options.popFirst() {
+            let isWhole = option.contains("=") || negatable.keys.contains(String(option.dropFirst()))
+            if isWhole || option.hasPrefix("-no-") { continue }
+            if options.popFirst() == nil { return false }
+        }
+        return true
     }
 
     private static func flag(_ argument: String) -> [String] {

@@ -8,6 +8,9 @@ enum Console {
     /// Bytes as they are to standard output; ends the process quietly when nobody reads any more.
     static func raw(_ bytes: [UInt8]) { put(bytes, on: STDOUT_FILENO) }
 
+    /// Bytes as they are to standard error.
+    static func rawError(_ bytes: [UInt8]) { put(bytes, on: STDERR_FILENO) }
+
     /// Text and a line end to standard error.
     static func fail(_ text: String) { put(Array(text.utf8) + [0x0a], on: STDERR_FILENO) }
 

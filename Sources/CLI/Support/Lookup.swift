@@ -36,6 +36,17 @@ struct Lookup {
         return try only(found.map(\.id), kind: "alloc", "allocation", text) { JobOutput(shown: shown).table(found) }
     }
 
+    /// The newest running allocation of a job, or of those that are left the newest; of one group, if it is named.
+    func newestAllocation(ofJob text: String, group: String?) async throws -> Allocation {
+        let (id, client) = try await job(text)
+        let candidates = try await client.jobAllocations(id).filter { group == nil || $0.taskGroup == group }
+        let running = candidates.filter { $0.clientStatus == .running }
+        guard let newest = (running.isEmpty ? candidates : running).max(by: { $0.createIndex < $1.createIndex }) else {
+            throw CommandError("Job \"\(id)\" has no allocations\(group.map { " of group \"\($0)\"" } ?? "")")
+        }
+        return try await client.allocation(newest.id)
+    }
+
     func nodeID(_ text: String) async throws -> ID {
         if let id = try whole(text) { return id }
         let found = try await client.nodes(prefix: text)

@@ -17,6 +17,13 @@ int clinux_pidfd_send_signal(int pidfd, int signal);
 // ioctl(TIOCSWINSZ).
 int clinux_set_terminal_size(int fd, uint16_t rows, uint16_t columns);
 
+// The program's side of a new pseudo-terminal, unlocked: ioctl(TIOCSPTLCK), ioctl(TIOCGPTPEER). Close-on-exec, and nobody's
+// controlling terminal. Needs Linux 4.13.
+int clinux_terminal_peer(int fd);
+
+// ioctl(TIOCGWINSZ).
+int clinux_terminal_size(int fd, uint16_t *rows, uint16_t *columns);
+
 // openat2(2) with RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS: a path that leaves `folder` by "..", by an absolute link or by a
 // link out of it fails with EXDEV. O_CLOEXEC is added. Needs Linux 5.6.
 int clinux_open_beneath(int folder, const char *path, int flags, uint32_t mode);

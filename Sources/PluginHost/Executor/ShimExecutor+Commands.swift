@@ -27,17 +27,38 @@ extension ShimExecutor {
             let command = try CommandRequest(request, folder: run.folder)
             let namespaces = run.folder.specValues("namespaces").first.flatMap { UInt64($0) } ?? 0
             guard let target = try openTask(task) else { throw .ended(id) }
-            let started = try command.start(
-                stdio: (stdin, stdout, stderr), target: target, namespaces: namespaces)
-            let terminal = command.tty ? fcntl(stdin, F_DUPFD_CLOEXEC, 3) : -1
-            let record = RunningCommand(
-                pid: started.pid, terminal: terminal >= 0 ? FileDescriptor(owning: terminal) : nil)
-            commands.withLock { $0[commandID] = record }
-            // The pidfd names the process even after its end, so a late cancellation hits nobody else.
-            cancellation.set { _ = clinux_pidfd_send_signal(started.pidfd.number, SIGKILL) }
-            watch(started, commandID, call)
+            let isTaken = spawner.run { [self] in
+                do throws(ExecutorError) {
+                    let started = try command.start(
+                        stdio: (stdin, stdout, stderr), target: target, namespaces: namespaces)
+                    let terminal = command.tty ? fcntl(stdin, F_DUPFD_CLOEXEC, 3) : -1
+                    let record = RunningCommand(
+                        pid: started.pid, terminal: terminal >= 0 ? FileDescriptor(owning: terminal) : nil)
+                    commands.withLock { $0[commandID] = record }
+                    cancellation.set { [self] in kill(commandID) }
+                    watch(started, commandID, call)
+                } catch {
+                    call.fail(error)
+                }
+            }
+            guard isTaken else { throw ExecutorError(DROVER_E_RETRY, "too many commands are being started; try again") }
         } catch {
             call.fail(error)
+        }
+    }
+
+    /// Kills a command and what it started in its session; a daemon with a session of its own is the task's.
+    private func kill(_ commandID: String) {
+        commands.withLock { commands in
+            // While it has not been waited for, its number is nobody else's: see `watch`.
+            guard let command = commands[commandID] else { return }
+            var killed: Set<Int32> = []
+            while true {
+                let left = Set(ProcessTable.members(ofSession: command.pid) + [command.pid]).subtracting(killed)
+                if left.isEmpty { break }
+                for pid in left.sorted() { Glibc.kill(pid, SIGKILL) }
+                killed.formUnion(left)
+            }
         }
     }
 
@@ -67,9 +88,13 @@ extension ShimExecutor {
         let source = DispatchSource.makeReadSource(fileDescriptor: started.pidfd.number, queue: queue)
         source.setEventHandler { [self] in
             var status: Int32 = 0
-            guard waitpid(started.pid, &status, WNOHANG) == started.pid else { return }
+            let hasEnded = commands.withLock { commands in
+                guard waitpid(started.pid, &status, WNOHANG) == started.pid else { return false }
+                commands[commandID] = nil
+                return true
+            }
+            guard hasEnded else { return }
             source.cancel()
-            commands.withLock { $0[commandID] = nil }
             let signal = status & 0x7f
             let code = signal == 0 ? status >> 8 & 0xff : 0
             let result = JSON.object([("exit_code", .integer(Int64(code))), ("signal", .integer(Int64(signal)))])
@@ -132,7 +157,7 @@ private struct CommandRequest {
         let failed = cgroupPointers.withUnsafeBufferPointer { cgroups in
             (user?.groups ?? []).withUnsafeBufferPointer { members in
                 var spec = drover_spawn_spec()
-                spec.flags = DROVER_SPAWN_SETSID | rights.flags
+                spec.flags = DROVER_SPAWN_SETSID | DROVER_SPAWN_DIE_WITH_PARENT | rights.flags
                 spec.capabilities = rights.capabilities ?? 0
                 spec.path = UnsafePointer(path.pointers[0])
                 spec.cwd = UnsafePointer(path.pointers[1])

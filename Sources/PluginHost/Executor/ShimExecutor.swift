@@ -30,6 +30,7 @@ package final class ShimExecutor: Sendable {
     let configuration: Configuration
     let queue = DispatchQueue(label: "drover.executor", attributes: .concurrent)
     let commands = Mutex<[String: RunningCommand]>([:])
+    let spawner = SpawnThread()
     private let runs = Mutex<[String: TaskRun]>([:])
 
     package init(_ configuration: Configuration) { self.configuration = configuration }

@@ -10,6 +10,9 @@ package enum Capability: String, Sendable {
     case dispatchJob = "dispatch-job"
     case readLogs = "read-logs"
     case readFiles = "read-fs"
+    case allocationExec = "alloc-exec"
+    /// Programs in tasks that are not kept from the node's files.
+    case allocationNodeExec = "alloc-node-exec"
     case allocationLifecycle = "alloc-lifecycle"
     case nodePoolRead = "node_pool:read"
     case nodePoolWrite = "node_pool:write"
@@ -115,6 +118,11 @@ package enum CallMethod: UInt16, Sendable, CaseIterable {
     case removeRaftPeer = 35
     case transferLeadership = 36
     case leaveCluster = 45
+    // Between a caller and the client of a node; whoever knows an end's id may use it.
+    case openRelay = 46
+    case sendRelayed = 47
+    case receiveRelayed = 48
+    case closeRelay = 49
     // Of a server's workers to the leader; `submitPlan` is in Server.
     case takeEvaluation = 80
     case submitPlan = 81
@@ -135,6 +143,8 @@ package enum CallMethod: UInt16, Sendable, CaseIterable {
     package var capability: Capability {
         switch self {
         case .query: .none  // each query kind declares its own
+        case .openRelay: .allocationExec
+        case .sendRelayed, .receiveRelayed, .closeRelay: .none
         case .registerJob, .deregisterJob, .planJob, .evaluateJob: .submitJob
         case .dispatchJob: .dispatchJob
         case .explainPlacement, .validateJob: .readJob

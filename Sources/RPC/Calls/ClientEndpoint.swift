@@ -30,6 +30,16 @@ package protocol ClientEndpoint: Sendable {
 
     func signal(allocation: ID, task: String?, signal: String) async throws
 
+    /// Whether the allocation is this node's.
+    func holds(allocation: ID) -> Bool
+
+    /// Runs a program inside a running task until it ends, which is the last that `channel` is told, or until its caller is
+    /// gone, which ends it by force.
+    ///
+    /// Throws `permission` where tasks are not kept from the node's files and the caller may not reach those, `unsupported`
+    /// when the task's driver runs no programs, `limited` when too many run; then the program has not been started.
+    func run(_ command: TaskCommand, over channel: any CommandChannel) async throws
+
     /// Removes ended allocations from the node; one, or all when nil.
     func collectGarbage(allocation: ID?) async throws
 }

@@ -63,7 +63,8 @@ package struct Heartbeat: ServerCall {
     }
 }
 
-/// A node's allocations once something about them is newer than `minIndex`; waits at most `wait`.
+/// A node's allocations once something about them is newer than `minIndex`, or its client is asked for something; waits at most
+/// `wait`.
 ///
 /// The reply lists every allocation of the node by id and index, and in full those that changed above `minIndex`. More than one
 /// reply holds comes in several, from the least index up: each but the last names in ``WatchAllocationsReply/resume`` where to go on.
@@ -106,6 +107,8 @@ package struct WatchAllocationsReply: Document {
     package var changed: [Allocation] = []
     /// The last allocation of this reply, when more are to follow: ask again at once, from here. ``ID/none`` when it is complete.
     package var resume = ID.none
+    /// What callers elsewhere ask of this client, each once.
+    package var tickets: [RelayTicket] = []
 
     package init() {}
 
@@ -116,6 +119,7 @@ package struct WatchAllocationsReply: Document {
         try visitor.field("Changed", &shared)
         changed = shared.allocations
         try visitor.field("Resume", &resume)
+        try visitor.field("Tickets", &tickets)
     }
 }
 

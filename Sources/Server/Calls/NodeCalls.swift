@@ -60,12 +60,15 @@ extension WatchAllocations: Served {
         if minIndex > 0, resume.isNone {
             _ = await feed.wait(for: [.clientOf(row), .node(nodeID)], until: deadline) {
                 feed.snapshot.nodeServerIndex(row) > minIndex || minIndex < feed.snapshot.restoredIndex
+                    || server.relays.hasTickets(nodeID)
             }
         }
         let snapshot = feed.snapshot
         // Collected while it waited, its row may be another node's by now.
         guard snapshot.nodeRow(nodeID) == row else { throw CallError(.notFound, "node not found") }
-        return reply(from: snapshot, row)
+        var reply = reply(from: snapshot, row)
+        reply.tickets = server.relays.takeTickets(nodeID)
+        return reply
     }
 
     private func reply(from snapshot: Snapshot, _ row: NodeRow) -> WatchAllocationsReply {

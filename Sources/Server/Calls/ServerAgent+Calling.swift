@@ -127,7 +127,7 @@ extension ServerAgent: Caller {
 
     /// Whether the caller's token grants what the call needs. While access control is off, everybody may do everything; client
     /// agents are still held to their own node by its secret.
-    private func authorize(_ capability: Capability, _ context: CallContext) throws {
+    func authorize(_ capability: Capability, _ context: CallContext) throws {
         guard accessControl.allows(capability, context) else {
             throw CallError(.permission, "Permission denied")
         }
@@ -159,6 +159,10 @@ extension ServerAgent: CallHandler {
         .heartbeat: Heartbeat.self,
         .watchAllocations: WatchAllocations.self,
         .updateAllocations: UpdateAllocations.self,
+        .openRelay: OpenRelay.self,
+        .sendRelayed: SendRelayed.self,
+        .receiveRelayed: ReceiveRelayed.self,
+        .closeRelay: CloseRelay.self,
         .introduceServer: IntroduceServer.self,
         .promiseFounding: PromiseFounding.self,
         .joinCluster: JoinCluster.self,

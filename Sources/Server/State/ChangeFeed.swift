@@ -47,6 +47,9 @@ final class ChangeFeed: Sendable {
         waiters.fireAll()
     }
 
+    /// Wakes those who wait for one of `keys`, to look again at something else than the state.
+    func wake(_ keys: [WatchKey]) { waiters.fire(keys) }
+
     /// Waits for a change of one of `keys`, until `deadline`; returns false when there was none.
     func wait(for keys: [WatchKey], until deadline: Uptime, isReady: @Sendable () -> Bool) async -> Bool {
         await waiters.wait(for: keys, until: deadline, isReady: isReady)

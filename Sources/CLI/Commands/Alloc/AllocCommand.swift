@@ -7,8 +7,8 @@ package struct AllocCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "alloc", abstract: "Look at allocations, and act on them.",
         subcommands: [
-            AllocStatusCommand.self, AllocLogsCommand.self, AllocFSCommand.self, AllocStopCommand.self,
-            AllocRestartCommand.self, AllocSignalCommand.self,
+            AllocStatusCommand.self, AllocLogsCommand.self, AllocFSCommand.self, AllocExecCommand.self,
+            AllocStopCommand.self, AllocRestartCommand.self, AllocSignalCommand.self,
         ])
 
     package init() {}

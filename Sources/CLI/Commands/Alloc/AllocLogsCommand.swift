@@ -36,11 +36,11 @@ package struct AllocLogsCommand: AsyncParsableCommand {
 
     package func run() async throws {
         let client = try options.client()
-        let shown = Shown(now: LocalEnvironment.now)
+        let lookup = Lookup(client: client, shown: Shown(now: LocalEnvironment.now))
         let found =
             job
-            ? try await newestAllocation(client, shown)
-            : try await Lookup(client: client, shown: shown).allocation(allocation)
+            ? try await lookup.newestAllocation(ofJob: allocation, group: group)
+            : try await lookup.allocation(allocation)
         let name = try found.onlyTask(task ?? taskName)
         try await withThrowingTaskGroup(of: Void.self) { group in
             for type in types {
@@ -53,16 +53,6 @@ package struct AllocLogsCommand: AsyncParsableCommand {
     private var types: [String] {
         if standardError == standardOutput { return standardError || end.follow ? ["stdout", "stderr"] : ["stdout"] }
         return [standardError ? "stderr" : "stdout"]
-    }
-
-    private func newestAllocation(_ client: DroverClient, _ shown: Shown) async throws -> Allocation {
-        let (id, client) = try await Lookup(client: client, shown: shown).job(allocation)
-        let candidates = try await client.jobAllocations(id).filter { group == nil || $0.taskGroup == group }
-        let running = candidates.filter { $0.clientStatus == .running }
-        guard let newest = (running.isEmpty ? candidates : running).max(by: { $0.createIndex < $1.createIndex }) else {
-            throw CommandError("Job \"\(id)\" has no allocations\(group.map { " of group \"\($0)\"" } ?? "")")
-        }
-        return try await client.allocation(newest.id)
     }
 
     private func show(_ type: String, of task: String, in allocation: ID, from client: DroverClient) async throws {
