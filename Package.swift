@@ -207,7 +207,8 @@ let fuzzers: [Target] =
         .executableTarget(
             name: "drover-fuzz",
             dependencies: [
-                "Basics", "Consensus", "Gossip", "Model", "RPC", "Raft", "SimulatedSeam", "StateStore", nioCore,
+                "Basics", "Connections", "Consensus", "Gossip", "Model", "RPC", "Raft", "SimulatedSeam", "StateStore",
+                nioCore,
             ],
             path: "Tests/Fuzz", exclude: ["run"],
             swiftSettings: swiftSettings + [.unsafeFlags(["-parse-as-library"])])

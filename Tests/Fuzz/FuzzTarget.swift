@@ -1,4 +1,5 @@
 import Basics
+import Connections
 import Model
 import NIOCore
 import Raft
@@ -17,6 +18,7 @@ enum FuzzTarget: String, CaseIterable {
     case frames
     case log
     case snapshot
+    case sockets
 
     func run(_ bytes: [UInt8]) {
         switch self {
@@ -24,6 +26,7 @@ enum FuzzTarget: String, CaseIterable {
         case .frames: FuzzTarget.frames(bytes)
         case .log: FuzzTarget.log(bytes)
         case .snapshot: FuzzTarget.snapshot(bytes)
+        case .sockets: FuzzTarget.sockets(bytes)
         }
     }
 
@@ -82,6 +85,34 @@ enum FuzzTarget: String, CaseIterable {
             }
         }
         return frames
+    }
+
+    /// A WebSocket's bytes: the same messages however they are cut, and what those for a program say.
+    private static func sockets(_ bytes: [UInt8]) {
+        let whole = events(bytes, pieceBytes: max(1, bytes.count))
+        let pieces = events(bytes, pieceBytes: 5)
+        precondition(whole == pieces, "cut: \(pieces); whole: \(whole)")
+        for case .message(let message) in whole {
+            guard let json = try? JSONParser.parse(message), let input = try? CommandInput.read(json) else { continue }
+            var writer = JSONWriter()
+            input.write(to: &writer)
+            let again = (try? JSONParser.parse(writer.bytes)).flatMap { try? CommandInput.read($0) }
+            precondition(again == input, "\(input) became \(again as Any)")
+        }
+    }
+
+    private static func events(_ bytes: [UInt8], pieceBytes: Int) -> [WebSocketReader.Event] {
+        var reader = WebSocketReader(expectsMask: true, messageBytesMax: 32 << 10)
+        var events: [WebSocketReader.Event] = []
+        for position in stride(from: 0, to: bytes.count, by: pieceBytes) {
+            reader.feed(Array(bytes[position..<min(position + pieceBytes, bytes.count)]))
+            do {
+                while let event = try reader.next() { events.append(event) }
+            } catch {
+                break
+            }
+        }
+        return events
     }
 
     /// A log's segment, whose checksums are made right: what a checksum guards is to be read safely all the same.

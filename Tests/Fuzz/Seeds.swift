@@ -1,4 +1,5 @@
 import Basics
+import Connections
 import Model
 import NIOCore
 import Raft
@@ -16,6 +17,7 @@ enum Seeds {
         case .frames: frames
         case .log: log
         case .snapshot: snapshots
+        case .sockets: sockets
         }
     }
 
@@ -48,6 +50,19 @@ enum Seeds {
             Packet.join(messages.map(\.encoded), withChecksum: true), StreamMessage.pushPull(exchange).encoded,
             StreamMessage.ping(Ping(sequence: 1, node: "s2", source: source)).encoded,
             StreamMessage.error("no").encoded,
+        ]
+    }
+
+    private static var sockets: [[UInt8]] {
+        let mask: [UInt8] = [1, 2, 3, 4]
+        func text(_ json: String) -> [UInt8] { WebSocketFrame.encode(.text, Array(json.utf8), mask: mask) }
+        var first = text(#"{"stdin":"#)
+        first[0] &= 0x7f
+        let last = WebSocketFrame.encode(.continuation, Array(#"{"close":true}}"#.utf8), mask: mask)
+        let closing = WebSocketFrame.encode(.close, WebSocketFrame.closing(1000, "done"), mask: mask)
+        return [
+            text(#"{"stdin":{"data":"aGkK"}}"#) + text("{}"), text(#"{"tty_size":{"height":24,"width":80}}"#),
+            first + WebSocketFrame.encode(.ping, [7], mask: mask) + last + closing,
         ]
     }
 

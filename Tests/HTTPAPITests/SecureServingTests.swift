@@ -4,6 +4,7 @@ import Certificates
 import Connections
 import Glibc
 import HTTPAPI
+import Model
 import NIOPosix
 import Synchronization
 import TestSupport
@@ -59,6 +60,31 @@ struct SecureServingTests {
             try await expectServed(known)
             known.tls.serverName = "server.global.nomad"
             try await expectServed(known)
+        }
+    }
+
+    /// A WebSocket lies above TLS as anything else does, and says as much when TLS fails.
+    @Test func commandsRunUnderTLS() async throws {
+        try await serving { client in
+            let long = [UInt8](repeating: UInt8(ascii: "x"), count: 100_000)
+            let run: @Sendable (DroverClient) async throws -> Int = { client in
+                try await client.runCommand(["a", "b"], in: FakeClient.allocation, task: "t", terminal: false) {
+                    try await $0.send(CommandInput(data: long, isEnd: true))
+                    var said: [UInt8] = []
+                    while let output = try await $0.next() {
+                        said += output.standardOutput
+                        if let code = output.exitCode { return said == long ? code : -1 }
+                    }
+                    return -1
+                }
+            }
+            let code = try await run(client)
+            #expect(code == 2)
+            var stranger = client
+            stranger.tls = ClientTLS()
+            let known = stranger
+            let error = await #expect(throws: ConnectionError.self) { try await run(known) }
+            #expect(error?.description.contains("cannot be used") == true, "\(error?.description ?? "")")
         }
     }
 

@@ -106,20 +106,20 @@ import Testing
         let agent = try start(
             ["docker"], configuration: "plugin \"docker\" {\n  config { endpoint = \"\(engine.endpoint)\" }\n}\n")
         try check(agent, "docker", user: "0")
-        try expectGone(agent, "docker", childrenToo: false)
+        try expectGone(agent, "docker")
         try agent.end(["job"])
         try eventually("no container is left") { engine.containers.isEmpty }
     }
 
     /// A caller that dies takes its command along, with its children, on a terminal or not, and though it reads nothing.
-    private func expectGone(_ agent: AgentProcess, _ task: String, childrenToo: Bool = true) throws {
+    private func expectGone(_ agent: AgentProcess, _ task: String) throws {
         for isTerminal in [false, true] {
             let marked = try MarkedTasks()
-            let line = childrenToo ? "sleep \(marked.marker) & sleep \(marked.marker)" : "exec sleep \(marked.marker)"
+            let line = "sleep \(marked.marker) & sleep \(marked.marker)"
             let session = try ExecSession(
                 agent, job: "job", task: task, terminal: isTerminal, ["/bin/sh", "-c", line])
             try eventually("it runs", details: { session.output + session.errors }) {
-                marked.processes.count == (childrenToo ? 2 : 1)
+                marked.processes.count == 2
             }
             session.kill()
             try eventually("all of it is gone: \(task), \(isTerminal)") { marked.processes.isEmpty }

@@ -128,7 +128,8 @@ struct ContainerCommand: Sendable {
         }
     }
 
-    /// Ends the program. The engine cannot, so its process is looked for: only if it is one of this machine's, in the container.
+    /// Ends the program and what it started in its session. The engine cannot, so its process is looked for: only if it is one of
+    /// this machine's, in the container.
     ///
     /// One that is just being started is waited for, a second at most: the engine tells its process late.
     private func kill(_ id: String) async {
@@ -140,10 +141,14 @@ struct ContainerCommand: Sendable {
                     answer.json["ExitCode"]?.integer == nil
                 else { return }
                 if let pid = answer.json["Pid"]?.integer, pid > 1 {
-                    if ProcessFacts.isIn(container: container, Int32(clamping: pid)) {
-                        _ = Glibc.kill(pid_t(pid), SIGKILL)
+                    var killed: Set<Int32> = []
+                    while true {
+                        let session = ProcessFacts.session(of: Int32(clamping: pid), in: container)
+                        let left = Set(session).subtracting(killed)
+                        if left.isEmpty { return }
+                        for pid in left.sorted() { _ = Glibc.kill(pid, SIGKILL) }
+                        killed.formUnion(left)
                     }
-                    return
                 }
                 try? await client.clock.pause(nanoseconds: 50_000_000)
             }
