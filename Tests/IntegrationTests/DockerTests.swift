@@ -4,7 +4,7 @@ import PluginHostTestSupport
 import TestSupport
 import Testing
 
-/// Containers on a whole agent: what a job's author and an operator see, over `kill -9` of the plug-in host and of the agent.
+/// Containers on a whole agent: what a job's author and an operator see, over `kill -9` of the plug-in host, the agent and dockerd.
 @Suite(.enabled(if: DockerEngine.isHere, "\(DockerEngine.reason)")) struct DockerTests {
     private static func job(_ id: String, _ line: String, type: String = "service", restart: JSON = .null) -> JSON {
         Jobs.task(
@@ -55,13 +55,16 @@ import Testing
         #expect(engine.containers == first, "the very container runs on")
         #expect(try agent.logs(allocation) == "/local\nkept\n")
 
-        engine.stop()
+        engine.stop(SIGKILL)
         try eventually("the node has lost the driver", details: { agent.log }) { try attribute(agent) == nil }
         try engine.start()
         try eventually("the node has it again", details: { agent.log }) { try attribute(agent) == "1" }
         try eventually("another container runs", seconds: 40, details: { agent.describe("keeper") }) {
             engine.containers.count == 1 && engine.containers != first
         }
+        let events = try agent.allocations("keeper").first?["TaskStates"]?["main"]?["Events"]?.array ?? []
+        let ended = events.last { $0["Type"] == .string("Terminated") }
+        #expect(ended?["Details"]?["exit_code"] == .string("137"), "\(ended?.text ?? "it was never told")")
         try agent.end(["keeper"])
         try eventually("no container is left") { engine.containers.isEmpty }
     }
