@@ -196,7 +196,13 @@ let programs: [Target] = [
     .executableTarget(
         name: "drover-shim", dependencies: ["CSpawn"], path: "Sources/drover-shim", exclude: ["README.md"],
         cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
-        linkerSettings: [.unsafeFlags(["-enable-experimental-feature", "Embedded", "-Xlinker", "--as-needed"])]),
+        // Static: half of starting it was the dynamic linker's work, and it is started once a task.
+        linkerSettings: [
+            .unsafeFlags([
+                "-enable-experimental-feature", "Embedded", "-Xlinker", "--as-needed", "-Xclang-linker", "-static",
+                "-Xclang-linker", "-Wno-unused-command-line-argument",
+            ])
+        ]),
 ]
 
 /// The fuzzer is built alone, by `make fuzz`: it takes libFuzzer, and code that reports its branches.
