@@ -102,6 +102,66 @@ import Testing
         #expect(victim.desiredStatus == .run && victim.preemptedByAllocation.isNone)
     }
 
+    /// A node that one allocation fills, and plans for it that are in flight side by side.
+    private func contested(seed: UInt64) throws -> (Harness, Job) {
+        var harness = Harness(seed: seed)
+        _ = harness.addNode()
+        var filler = Job.sample("filler", type: .batch)
+        filler.priority = 20
+        filler.taskGroups[0].tasks[0].resources?.cpu = 4_000
+        try harness.process(try harness.register(filler))
+        allow(&harness)
+        return (harness, filler)
+    }
+
+    @Test func plansInFlightShareNoVictim() throws {
+        var (harness, _) = try contested(seed: 7)
+        let outcomes = try ["a", "b"].map { name in
+            var job = urgent(50)
+            job.id = name
+            return try harness.decide(try harness.register(job))
+        }
+        let verdicts = outcomes.map { harness.verifier.verify($0.plan, on: harness.snapshot) }
+        let victims = outcomes.map { $0.plan.stops.map(\.id) }
+        #expect(verdicts.map(\.result.placed) == [1, 0] && victims[0] == victims[1])
+        #expect(verdicts[1].result.rejected.values.first == "allocation \(victims[0][0]) is stopped by another plan")
+        harness.verifier.release(verdicts[0].ticket)
+        #expect(harness.verifier.verify(outcomes[1].plan, on: harness.snapshot).result.placed == 1)
+    }
+
+    /// The victim's own job replaces it where it was: the room it leaves is given away already.
+    @Test func aVictimsRoomIsGivenOnce() throws {
+        var (harness, filler) = try contested(seed: 8)
+        let eviction = try harness.decide(try harness.register(urgent(50)))
+        filler.taskGroups[0].tasks[0].env = ["VERSION": "2"]
+        let update = try harness.decide(try harness.register(filler))
+        let verdicts = [eviction, update].map { harness.verifier.verify($0.plan, on: harness.snapshot) }
+        #expect(verdicts.map(\.result.placed) == [1, 0])
+        #expect(verdicts[1].result.rejected.values.first == "cpu exhausted")
+    }
+
+    /// What a plan in flight stops may end by itself before the plan is part of the state.
+    @Test(arguments: [true, false])
+    func whatEndsBeforeItsStopFreesItsRoomOnce(usesPort: Bool) throws {
+        var (harness, filler) = try contested(seed: 9)
+        var other = urgent(50)
+        if usesPort {
+            filler.taskGroups[0].tasks[0].resources?.cpu = 100
+            filler.taskGroups[0].networks = [.staticPort(8_080)]
+            other.taskGroups[0].networks = [.staticPort(8_080)]
+            try harness.process(try harness.register(filler))
+        }
+        filler.taskGroups[0].tasks[0].env = ["VERSION": "2"]
+        let update = try harness.decide(try harness.register(filler))
+        #expect(harness.verifier.verify(update.plan, on: harness.snapshot).result.placed == 1)
+        harness.report(filler, .complete)
+        let late = try harness.decide(try harness.register(other))
+        #expect(late.plan.placements.count == 1 && late.plan.stops.isEmpty)
+        let verdict = harness.verifier.verify(late.plan, on: harness.snapshot)
+        #expect(verdict.result.placed == 0)
+        #expect(verdict.result.rejected.values.first == (usesPort ? "port 8080 is taken" : "cpu exhausted"))
+    }
+
     @Test(arguments: 1...20)
     func randomClustersKeepTheRules(seed: UInt64) throws {
         var harness = Harness(seed: seed)

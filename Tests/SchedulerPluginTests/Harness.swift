@@ -171,6 +171,17 @@ extension Job {
     }
 }
 
+extension NetworkResource {
+    /// One port of the host, by number.
+    static func staticPort(_ number: Int) -> NetworkResource {
+        var (port, network) = (Port(), NetworkResource())
+        port.label = "http"
+        port.value = number
+        network.reservedPorts = [port]
+        return network
+    }
+}
+
 extension Constraint {
     init(_ left: String, _ operand: String, _ right: String) {
         self.init()

@@ -162,6 +162,24 @@ import Testing
         #expect(harness.verifier.verify(outcomes[1].plan, on: harness.snapshot).result.placed == 3)
     }
 
+    /// What a plan in flight stops may end by itself before the plan is part of the state.
+    @Test func whatEndsBeforeItsStopGivesBackOnce() throws {
+        var harness = Harness(seed: 8)
+        for _ in 0..<4 { _ = harness.addNode() }
+        harness.setQuota(cpu: 1_000)
+        var job = Job.quotaSample(count: 2)
+        try harness.process(try harness.register(job))
+        job.taskGroups[0].tasks[0].env = ["VERSION": "2"]
+        let update = try harness.decide(try harness.register(job))
+        let first = harness.verifier.verify(update.plan, on: harness.snapshot)
+        harness.report(job, .complete)
+        let other = try harness.decide(try harness.register(Job.quotaSample("other", count: 2)))
+        let second = harness.verifier.verify(other.plan, on: harness.snapshot)
+        #expect(first.result.placed == 2 && second.result.placed == 0 && second.result.quotaLimitReached == "small")
+        harness.verifier.release(first.ticket)
+        #expect(harness.verifier.verify(other.plan, on: harness.snapshot).result.placed == 2)
+    }
+
     /// A worker that never gets through ends up waiting for the quota.
     @Test func whoGivesUpWaitsForTheQuota() throws {
         var harness = Harness(seed: 6)

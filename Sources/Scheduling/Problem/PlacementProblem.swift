@@ -1,4 +1,5 @@
 package import Model
+import StateStore
 
 /// What one evaluation wants placed, ready for a scheduler plug-in, with what is needed to understand the answer.
 package struct PlacementProblem: Sendable {
@@ -35,6 +36,13 @@ struct FreedResources: Sendable {
     var amounts = ResourceVector()
     var ports: [UInt16] = []
     var hardware: [AssignedHardware] = []
+
+    /// Adds what a live allocation of the node uses.
+    mutating func add(_ row: AllocationRow, of snapshot: Snapshot) {
+        amounts += snapshot.usage(of: row)
+        ports += snapshot.ports(of: row)
+        if let hardware = snapshot.hardware(of: row) { self.hardware.append(hardware) }
+    }
 }
 
 extension Job {

@@ -44,11 +44,7 @@ struct ProblemBuilder {
         live = rows.filter { !$0.isTerminal && !stopped.contains($0.id) }
         var freed: [NodeRow: FreedResources] = [:]
         for row in rows where !row.isTerminal && stopped.contains(row.id) {
-            freed[row.node, default: FreedResources()].amounts += snapshot.usage(of: row)
-            freed[row.node, default: FreedResources()].ports += snapshot.ports(of: row)
-            if let hardware = snapshot.hardware(of: row) {
-                freed[row.node, default: FreedResources()].hardware.append(hardware)
-            }
+            freed[row.node, default: FreedResources()].add(row, of: snapshot)
         }
         self.freed = freed
         limits = LimitColumns(job: job, view: view, live: live)

@@ -13,11 +13,11 @@ struct HardwareCheck {
 
     /// Why the plan cannot have what it takes beside what others hold; nil when it can.
     ///
-    /// `held` are plans that are verified and not yet part of the state.
-    func reason(_ change: NodeLoadChange, _ held: NodeLoadChange?) -> String? {
+    /// `held` are plans that are verified and not yet part of the state; `freed` is what stops of either give back.
+    func reason(_ change: NodeLoadChange, held: NodeLoadChange, freed: [AssignedHardware]) -> String? {
         var load = load
-        for hardware in change.freedHardware + (held?.freedHardware ?? []) { load.add(hardware, sign: -1) }
-        for hardware in held?.hardware ?? [] { load.add(hardware, sign: 1) }
+        for hardware in freed { load.add(hardware, sign: -1) }
+        for hardware in held.hardware { load.add(hardware, sign: 1) }
         let healthy = healthyDevices
         let cores = Set(node.nodeResources.cpu.reservableCpuCores).subtracting(
             node.reservedResources.cpu.reservedCpuCores)
@@ -28,8 +28,9 @@ struct HardwareCheck {
                 }
             }
             load.add(hardware, sign: 1)
+            let own = hardware.deviceKeys
             for (device, share) in load.shares where share > DeviceShare.whole || !healthy.contains(device) {
-                guard hardware.holds(device) else { continue }
+                guard own.contains(device) else { continue }
                 return "device \(device.id) is taken or not healthy"
             }
         }
@@ -49,11 +50,14 @@ struct HardwareCheck {
 }
 
 extension AssignedHardware {
-    fileprivate func holds(_ key: DeviceKey) -> Bool {
-        tasks.values.contains { task in
-            task.devices.contains {
-                $0.deviceIDs.contains(key.id) && $0.vendor == key.vendor && $0.type == key.type && $0.name == key.name
+    /// The device instances it has a share of.
+    var deviceKeys: Set<DeviceKey> {
+        var keys: Set<DeviceKey> = []
+        for device in tasks.values.flatMap(\.devices) {
+            for id in device.deviceIDs {
+                keys.insert(DeviceKey(vendor: device.vendor, type: device.type, name: device.name, id: id))
             }
         }
+        return keys
     }
 }

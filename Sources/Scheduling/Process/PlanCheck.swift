@@ -9,19 +9,19 @@ struct PlanCheck {
     let snapshot: Snapshot
     private let reserved: [NodeRow: NodeLoadChange]
     /// What plans in flight take of each quota.
-    let reservedQuotas: [String: ResourceVector]
+    let reservedQuotas: [String: QuotaLoadChange]
     /// What one instance of each batch asks for.
     private(set) var asks: [ResourceVector] = []
     /// The changes of the plan as far as it is accepted, by node.
     private(set) var acceptedChanges: [NodeRow: NodeLoadChange] = [:]
     /// The quota that has no room for all of the plan, or empty.
     private(set) var quotaLimitReached = ""
-    /// What the plan as far as it is accepted takes of its quota.
-    private(set) var acceptedQuota: (name: String, amounts: ResourceVector)?
+    /// What the plan as far as it is accepted does to its quota.
+    private(set) var acceptedQuota: (name: String, change: QuotaLoadChange)?
 
     init(
         plan: Plan, snapshot: Snapshot, reserved: [NodeRow: NodeLoadChange],
-        reservedQuotas: [String: ResourceVector]
+        reservedQuotas: [String: QuotaLoadChange]
     ) {
         self.plan = plan
         self.snapshot = snapshot
@@ -69,14 +69,20 @@ struct PlanCheck {
         plan.inPlaceUpdates.removeAll { snapshot.allocationRow($0)?.isTerminal ?? true }
     }
 
-    /// Nodes where the plan would evict what has come to matter as much as its own job since the plan was made.
+    /// Nodes where the plan would evict what has come to matter as much as its own job since the plan was made, or what
+    /// another plan in flight stops: that one has the room.
     private mutating func nodesOfSparedVictims() -> Set<NodeRow> {
         var nodes: Set<NodeRow> = []
         for stop in plan.stops where stop.desiredStatus == .evict {
             guard let row = snapshot.allocationRow(stop.id) else { continue }
             let held = snapshot.jobVersion(of: row).job.priority
-            guard held + PreemptionCandidates.priorityGap > plan.priority else { continue }
-            rejected[row.node] = "allocation \(stop.id) of priority \(held) must not be evicted"
+            if held + PreemptionCandidates.priorityGap > plan.priority {
+                rejected[row.node] = "allocation \(stop.id) of priority \(held) must not be evicted"
+            } else if reserved[row.node]?.stops.contains(stop.id) ?? false {
+                rejected[row.node] = "allocation \(stop.id) is stopped by another plan"
+            } else {
+                continue
+            }
             nodes.insert(row.node)
         }
         return nodes
@@ -119,11 +125,7 @@ struct PlanCheck {
         var changes: [NodeRow: NodeLoadChange] = [:]
         for stop in plan.stops where stop.desiredStatus != .run {
             guard let row = snapshot.allocationRow(stop.id), !row.isTerminal else { continue }
-            changes[row.node, default: NodeLoadChange(holders: 1)].amounts -= snapshot.usage(of: row)
-            changes[row.node, default: NodeLoadChange(holders: 1)].freedPorts += snapshot.ports(of: row)
-            if let hardware = snapshot.hardware(of: row) {
-                changes[row.node, default: NodeLoadChange(holders: 1)].freedHardware.append(hardware)
-            }
+            changes[row.node, default: NodeLoadChange(holders: 1)].stops.append(stop.id)
         }
         for (index, batch) in plan.placements.enumerated() where index < asks.count {
             let ask = asks[index]
@@ -145,16 +147,31 @@ struct PlanCheck {
         guard change.placed > 0 else { return nil }
         guard let record = snapshot.nodeRecord(row) else { return "node is not registered any more" }
         guard record.isReady else { return "node is not ready for placements" }
-        var used = snapshot.nodeUsage(row)
-        let held = reserved[row]
-        if let held { used += held.amounts }
-        if let short = NodeCapacity(record.capacity).exhaustedDimension(used: used, ask: Self.positive(change.amounts))
-        {
+        let held = reserved[row] ?? NodeLoadChange()
+        let freedByOthers = freed(by: Set(held.stops))
+        var freed = freed(by: Set(change.stops).subtracting(held.stops))
+        var (used, ask) = (snapshot.nodeUsage(row), change.amounts)
+        used += held.amounts
+        used -= freedByOthers.amounts
+        ask -= freed.amounts
+        if let short = NodeCapacity(record.capacity).exhaustedDimension(used: used, ask: Self.positive(ask)) {
             return "\(short.label) exhausted"
         }
-        if let port = portCollision(row, change, held) { return "port \(port) is taken" }
+        freed.ports += freedByOthers.ports
+        if let port = portCollision(row, change, held, freed.ports) { return "port \(port) is taken" }
         guard !change.hardware.isEmpty else { return nil }
-        return HardwareCheck(node: record.node, load: snapshot.hardwareLoad(row)).reason(change, held)
+        return HardwareCheck(node: record.node, load: snapshot.hardwareLoad(row)).reason(
+            change, held: held, freed: freed.hardware + freedByOthers.hardware)
+    }
+
+    /// What stops give back of what the snapshot counts as used: nothing for allocations that have ended meanwhile.
+    private func freed(by stops: Set<ID>) -> FreedResources {
+        var freed = FreedResources()
+        for id in stops {
+            guard let row = snapshot.allocationRow(id), !row.isTerminal else { continue }
+            freed.add(row, of: snapshot)
+        }
+        return freed
     }
 
     /// A plan that frees more than it takes always fits.
@@ -169,11 +186,13 @@ struct PlanCheck {
         return positive
     }
 
-    private func portCollision(_ row: NodeRow, _ change: NodeLoadChange, _ held: NodeLoadChange?) -> UInt16? {
+    private func portCollision(
+        _ row: NodeRow, _ change: NodeLoadChange, _ held: NodeLoadChange, _ freed: [UInt16]
+    ) -> UInt16? {
         guard !change.ports.isEmpty else { return nil }
         var taken: [UInt16: Int] = [:]
-        for port in snapshot.usedPorts(row) + (held?.ports ?? []) { taken[port, default: 0] += 1 }
-        for port in change.freedPorts + (held?.freedPorts ?? []) { taken[port, default: 0] -= 1 }
+        for port in snapshot.usedPorts(row) + held.ports { taken[port, default: 0] += 1 }
+        for port in freed { taken[port, default: 0] -= 1 }
         let shared = sharedPorts
         for port in change.ports where !shared.contains(port) {
             if taken[port, default: 0] > 0 { return port }
@@ -195,13 +214,20 @@ struct PlanCheck {
     /// Takes placements off the plan's end until the quota has room for the rest.
     private mutating func cutToQuota(besides refused: Set<NodeRow>) {
         guard let check = QuotaCheck(self, besides: refused) else { return }
-        acceptedQuota = (check.quota, check.amounts)
-        guard !check.dropped.isEmpty else { return }
-        quotaLimitReached = check.quota
-        dropStops(with: check.dropped)
+        if !check.dropped.isEmpty {
+            quotaLimitReached = check.quota
+            leaveOut(check.dropped)
+        }
+        let stops = plan.stops.map(\.id).filter(check.stops.contains)
+        acceptedQuota = (check.quota, QuotaLoadChange(amounts: check.taken, stops: stops))
+    }
+
+    /// Drops placements, with what was to make room for them.
+    private mutating func leaveOut(_ dropped: Set<ID>) {
+        dropStops(with: dropped)
         var kept: [(PlacementBatch, ResourceVector)] = []
         for (batch, ask) in zip(plan.placements, asks) {
-            let positions = batch.ids.indices.filter { !check.dropped.contains(batch.ids[$0]) }
+            let positions = batch.ids.indices.filter { !dropped.contains(batch.ids[$0]) }
             if !positions.isEmpty { kept.append((batch.keeping(positions), ask)) }
         }
         plan.placements = kept.map(\.0)

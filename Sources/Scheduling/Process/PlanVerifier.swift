@@ -11,7 +11,7 @@ package struct PlanVerifier: Sendable {
     /// The sum of all reservations, by node.
     private var reserved: [NodeRow: NodeLoadChange] = [:]
     /// The same by quota.
-    private var reservedQuotas: [String: ResourceVector] = [:]
+    private var reservedQuotas: [String: QuotaLoadChange] = [:]
     private var nextTicket: UInt64 = 1
 
     package init() {}
@@ -48,7 +48,7 @@ package struct PlanVerifier: Sendable {
     /// Apart, so that no second reference to the reservations is alive when they are changed: that would copy them.
     private static func check(
         _ plan: Plan, _ snapshot: Snapshot, _ reserved: [NodeRow: NodeLoadChange],
-        _ reservedQuotas: [String: ResourceVector]
+        _ reservedQuotas: [String: QuotaLoadChange]
     ) -> CheckedPlan {
         var check = PlanCheck(plan: plan, snapshot: snapshot, reserved: reserved, reservedQuotas: reservedQuotas)
         check.run()
@@ -57,7 +57,7 @@ package struct PlanVerifier: Sendable {
 
     private mutating func reserve(_ reservation: PlanReservation, _ ticket: UInt64) {
         for (row, change) in reservation.nodes { reserved[row, default: NodeLoadChange()].add(change) }
-        if let quota = reservation.quota { reservedQuotas[quota.name, default: ResourceVector()] += quota.amounts }
+        if let (name, change) = reservation.quota { reservedQuotas[name, default: QuotaLoadChange()].add(change) }
         reservations[ticket] = reservation
     }
 
@@ -68,9 +68,9 @@ package struct PlanVerifier: Sendable {
             reserved[row]?.remove(change)
             if reserved[row]?.holders == 0 { reserved[row] = nil }
         }
-        guard let quota = reservation.quota else { return }
-        reservedQuotas[quota.name]? -= quota.amounts
-        if reservedQuotas[quota.name] == ResourceVector() { reservedQuotas[quota.name] = nil }
+        guard let (name, change) = reservation.quota else { return }
+        reservedQuotas[name]?.remove(change)
+        if reservedQuotas[name] == QuotaLoadChange() { reservedQuotas[name] = nil }
     }
 
     /// Plans in flight.
@@ -81,7 +81,7 @@ package struct PlanVerifier: Sendable {
 struct PlanReservation: Sendable {
     let nodes: [NodeRow: NodeLoadChange]
     /// Nil when no quota holds for the plan's job.
-    let quota: (name: String, amounts: ResourceVector)?
+    let quota: (name: String, change: QuotaLoadChange)?
 }
 
 /// What came of a ``PlanCheck``, without what it was made from.
@@ -101,14 +101,13 @@ private struct CheckedPlan {
 
 /// What a plan does to one node.
 struct NodeLoadChange: Sendable {
+    /// What placements take.
     var amounts = ResourceVector()
-    /// Ports taken.
     var ports: [UInt16] = []
-    /// Ports given back by stops.
-    var freedPorts: [UInt16] = []
-    /// Devices and cores taken, and those given back by stops.
     var hardware: [AssignedHardware] = []
-    var freedHardware: [AssignedHardware] = []
+    /// Allocations stopped. By id, not by amount: what a stop gives back counts once, whoever else stops the same, and
+    /// only while the snapshot still counts the allocation as live.
+    var stops: [ID] = []
     /// Instances placed.
     var placed = 0
     /// Plans that are part of this sum.
@@ -124,19 +123,35 @@ struct NodeLoadChange: Sendable {
     mutating func add(_ other: NodeLoadChange) {
         amounts += other.amounts
         ports += other.ports
-        freedPorts += other.freedPorts
         hardware += other.hardware
-        freedHardware += other.freedHardware
+        stops += other.stops
         holders += 1
     }
 
     mutating func remove(_ other: NodeLoadChange) {
         amounts -= other.amounts
         ports.removeFirst(of: other.ports)
-        freedPorts.removeFirst(of: other.freedPorts)
         hardware.removeFirst(of: other.hardware)
-        freedHardware.removeFirst(of: other.freedHardware)
+        stops.removeFirst(of: other.stops)
         holders -= 1
+    }
+}
+
+/// What a plan does to the quota of its job's namespace.
+struct QuotaLoadChange: Sendable, Equatable {
+    /// What placements take.
+    var amounts = ResourceVector()
+    /// Allocations stopped that hold some of it, by id as in ``NodeLoadChange/stops``.
+    var stops: [ID] = []
+
+    mutating func add(_ other: QuotaLoadChange) {
+        amounts += other.amounts
+        stops += other.stops
+    }
+
+    mutating func remove(_ other: QuotaLoadChange) {
+        amounts -= other.amounts
+        stops.removeFirst(of: other.stops)
     }
 }
 

@@ -5,11 +5,15 @@ import StateStore
 /// What a plan takes of the quota of its job's namespace, and which placements it has no room for any more.
 struct QuotaCheck {
     let quota: String
-    /// What the plan takes without ``dropped``.
-    private(set) var amounts = ResourceVector()
+    /// What the plan's placements take without ``dropped``.
+    private(set) var taken = ResourceVector()
+    /// The plan's stops that give back some of the quota.
+    private(set) var stops: Set<ID> = []
     /// Placements to leave out: the last ones, and gangs as a whole.
     private(set) var dropped: Set<ID> = []
 
+    /// What the stops give back, ``dropped`` aside.
+    private var given = ResourceVector()
     /// Amounts that a placement's stops give back: of what it replaces, and of what was evicted for it.
     private var freed: [ID: ResourceVector] = [:]
     private let plan: Plan
@@ -22,30 +26,48 @@ struct QuotaCheck {
         else { return nil }
         quota = room.quota
         self.plan = plan
-        countStops(snapshot)
+        let held = check.reservedQuotas[quota] ?? QuotaLoadChange()
+        room.take(held.amounts)
+        let heldStops = Set(held.stops)
+        for id in heldStops { if let amounts = amounts(of: id, snapshot) { room.give(amounts) } }
+        countStops(snapshot, besides: heldStops)
         for (batch, ask) in zip(plan.placements, check.asks) {
-            amounts.add(ask, times: batch.nodes.count { !refused.contains($0) })
+            taken.add(ask, times: batch.nodes.count { !refused.contains($0) })
         }
-        if let held = check.reservedQuotas[quota] { room.take(held) }
         drop(check.asks, besides: refused, room)
     }
 
-    /// Counts what stops give back to this quota, in all and by the placement they are for.
-    private mutating func countStops(_ snapshot: Snapshot) {
+    /// Counts what stops give back to this quota, in all and by the placement they are for; what plans in flight stop as
+    /// well is given back already.
+    private mutating func countStops(_ snapshot: Snapshot, besides held: Set<ID>) {
         var owners: [ID: ID] = [:]
         for batch in plan.placements {
             for (previous, id) in zip(batch.previous, batch.ids) { owners[previous] = id }
         }
         for stop in plan.stops where stop.desiredStatus != .run {
-            guard let row = snapshot.allocationRow(stop.id), !row.isTerminal else { continue }
-            let version = snapshot.jobVersion(of: row)
-            guard snapshot.namespace(version.job.namespace)?.quota == quota else { continue }
-            let given = version.groups[row.groupIndex].resources
-            amounts -= given
+            guard let amounts = amounts(of: stop.id, snapshot) else { continue }
+            stops.insert(stop.id)
+            guard !held.contains(stop.id) else { continue }
+            given += amounts
             // A lost allocation stays lost without a replacement.
             let owner = stop.preemptedBy.isNone ? (stop.clientStatus == nil ? owners[stop.id] : nil) : stop.preemptedBy
-            if let owner { freed[owner, default: ResourceVector()] += given }
+            if let owner { freed[owner, default: ResourceVector()] += amounts }
         }
+    }
+
+    /// What a live allocation holds of this quota; nil for others.
+    private func amounts(of id: ID, _ snapshot: Snapshot) -> ResourceVector? {
+        guard let row = snapshot.allocationRow(id), !row.isTerminal else { return nil }
+        let version = snapshot.jobVersion(of: row)
+        guard snapshot.namespace(version.job.namespace)?.quota == quota else { return nil }
+        return version.groups[row.groupIndex].resources
+    }
+
+    /// What the plan takes more than it gives back.
+    private var amounts: ResourceVector {
+        var amounts = taken
+        amounts -= given
+        return amounts
     }
 
     /// Drops from the plan's end until the rest fits.
@@ -62,8 +84,8 @@ struct QuotaCheck {
 
     private mutating func leaveOut(_ id: ID, _ ask: ResourceVector) {
         dropped.insert(id)
-        amounts -= ask
-        if let freed = freed[id] { amounts += freed }
+        taken -= ask
+        if let freed = freed[id] { given -= freed }
     }
 
     private mutating func leaveOut(_ gang: UInt32, _ asks: [ResourceVector]) {

@@ -37,6 +37,9 @@ package struct QuotaRoom: Sendable {
     /// Counts amounts as used, or gives back what is negative in them.
     mutating func take(_ amounts: ResourceVector) { used += amounts }
 
+    /// Counts amounts as used no more.
+    mutating func give(_ amounts: ResourceVector) { used -= amounts }
+
     /// The dimensions in which there is no room for `amounts`. What takes nothing more in a dimension always fits in it,
     /// even when the limit was lowered below what is used.
     func shortages(_ amounts: ResourceVector) -> [ResourceDimension] {
