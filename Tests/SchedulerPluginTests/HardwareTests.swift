@@ -50,6 +50,19 @@ import Testing
         #expect(Set(held).count == 4)
     }
 
+    /// The device of what is to be replaced goes to a sibling: without it the old one cannot stay.
+    @Test func whatLosesItsDeviceToASiblingIsNotKept() throws {
+        var harness = Harness(seed: 16)
+        _ = harness.addNode { $0.nodeResources.devices = [self.gpus(1)] }
+        var job = job(count: 2) { $0.share = 0.5 }
+        try harness.process(try harness.register(job))
+        #expect(harness.live(job).count == 2)
+        job.taskGroups[0].tasks[0].resources?.devices[0].share = nil
+        let (outcome, result) = try harness.process(try harness.register(job))
+        #expect(!result.isPartial && outcome.unplaced == ["g": 1] && outcome.plan.stops.count == 2)
+        #expect(devices(harness, job).map(\.share) == [nil])
+    }
+
     @Test func sharesArePackedOnOneInstance() throws {
         var harness = Harness(seed: 2)
         _ = harness.addNode { $0.nodeResources.devices = [self.gpus(2)] }

@@ -34,6 +34,16 @@ struct HardwareAssigner {
         loads[row] = load
     }
 
+    /// Holds what was to be given back after all; false, and nothing is held, when some of it is given out meanwhile.
+    mutating func keep(_ hardware: AssignedHardware, on row: NodeRow) -> Bool {
+        var load = loads[row] ?? snapshot.hardwareLoad(row) ?? HardwareLoad()
+        guard load.cores.isDisjoint(with: hardware.tasks.values.flatMap(\.cores)) else { return false }
+        load.add(hardware, sign: 1)
+        guard hardware.deviceKeys.allSatisfy({ load.shares[$0] ?? 0 <= DeviceShare.whole }) else { return false }
+        loads[row] = load
+        return true
+    }
+
     /// The hardware of one instance. `chosen` are the scheduler's assignments: places in the view's list of devices, in the
     /// order of the asks; empty leaves the choice to the host. Throws, and changes nothing, when the node has not enough left.
     mutating func assign(

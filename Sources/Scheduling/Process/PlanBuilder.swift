@@ -240,9 +240,8 @@ struct PlanBuilder {
             for position in unplaced[index] {
                 let (previous, node) = replaced(group, position)
                 guard let previous, let node, conditional.contains(previous) else { continue }
-                guard let row = prepared.snapshot.allocationRow(previous), !row.isTerminal else { continue }
-                guard !ports.hasGivenOut(prepared.snapshot.ports(of: row), on: node) else { continue }
-                if usage.keep(prepared.snapshot.usage(of: row), on: node) { kept.insert(previous) }
+                guard let row = prepared.snapshot.allocationRow(previous), keep(row, on: node) else { continue }
+                kept.insert(previous)
             }
         }
         plan.stops.removeAll { kept.contains($0.id) }
@@ -257,6 +256,17 @@ struct PlanBuilder {
 
 extension Reconciliation {
     /// Allocations that are stopped only for the sake of their replacement.
+    /// Whether what an allocation holds can stay with it, and is held then; one that has ended holds nothing.
+    private mutating func keep(_ row: AllocationRow, on node: NodeRow) -> Bool {
+        guard !row.isTerminal else { return true }
+        guard !ports.hasGivenOut(prepared.snapshot.ports(of: row), on: node) else { return false }
+        let held = prepared.snapshot.hardware(of: row)
+        if let held, !hardware.keep(held, on: node) { return false }
+        if usage.keep(prepared.snapshot.usage(of: row), on: node) { return true }
+        if let held { hardware.release(held, on: node) }
+        return false
+    }
+
     var conditionalStops: Set<ID> {
         let reasons = [StopReason.updating, StopReason.migrating]
         return Set(stops.lazy.filter { reasons.contains($0.description) }.map(\.id))
