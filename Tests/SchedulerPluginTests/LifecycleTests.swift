@@ -34,6 +34,31 @@ import Testing
         #expect(Set(harness.live(job).map(\.nameIndex)) == Set(0..<10))
     }
 
+    /// Its replacement finds no room at first, and is its replacement still when it does.
+    @Test func failedAllocationKeepsItsHistoryUntilThereIsRoom() throws {
+        var harness = Harness(seed: 12)
+        _ = harness.addNode { $0.nodeResources.cpu.cpuShares = 1_000 }
+        let job = Job.sample()
+        try harness.process(try harness.register(job))
+        let first = try #require(harness.live(job).first)
+        harness.report(job, .failed)
+        var filler = Job.sample("filler", type: .batch)
+        filler.taskGroups[0].tasks[0].resources?.cpu = 800
+        try harness.process(try harness.register(filler))
+        harness.now = harness.now + .seconds(60)
+        var evaluation = Evaluation()
+        (evaluation.id, evaluation.jobID, evaluation.type) = (ID(random: &harness.generator), job.id, .service)
+        (evaluation.namespace, evaluation.priority) = ("default", 50)
+        let (short, _) = try harness.process(evaluation)
+        #expect(short.plan.stops.isEmpty && short.unplaced == ["g": 1])
+        #expect(harness.snapshot.allocation(first.id)?.desiredStatus == .run)
+        harness.report(filler, .complete)
+        let (late, _) = try harness.process(try #require(short.blocked))
+        let second = try #require(harness.live(job).first)
+        #expect(second.previousAllocation == first.id && late.plan.stops.map(\.id) == [first.id])
+        #expect(harness.snapshot.rescheduleTracker(of: second)?.events.map(\.prevAllocID) == [first.id])
+    }
+
     @Test func failedAllocationMovesToAnotherNodeAfterItsWait() throws {
         var harness = Harness(seed: 2)
         for _ in 0..<3 { _ = harness.addNode() }

@@ -267,8 +267,17 @@ extension Reconciliation {
         return false
     }
 
+    private func replaced(_ group: ProblemGroup, _ position: Int) -> (ID?, NodeRow?) {
+        if let nodes = group.request.nodes { return (group.request.previousByNode[nodes[position]], nodes[position]) }
+        let instance = group.request.instances[position]
+        return (instance.previous.isNone ? nil : instance.previous, instance.previousNode)
+    }
+}
+
+extension Reconciliation {
+    /// Allocations that are stopped only for the sake of their replacement. A failed one waits for it with its history.
     var conditionalStops: Set<ID> {
-        let reasons = [StopReason.updating, StopReason.migrating]
+        let reasons = [StopReason.updating, StopReason.migrating, StopReason.rescheduled]
         return Set(stops.lazy.filter { reasons.contains($0.description) }.map(\.id))
     }
 }
