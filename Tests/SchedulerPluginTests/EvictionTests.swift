@@ -1,4 +1,5 @@
 import Basics
+import CDroverABI
 import Model
 import Scheduling
 import StateStore
@@ -160,6 +161,25 @@ import Testing
         let verdict = harness.verifier.verify(late.plan, on: harness.snapshot)
         #expect(verdict.result.placed == 0)
         #expect(verdict.result.rejected.values.first == (usesPort ? "port 8080 is taken" : "cpu exhausted"))
+    }
+
+    /// A scheduler that puts an instance where a static port is held and evicts nobody.
+    @Test func aPortIsNotTakenFromWhoStays() throws {
+        var harness = Harness(seed: 10)
+        _ = harness.addNode()
+        var (holder, job) = (Job.sample("holder"), urgent(50))
+        holder.priority = 20
+        holder.taskGroups[0].networks = [.staticPort(8_080)]
+        job.taskGroups[0].networks = [.staticPort(8_080)]
+        try harness.process(try harness.register(holder))
+        allow(&harness)
+        var prepared = harness.processor.prepare(
+            try harness.register(job), snapshot: harness.snapshot, now: harness.now, generator: &harness.generator)
+        #expect(harness.processor.offerCandidates(&prepared))
+        let answer = try harness.answer()
+        #expect(try harness.finish(prepared, answer).plan.stops.count == 1)
+        let stripped = TestAnswer.records(answer).filter { $0.first != UInt8(DROVER_RECORD_PREEMPTION) }
+        #expect(throws: PlacementFault.self) { try harness.finish(prepared, Array(stripped.joined())) }
     }
 
     @Test(arguments: 1...20)

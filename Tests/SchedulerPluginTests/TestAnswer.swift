@@ -41,6 +41,17 @@ struct TestAnswer {
             .sorted { $0.ordinal < $1.ordinal }.map { Int($0.node) }
     }
 
+    /// An answer's records, each as it was written.
+    static func records(_ bytes: [UInt8]) -> [ArraySlice<UInt8>] {
+        var (records, rest) = ([ArraySlice<UInt8>](), bytes[...])
+        while rest.count >= 8 {
+            let size = rest.withUnsafeBytes { Int($0.loadUnaligned(fromByteOffset: 4, as: UInt32.self)) }
+            records.append(rest.prefix(size))
+            rest = rest.dropFirst(size)
+        }
+        return records
+    }
+
     /// Allocations evicted, in ascending order.
     var evicted: [UInt64] { preemptions.map(\.allocation).sorted() }
 

@@ -21,7 +21,9 @@ struct PlanBuilder {
         self.prepared = prepared
         self.view = view
         usage = PlanUsage(view: view, freed: prepared.problem?.freed ?? [:])
-        ports = PortAssigner(snapshot: prepared.snapshot, view: view, seed: prepared.problem?.seed ?? 0)
+        ports = PortAssigner(
+            snapshot: prepared.snapshot, view: view, seed: prepared.problem?.seed ?? 0,
+            freed: prepared.problem?.freed ?? [:])
         hardware = HardwareAssigner(
             snapshot: prepared.snapshot, view: view, freed: prepared.problem?.freed ?? [:])
         plan = prepared.emptyPlan
@@ -135,6 +137,7 @@ struct PlanBuilder {
                 )
             }
             usage.release(prepared.snapshot.usage(of: victim), on: victim.node)
+            ports.release(prepared.snapshot.ports(of: victim), on: victim.node)
             if let held = prepared.snapshot.hardware(of: victim) { hardware.release(held, on: victim.node) }
         }
     }
@@ -144,6 +147,7 @@ struct PlanBuilder {
         guard let candidates = prepared.problem?.candidates else { return }
         for victim in numbers.map({ candidates.rows[$0] }) {
             _ = usage.keep(prepared.snapshot.usage(of: victim), on: victim.node)
+            ports.hold(prepared.snapshot.ports(of: victim), on: victim.node)
             if let held = prepared.snapshot.hardware(of: victim) { hardware.hold(held, on: victim.node) }
         }
     }
@@ -186,6 +190,11 @@ struct PlanBuilder {
         if let short = usage.add(group.ask, to: node) {
             throw PlacementFault(
                 "instance \(placement.ordinal) of group \(group.name) does not fit node \(node): \(short.label) exhausted"
+            )
+        }
+        if let port = ports.heldPort(of: group.ports, on: node) {
+            throw PlacementFault(
+                "instance \(placement.ordinal) of group \(group.name) takes port \(port) of node \(node), which is held"
             )
         }
         guard let assigned = ports.assign(group.ports, on: node) else {
@@ -247,15 +256,6 @@ struct PlanBuilder {
         plan.stops.removeAll { kept.contains($0.id) }
     }
 
-    private func replaced(_ group: ProblemGroup, _ position: Int) -> (ID?, NodeRow?) {
-        if let nodes = group.request.nodes { return (group.request.previousByNode[nodes[position]], nodes[position]) }
-        let instance = group.request.instances[position]
-        return (instance.previous.isNone ? nil : instance.previous, instance.previousNode)
-    }
-}
-
-extension Reconciliation {
-    /// Allocations that are stopped only for the sake of their replacement.
     /// Whether what an allocation holds can stay with it, and is held then; one that has ended holds nothing.
     private mutating func keep(_ row: AllocationRow, on node: NodeRow) -> Bool {
         guard !row.isTerminal else { return true }

@@ -10,11 +10,35 @@ struct PortAssigner {
     private var taken: [NodeRow: Set<UInt16>] = [:]
     /// Reserved ports this plan has given out, by node.
     private var reserved: [NodeRow: Set<UInt16>] = [:]
+    /// Ports that the plan's stops and evictions give back, by node.
+    private var released: [NodeRow: [UInt16]] = [:]
 
-    init(snapshot: Snapshot, view: ClusterView, seed: UInt64) {
+    /// `freed` is what the plan's stops give back, by node.
+    init(snapshot: Snapshot, view: ClusterView, seed: UInt64, freed: [NodeRow: FreedResources]) {
         self.snapshot = snapshot
         self.view = view
         self.seed = seed
+        for (row, resources) in freed { release(resources.ports, on: row) }
+    }
+
+    /// Gives back the ports of something evicted.
+    mutating func release(_ ports: [UInt16], on row: NodeRow) {
+        if !ports.isEmpty { released[row, default: []] += ports }
+    }
+
+    /// Takes back ports of what is not evicted after all.
+    mutating func hold(_ ports: [UInt16], on row: NodeRow) {
+        for port in ports {
+            if let position = released[row]?.firstIndex(of: port) { released[row]?.remove(at: position) }
+        }
+    }
+
+    /// A reserved port of the instance that an allocation on the node holds and keeps.
+    func heldPort(of ports: GroupPorts, on row: NodeRow) -> UInt16? {
+        let exclusive = ports.exclusive
+        guard !exclusive.isEmpty else { return nil }
+        let (used, released) = (snapshot.usedPorts(row), released[row] ?? [])
+        return exclusive.first { port in used.count { $0 == port } > released.count { $0 == port } }
     }
 
     /// The ports of one instance in the order of ``GroupPorts/labels``; nil when the node has too few left, or when an
