@@ -75,6 +75,20 @@ import Testing
         ("service", "priority = 101", "", "job priority must be between [1, 100]"),
         ("service", "id = \"a b\"", "", "job ID contains a space"),
         ("system", "affinity {\nattribute = \"a\"\nvalue = \"b\"\n}", "", "system jobs may not have an affinity block"),
+        (
+            "system", "", "gang = \"ring\"",
+            "task group g validation failed: system jobs may not have a gang: each node gets its instance or not by itself"
+        ),
+        (
+            "service", "",
+            "task \"u\" {\ndriver = \"x\"\nresources {\nnuma {\naffinity = \"near\"\n}\n}\n}",
+            "task group g validation failed: Task u validation failed: numa affinity must be none, prefer or require; got \"near\""
+        ),
+        (
+            "service", "",
+            "task \"u\" {\ndriver = \"x\"\nresources {\ndevice \"gpu\" {\naffinity {\nattribute = \"${device.model}\"\nvalue = \"a\"\nweight = 101\n}\n}\n}\n}",
+            "task group g validation failed: Task u validation failed: device 1 validation failed: Affinity weight must be within the range [-100,100]"
+        ),
         ("system", "", "count = 2", "job task group g has count 2. Count cannot exceed 1 with system scheduler"),
         (
             "service", "constraint {\nattribute = \"${attr.x}\"\noperator = \"~\"\nvalue = \"1\"\n}", "",

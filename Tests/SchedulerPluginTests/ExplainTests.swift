@@ -86,6 +86,33 @@ import Testing
     }
 
     @Test(arguments: [
+        (
+            "${device.model}", "regexp", "(",
+            "device \"nvidia/gpu\": constraint has a regular expression that does not compile"
+        ),
+        ("${device.attr.driver}", "version", ">= x.y", "cannot be read"),
+        ("${device.model}", "regexp", "[[:alpha:]]+", ""),
+    ])
+    func deviceConditionsThatCannotBeReadAreRefused(left: String, operand: String, right: String, fault: String) {
+        var job = Job.sample()
+        var device = RequestedDevice()
+        device.name = "nvidia/gpu"
+        device.constraints = [Constraint(left, operand, right)]
+        job.taskGroups[0].tasks[0].resources?.devices = [device]
+        let faults = ConstraintFaults.of(job)
+        #expect(faults.count == (fault.isEmpty ? 0 : 1) && faults.allSatisfy { $0.contains(fault) }, "\(faults)")
+    }
+
+    @Test func spreadsOverNothingAreRefused() {
+        var (job, spread) = (Job.sample(), Spread())
+        spread.attribute = "${atr.rack}"
+        job.taskGroups[0].spreads = [spread]
+        #expect(ConstraintFaults.of(job).first?.hasPrefix("group \"g\": spread names \"${atr.rack}\"") == true)
+        job.taskGroups[0].spreads[0].attribute = "${attr.rack}"
+        #expect(ConstraintFaults.of(job).isEmpty)
+    }
+
+    @Test(arguments: [
         ("${nmae}", "=", "x", "job: constraint names \"${nmae}\", which no node has"),
         ("${attr.a}", "regexp", "(", "does not compile"),
         ("${attr.a}", "version", ">= x.y", "cannot be read"),

@@ -162,6 +162,9 @@ extension Resources {
         if most != 0, most != -1, most < memory {
             faults.append("MemoryMaxMB value (\(most)) should be larger than MemoryMB value (\(memory))")
         }
+        if let word = numa["Affinity"]?.string, !["", "none", "prefer", "require"].contains(word) {
+            faults.append("numa affinity must be none, prefer or require; got \"\(word)\"")
+        }
         for (index, device) in devices.enumerated() {
             if device.name.isEmpty {
                 faults.append(
@@ -185,7 +188,7 @@ extension Resources {
             if let memory = device.memoryMB, memory < 1 {
                 faults.append("device \(index + 1) validation failed: memory must be at least 1 MiB; got \(memory)")
             }
-            faults += device.constraints.flatMap { $0.validate() }.map {
+            faults += (device.constraints.flatMap { $0.validate() } + device.affinities.flatMap { $0.validate() }).map {
                 "device \(index + 1) validation failed: \($0)"
             }
         }

@@ -27,6 +27,9 @@ extension TaskGroup {
         if job.type.isEachNode {
             if !affinities.isEmpty { faults.append("\(job.type) jobs may not have an affinity block") }
             if !spreads.isEmpty { faults.append("\(job.type) jobs may not have a spread block") }
+            if gang != .none {
+                faults.append("\(job.type) jobs may not have a gang: each node gets its instance or not by itself")
+            }
             if reschedulePolicy?.isActive == true {
                 faults.append("\(job.type) jobs should not have a reschedule policy")
             }

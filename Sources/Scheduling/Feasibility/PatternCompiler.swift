@@ -235,6 +235,11 @@ struct PatternCompiler {
                 set.ranges += ranges
                 continue
             }
+            if scalar == "[", let name = posixName() {
+                guard let ranges = Self.posixClass(name) else { return nil }
+                set.ranges += ranges
+                continue
+            }
             guard let low = classScalar(scalar) else { return nil }
             var high = low
             if peek == "-", position + 1 < text.count, text[position + 1] != "]" {
@@ -248,6 +253,38 @@ struct PatternCompiler {
             set.ranges.append(low.value...high.value)
         }
         return take("]") ? set : nil
+    }
+
+    /// The name in `:name:]` after a bracket inside a class, read to its end; nil when it is a bracket like any scalar.
+    private mutating func posixName() -> String? {
+        guard peek == ":" else { return nil }
+        var end = position + 1
+        while end < text.count, text[end] == "^" || text[end].properties.isAlphabetic { end += 1 }
+        guard end + 1 < text.count, text[end] == ":", text[end + 1] == "]" else { return nil }
+        defer { position = end + 2 }
+        return String(String.UnicodeScalarView(text[(position + 1)..<end]))
+    }
+
+    /// The ASCII classes of POSIX (XBD 9.3.5), with `word`; `^` before a name is all others. Nil for names of no class.
+    private static func posixClass(_ name: String) -> [ClosedRange<UInt32>]? {
+        if name.hasPrefix("^") { return posixClass(String(name.dropFirst())).map { ScalarClass.complement($0) } }
+        return switch name {
+        case "alnum": [0x30...0x39, 0x41...0x5a, 0x61...0x7a]
+        case "alpha": [0x41...0x5a, 0x61...0x7a]
+        case "ascii": [0...0x7f]
+        case "blank": [0x09...0x09, 0x20...0x20]
+        case "cntrl": [0...0x1f, 0x7f...0x7f]
+        case "digit": [0x30...0x39]
+        case "graph": [0x21...0x7e]
+        case "lower": [0x61...0x7a]
+        case "print": [0x20...0x7e]
+        case "punct": [0x21...0x2f, 0x3a...0x40, 0x5b...0x60, 0x7b...0x7e]
+        case "space": [0x09...0x0d, 0x20...0x20]
+        case "upper": [0x41...0x5a]
+        case "word": [0x30...0x39, 0x41...0x5a, 0x5f...0x5f, 0x61...0x7a]
+        case "xdigit": [0x30...0x39, 0x41...0x46, 0x61...0x66]
+        default: nil
+        }
     }
 
     private mutating func classScalar(_ scalar: Unicode.Scalar) -> Unicode.Scalar? {
