@@ -26,6 +26,9 @@ package struct BlockedEvaluations: Sendable {
         let labels: Set<String>
 
         var job: JobName { JobName(namespace: evaluation.namespace, id: evaluation.jobID) }
+
+        /// Nodes would not help it.
+        var waitsForQuotaAlone: Bool { !evaluation.quotaLimitReached.isEmpty && evaluation.classEligibility.isEmpty }
     }
 
     private var waiting: [ID: Waiting] = [:]
@@ -38,6 +41,8 @@ package struct BlockedEvaluations: Sendable {
     private var appeared: [String: (index: UInt64, nodePool: String)] = [:]
     /// Index at which capacity last appeared anywhere.
     private var appearedAnywhere: UInt64 = 0
+    /// When it last changed how placements are made.
+    private var rulesChanged: UInt64 = 0
     private var labelLog = LabelLog()
 
     package init() {}
@@ -87,6 +92,12 @@ package struct BlockedEvaluations: Sendable {
         return take(entries.filter { entry in jobs.contains { $0 != entry.job } })
     }
 
+    /// How placements are made changed at `index`: takes out the evaluations that wait for nodes, oldest first.
+    package mutating func unblockAll(index: UInt64) -> [Evaluation] {
+        rulesChanged = max(index, rulesChanged)
+        return take(waiting.values.filter { !$0.waitsForQuotaAlone })
+    }
+
     /// The job is gone or its allocations are all placed: whatever waits for it is moot. Returns what was waiting.
     package mutating func forget(job id: String, namespace: String) -> Evaluation? {
         guard let evaluation = byJob[JobName(namespace: namespace, id: id)] else { return nil }
@@ -98,6 +109,7 @@ package struct BlockedEvaluations: Sendable {
         if entry.labels.contains(where: { labelLog.hasChanged($0, besides: entry.job, since: snapshotIndex) }) {
             return true
         }
+        if rulesChanged > snapshotIndex, !entry.waitsForQuotaAlone { return true }
         guard appearedAnywhere > snapshotIndex else { return false }
         return appeared.contains { computedClass, last in
             last.index > snapshotIndex && Self.mayServe(computedClass, last.nodePool, entry)
@@ -109,8 +121,7 @@ package struct BlockedEvaluations: Sendable {
         guard entry.nodePool == "all" || entry.nodePool == nodePool else { return false }
         let evaluation = entry.evaluation
         if evaluation.escapedComputedClass { return true }
-        let waitsForQuotaAlone = !evaluation.quotaLimitReached.isEmpty && evaluation.classEligibility.isEmpty
-        return !waitsForQuotaAlone && evaluation.classEligibility[computedClass] != false
+        return !entry.waitsForQuotaAlone && evaluation.classEligibility[computedClass] != false
     }
 
     private mutating func take(_ entries: [Waiting]) -> [Evaluation] {

@@ -31,6 +31,19 @@ import Testing
         return evaluation
     }
 
+    /// New rules of placement wake all who wait for nodes, and who was decided by the old ones does not wait.
+    @Test func newRulesWakeAllButThoseOfAQuota() {
+        var blocked = BlockedEvaluations()
+        _ = blocked.block(evaluation(1, job: "web", classes: ["v1:a": false]), nodePool: "default")
+        _ = blocked.block(evaluation(2, job: "gpu", classes: ["v1:a": true]), nodePool: "gpu")
+        _ = blocked.block(evaluation(3, job: "poor", quota: "small"), nodePool: "default")
+        #expect(blocked.unblockAll(index: 120).map(\.jobID) == ["web", "gpu"] && blocked.count == 1)
+        let late = blocked.block(evaluation(4, job: "late", classes: ["v1:a": false]), nodePool: "default")
+        #expect(late == .tryAgain(superseded: nil))
+        let new = evaluation(5, job: "new", classes: ["v1:a": false], snapshot: 120)
+        #expect(blocked.block(new, nodePool: "default") == .waiting(superseded: nil))
+    }
+
     @Test(arguments: [
         (classes: ["v1:a": true], escaped: false, woken: true),
         (["v1:a": false], false, false),

@@ -59,6 +59,19 @@ import Testing
         #expect(recovered.freedNodes == [0] && recovered.freedClasses.count == 1 && recovered.evaluations.isEmpty)
         #expect(again { $0.nodeResources.memory.memoryMB += 1 }.freedNodes == [0])
         #expect(again { $0.nodeResources.memory.memoryMB -= 1 }.freedNodes.isEmpty)
+        #expect(again { $0.attributes["unique.hostname"] = "other" }.freedNodes == [0])
+        #expect(again { $0.meta["unique.slot"] = "7" }.freedNodes == [0])
+        #expect(again { $0.name = "renamed" }.freedNodes == [0])
+        #expect(again { $0.reservedResources.memory.memoryMB += 1 }.freedNodes == [0])
+        #expect(
+            again { ($0.nodeResources.minDynamicPort, $0.nodeResources.maxDynamicPort) = (20_000, 30_000) }.freedNodes
+                == [0])
+        #expect(again { $0.nodeResources.maxDynamicPort = 25_000 }.freedNodes.isEmpty)
+        var network = NetworkResource()
+        network.mode = "bridge"
+        let bridged = again { $0.nodeResources.networks.append(network) }
+        #expect(bridged.freedNodes == [0] && bridged.evaluations.isEmpty)
+        #expect(again { _ in }.freedNodes.isEmpty)
     }
 
     /// A plan marks an allocation as unknown; a snapshot keeps since when; its client's report asks for a decision.

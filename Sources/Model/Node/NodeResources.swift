@@ -24,13 +24,18 @@ public struct NodeResources: Document {
         try visitor.field("MaxDynamicPort", &maxDynamicPort)
     }
 
-    /// There is more of something than there was: of an amount, or a device that can be used and could not.
+    /// There is more of something than there was: of an amount, of ports to give out, a kind of network, or a device that can
+    /// be used and could not.
     public func offersMore(than earlier: NodeResources) -> Bool {
         cpu.cpuShares > earlier.cpu.cpuShares || memory.memoryMB > earlier.memory.memoryMB
             || disk.diskMB > earlier.disk.diskMB
             || !Set(cpu.reservableCpuCores).isSubset(of: earlier.cpu.reservableCpuCores)
             || !usableDevices.isSubset(of: earlier.usableDevices)
+            || minDynamicPort < earlier.minDynamicPort || maxDynamicPort > earlier.maxDynamicPort
+            || !networkModes.isSubset(of: earlier.networkModes)
     }
+
+    private var networkModes: Set<String> { Set(networks.map(\.mode) + nodeNetworks.map(\.mode)) }
 
     private var usableDevices: Set<[String]> {
         Set(

@@ -252,9 +252,10 @@ extension EvaluationQueue.State {
         loans = loans.filter { broker.outstandingToken($0.key) == $0.value.token }
     }
 
-    /// Takes out what waits for what an entry changed about nodes and neighbours.
+    /// Takes out what waits for what an entry changed about nodes, neighbours and the rules of placement.
     fileprivate mutating func woken(by outcome: ApplyOutcome) -> [Evaluation] {
         var woken: [Evaluation] = []
+        if outcome.tables.contains(.schedulerConfiguration) { woken += blocked.unblockAll(index: outcome.index) }
         for (name, pool) in outcome.freedClasses.sorted(by: { $0.key < $1.key }) {
             woken += blocked.unblock(computedClass: name, nodePool: pool, index: outcome.index)
         }

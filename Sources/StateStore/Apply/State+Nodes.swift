@@ -99,7 +99,7 @@ extension State {
             let goesAway = !old.status.isAway && new.status.isAway
             let comesBack = old.status.isAway && !new.status.isAway
             // More room is told to who waits for it; it makes no evaluation, which other releases would not make.
-            if becomesReady || new.isReady && new.nodeResources.offersMore(than: old.nodeResources) {
+            if becomesReady || new.isReady && new.maySuitMore(than: old) {
                 outcome.freedClasses[new.computedClass] = new.nodePool
                 outcome.freedNodes.insert(row)
             }
@@ -146,6 +146,13 @@ extension State {
 }
 
 extension Node {
+    /// Whether it may suit work for which it was not good enough: it has more of something, or what its class does not tell -
+    /// its name, all that is `unique.` - reads otherwise.
+    fileprivate func maySuitMore(than earlier: Node) -> Bool {
+        nodeResources.offersMore(than: earlier.nodeResources) || reservedResources != earlier.reservedResources
+            || name != earlier.name || attributes != earlier.attributes || meta != earlier.meta
+    }
+
     fileprivate mutating func note(_ message: String, _ outcome: inout ApplyOutcome) {
         var event = NodeEvent()
         event.message = message
