@@ -170,6 +170,24 @@ import Testing
         #expect(try PackedTaskStates(report).unpacked() == report)
     }
 
+    /// Room is told of where it is one: not on a node that takes no work, not when an update takes it again.
+    @Test func onlyRoomThatMayBeUsedIsFreed() throws {
+        var fixture = Fixture()
+        let node = try #require(fixture.addNodes(1).first)
+        fixture.register(fixture.job("web", count: 2))
+        let plan = fixture.plan("web", count: 2)
+        fixture.apply(.plans([plan]))
+        fixture.register(fixture.job("web", count: 2))
+        var update = fixture.plan("web", count: 0)
+        update.inPlaceUpdates = plan.placements[0].ids
+        #expect(fixture.apply(.plans([update])).freedNodes.isEmpty)
+        #expect(fixture.snapshot.nodeUsage(0).cpu == 200)
+        fixture.apply(
+            .nodeEligibility(NodeEligibilityChange(node: node, eligibility: .ineligible, time: fixture.time)))
+        let outcome = fixture.send([fixture.report(plan.placements[0].ids[0], .complete)])
+        #expect(outcome.freedNodes.isEmpty && outcome.freedClasses.isEmpty)
+    }
+
     @Test func usageIsHeldUntilServerOrClientEndsIt() throws {
         var fixture = Fixture()
         _ = fixture.addNodes(1)

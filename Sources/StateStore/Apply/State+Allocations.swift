@@ -46,7 +46,7 @@ extension State {
         if isFirst { outcome.servedNodes.append(node) }
     }
 
-    /// Adds or takes away what an allocation uses of its node.
+    /// Adds or takes away what an allocation uses of its node. Room on a node that takes no work helps nobody who waits.
     mutating func load(node: UInt32, _ resources: ResourceVector, sign: Int, _ outcome: inout ApplyOutcome) {
         let isFirst = nodeLoads.update(Int(node)) { load -> Bool in
             if sign > 0 { load.usage += resources } else { load.usage -= resources }
@@ -54,7 +54,10 @@ extension State {
             return load.touchedIndex != outcome.index
         }
         if isFirst { touched.append(node, index: outcome.index) }
-        guard sign < 0, outcome.freedNodes.insert(node).inserted, let record = nodes[Int(node)] else { return }
+        let isFreed = sign < 0 || ResourceDimension.allCases.contains { resources[$0] < 0 }
+        guard isFreed, let record = nodes[Int(node)], record.isReady, outcome.freedNodes.insert(node).inserted else {
+            return
+        }
         outcome.freedClasses[record.node.computedClass] = record.node.nodePool
     }
 

@@ -77,9 +77,6 @@ extension State {
         let before = jobVersion(old.version)
         guard let group = version.groupIndex(before.groups[Int(old.group)].name) else { return }
         changes.removed(old, self)
-        if !old.isTerminal {
-            load(node: allocations.node(row), before.groups[Int(old.group)].resources, sign: -1, &outcome)
-        }
         let isLive = !old.isTerminal
         allocations.hot.update(Int(row)) {
             $0.version = version.row
@@ -90,7 +87,11 @@ extension State {
             $0.count(live: isLive ? 1 : 0, group: group)
             if !old.clientStatus.isTerminal { $0.counts[group][Int(old.client)] += 1 }
         }
-        if isLive { load(node: allocations.node(row), version.groups[group].resources, sign: 1, &outcome) }
+        if isLive {
+            var change = version.groups[group].resources
+            change -= before.groups[Int(old.group)].resources
+            load(node: allocations.node(row), change, sign: 1, &outcome)
+        }
         serverChanged(row, &outcome)
     }
 
