@@ -163,6 +163,21 @@ import Testing
         #expect(verdict.result.rejected.values.first == (usesPort ? "port 8080 is taken" : "cpu exhausted"))
     }
 
+    /// Room for a large instance among many small ones.
+    @Test func asManyAreOfferedAsMakeRoom() throws {
+        var harness = Harness(seed: 11)
+        _ = harness.addNode()
+        allow(&harness)
+        var small = Job.sample("small", type: .batch, count: 100)
+        small.priority = 20
+        small.taskGroups[0].tasks[0].resources?.cpu = 40
+        small.taskGroups[0].tasks[0].resources?.memoryMB = 10
+        try harness.process(try harness.register(small))
+        let job = urgent(50, cpu: 3_200)
+        try harness.process(try harness.register(job))
+        #expect(harness.live(job).count == 1 && harness.live(small).count == 20)
+    }
+
     /// A scheduler that puts an instance where a static port is held and evicts nobody.
     @Test func aPortIsNotTakenFromWhoStays() throws {
         var harness = Harness(seed: 10)

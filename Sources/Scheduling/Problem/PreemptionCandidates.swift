@@ -11,13 +11,42 @@ struct PreemptionCandidates: Sendable {
 
     /// How far below the evaluation's a victim's priority must be (Nomad docs: preemption).
     static let priorityGap = 10
-    /// Candidates of one node at most: those of least priority.
-    static let perNodeMax = 64
+    /// Candidates of one node that are always offered, those of least priority; more follow until they make room for an
+    /// instance, or hold what one may need by name.
+    static let perNodeMin = 64
+    /// Candidates of one node at most.
+    static let perNodeMax = 512
 
     init() {}
 
+    /// What instances may need of a node.
+    struct Need {
+        /// The most of each dimension that one instance asks for.
+        private var amounts = [Int64](repeating: 0, count: ResourceDimension.allCases.count)
+        /// Static ports.
+        private(set) var ports: Set<UInt16> = []
+        /// Devices or cores of its own.
+        private(set) var hardware = false
+
+        /// Whether `sum` makes room for any instance.
+        func isMet(by sum: ResourceVector) -> Bool {
+            ResourceDimension.allCases.allSatisfy { sum[$0] >= amounts[$0.rawValue] }
+        }
+
+        mutating func add(_ group: TaskGroup) {
+            let ask = GroupShape(group).resources
+            for dimension in ResourceDimension.allCases {
+                amounts[dimension.rawValue] = max(amounts[dimension.rawValue], ask[dimension])
+            }
+            ports.formUnion(GroupPorts(group).exclusive)
+            if ask.cores > 0 || group.tasks.contains(where: { $0.resources?.devices.isEmpty == false }) {
+                hardware = true
+            }
+        }
+    }
+
     /// Collects what runs on `nodes` for jobs of sufficiently lower priority and is not stopped by the plan anyway.
-    init(on nodes: NodeBitmap, priority: Int, snapshot: Snapshot, isStopped: (AllocationRow) -> Bool) {
+    init(on nodes: NodeBitmap, priority: Int, need: Need, snapshot: Snapshot, isStopped: (AllocationRow) -> Bool) {
         for row in 0..<NodeRow(nodes.words.count * 64) where nodes.contains(row) {
             var found: [(priority: Int, row: AllocationRow)] = []
             for allocation in snapshot.allocations(ofNode: row) where !allocation.isTerminal {
@@ -26,11 +55,31 @@ struct PreemptionCandidates: Sendable {
                 found.append((held, allocation))
             }
             found.sort { ($0.priority, $0.row.row) < ($1.priority, $1.row.row) }
-            rows += found.prefix(Self.perNodeMax).map(\.row)
-            priorities += found.prefix(Self.perNodeMax).map(\.priority)
-            let ports = found.prefix(Self.perNodeMax).flatMap { snapshot.ports(of: $0.row) }
+            let offered = Self.cut(found, need, snapshot)
+            rows += offered.map(\.row)
+            priorities += offered.map(\.priority)
+            let ports = offered.flatMap { snapshot.ports(of: $0.row) }
             if !ports.isEmpty { portsByNode[row] = ports }
         }
+    }
+
+    /// What of a node's candidates, least priority first, is worth a scheduler's look.
+    private static func cut(
+        _ found: [(priority: Int, row: AllocationRow)], _ need: Need, _ snapshot: Snapshot
+    ) -> [(priority: Int, row: AllocationRow)] {
+        guard found.count > perNodeMin else { return found }
+        var offered: [(priority: Int, row: AllocationRow)] = []
+        var sum = ResourceVector()
+        for candidate in found where offered.count < perNodeMax {
+            guard
+                offered.count < perNodeMin || !need.isMet(by: sum)
+                    || snapshot.ports(of: candidate.row).contains(where: need.ports.contains)
+                    || need.hardware && snapshot.hardware(of: candidate.row) != nil
+            else { continue }
+            sum += snapshot.usage(of: candidate.row)
+            offered.append(candidate)
+        }
+        return offered
     }
 
     /// Host ports that candidates hold on a node.

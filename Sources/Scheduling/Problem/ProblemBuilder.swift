@@ -57,7 +57,8 @@ struct ProblemBuilder {
         begin(requests.count, options)
         let candidates =
             options.contains(.mayPreempt)
-            ? candidates(on: requests.map { feasibility($0.group).feasible }) : PreemptionCandidates()
+            ? candidates(on: requests.map { feasibility($0.group).feasible }, for: requests.map(\.group))
+            : PreemptionCandidates()
         var groups: [ProblemGroup] = []
         for (index, request) in requests.enumerated() {
             let group = problemGroup(request, feasibility(request.group), candidates)
@@ -73,7 +74,9 @@ struct ProblemBuilder {
 
     private func candidates(on sets: [NodeBitmap]) -> PreemptionCandidates {
         let nodes = sets.reduce(into: NodeBitmap(limit: view.nodeLimit)) { $0.formUnion($1) }
-        return PreemptionCandidates(on: nodes, priority: evaluation.priority, snapshot: snapshot) {
+        var need = PreemptionCandidates.Need()
+        for group in positions.map({ job.taskGroups[$0] }) { need.add(group) }
+        return PreemptionCandidates(on: nodes, priority: evaluation.priority, need: need, snapshot: snapshot) {
             stopped.contains($0.id)
         }
     }
