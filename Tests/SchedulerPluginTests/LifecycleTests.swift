@@ -34,6 +34,24 @@ import Testing
         #expect(Set(harness.live(job).map(\.nameIndex)) == Set(0..<10))
     }
 
+    /// A limit that is new with an update holds for what is updated in place as well: the first of a name stays.
+    @Test(arguments: [
+        (Constraint("", "distinct_hosts", ""), JobType.service),
+        (Constraint("${meta.rack}", "distinct_property", ""), .batch),
+    ])
+    func newLimitsMoveWhoBreaksThem(constraint: Constraint, type: JobType) throws {
+        var harness = Harness(seed: 13)
+        let first = harness.addNode { $0.meta["rack"] = "a" }
+        var job = Job.sample(type: type, count: 3)
+        try harness.process(try harness.register(job))
+        let others = ["b", "c"].map { rack in harness.addNode { $0.meta["rack"] = rack } }
+        job.constraints = [constraint]
+        let (outcome, result) = try harness.process(try harness.register(job))
+        #expect(!result.isPartial && outcome.plan.inPlaceUpdates.count == 1)
+        let nodes = Dictionary(uniqueKeysWithValues: harness.live(job).map { ($0.nameIndex, $0.node) })
+        #expect(nodes[0] == first && Set(nodes.values) == Set([first] + others))
+    }
+
     /// Its replacement finds no room at first, and is its replacement still when it does.
     @Test func failedAllocationKeepsItsHistoryUntilThereIsRoom() throws {
         var harness = Harness(seed: 12)

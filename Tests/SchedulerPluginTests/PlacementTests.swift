@@ -1,4 +1,5 @@
 import Basics
+import CDroverABI
 import Model
 import Scheduling
 import StateStore
@@ -281,6 +282,34 @@ import Testing
         ] {
             #expect(throws: PlacementFault.self, "\(name)") { try harness.finish(prepared, bytes) }
         }
+    }
+
+    /// A scheduler that puts two instances where the job's limits allow one.
+    @Test(arguments: [
+        (Constraint("", "distinct_hosts", ""), false), (Constraint("", "distinct_hosts", ""), true),
+        (Constraint("${meta.rack}", "distinct_property", "1"), false),
+        (Constraint("${node.unique.name}", "distinct_property", ""), true),
+    ])
+    func answersAgainstLimitsAreRefused(constraint: Constraint, isOfJob: Bool) throws {
+        var harness = Harness(seed: 13)
+        for rack in ["a", "b", "c"] { _ = harness.addNode { $0.meta["rack"] = rack } }
+        var job = Job.sample(count: 2)
+        if isOfJob { job.constraints = [constraint] } else { job.taskGroups[0].constraints = [constraint] }
+        if isOfJob {
+            job.taskGroups.append(job.taskGroups[0])
+            job.taskGroups[1].name = "h"
+            job.taskGroups[1].count = 1
+        }
+        let prepared = harness.processor.prepare(
+            try harness.register(job), snapshot: harness.snapshot, now: harness.now, generator: &harness.generator)
+        let answer = try harness.answer()
+        #expect(try harness.finish(prepared, answer).unplaced.isEmpty)
+        let placements = TestAnswer.records(answer).filter { $0.first == UInt8(DROVER_RECORD_PLACEMENT) }.map(
+            Array.init)
+        var together = placements
+        together[placements.count - 1].replaceSubrange(20..<24, with: placements[0][20..<24])
+        let fault = #expect(throws: PlacementFault.self) { try harness.finish(prepared, Array(together.joined())) }
+        #expect(fault?.description.contains("one too many for \(constraint.operand)") == true)
     }
 
     @Test func scoresOfTheBestNodesAreKept() throws {

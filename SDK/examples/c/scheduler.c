@@ -1,4 +1,5 @@
-// A scheduler: every instance goes to the feasible node with the most memory left.
+// A scheduler: every instance goes to the feasible node with the most memory left. It knows no drover_limit: problems with
+// one (distinct_property, distinct_hosts over several groups) it leaves to the stock scheduler.
 // cc -std=c99 -shared -fPIC -I ../../Sources/CDroverABI/include -o libdrover-scheduler-roomiest.so scheduler.c
 #include <drover/drover.h>
 #include <stdlib.h>
@@ -67,6 +68,7 @@ static int32_t place(void *self, const void *view_block, const void *batch_block
             const drover_group_ask *groups = drover_at(batch, problem->groups);
             const drover_group_ask *ask = (const void *)((const char *)groups + (size_t)groups->size * g);
             const uint32_t *same_job = drover_at(batch, ask->same_job);
+            if (ask->limit_count) { code = DROVER_E_UNSUPPORTED; break; }
             for (row = 0; row < view->node_count; row++) { nodes[row].mine = same_job ? same_job[row] : 0; }
             for (ordinal = 0; ordinal < ask->count && code == DROVER_OK; ordinal++) {
                 drover_placement placement = {DROVER_RECORD_PLACEMENT, sizeof placement, p, g, ordinal, 0, 0, 0};

@@ -29,6 +29,8 @@ package struct ProblemGroup: Sendable {
     /// Nodes that would do but for a static port, by the port's text.
     let portCollisions: [String: Int]
     let desiredCount: Int
+    /// What keeps the job's own allocations apart.
+    let limits: [PlacementLimit]
 }
 
 /// What stops give back on one node.

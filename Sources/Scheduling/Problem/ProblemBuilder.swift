@@ -72,7 +72,7 @@ struct ProblemBuilder {
         return PlacementProblem(groups: groups, freed: freed, seed: seed, candidates: candidates)
     }
 
-    private func candidates(on sets: [NodeBitmap]) -> PreemptionCandidates {
+    private func candidates(on sets: [NodeBitmap], for positions: [Int]) -> PreemptionCandidates {
         let nodes = sets.reduce(into: NodeBitmap(limit: view.nodeLimit)) { $0.formUnion($1) }
         var need = PreemptionCandidates.Need()
         for group in positions.map({ job.taskGroups[$0] }) { need.add(group) }
@@ -128,7 +128,7 @@ struct ProblemBuilder {
 
     // MARK: - Groups
 
-    private func problemGroup(
+    private mutating func problemGroup(
         _ request: GroupRequest, _ feasibility: GroupFeasibility, _ candidates: PreemptionCandidates
     ) -> ProblemGroup {
         let group = job.taskGroups[request.group]
@@ -143,7 +143,7 @@ struct ProblemBuilder {
             request: request, name: group.name, ask: GroupShape(group).resources, ports: ports,
             devices: GroupDevices(group, view: view), definition: group, gang: job.gangNumber(request.group),
             feasibility: feasibility, allowed: allowed, portCollisions: collisions,
-            desiredCount: max(1, group.count ?? 1))
+            desiredCount: max(1, group.count ?? 1), limits: limits.limits(of: request.group))
     }
 
     /// Takes out nodes on which a static port is taken by others, unless by candidates for eviction.
@@ -168,7 +168,7 @@ struct ProblemBuilder {
         return collisions
     }
 
-    private mutating func ask(_ problem: ProblemGroup, _ candidates: PreemptionCandidates) -> drover_group_ask {
+    private func ask(_ problem: ProblemGroup, _ candidates: PreemptionCandidates) -> drover_group_ask {
         let group = job.taskGroups[problem.request.group]
         var ask = drover_group_ask()
         ask.size = UInt32(MemoryLayout<drover_group_ask>.size)
@@ -191,9 +191,17 @@ struct ProblemBuilder {
         addAffinity(group, to: &ask)
         addSpreads(group, problem, to: &ask)
         addHistory(group, problem, to: &ask)
-        limits.add(
-            group, at: problem.request.group, roomByNode: roomByNode(problem, candidates), to: &ask, block: block)
+        addLimits(problem, roomByNode(problem, candidates), to: &ask)
         return ask
+    }
+
+    private func addLimits(_ problem: ProblemGroup, _ roomByNode: [UInt32]?, to ask: inout drover_group_ask) {
+        var limits = problem.limits.filter { !$0.isPerNode }
+        if let perNode = problem.limits.first(where: \.isPerNode) { ask.max_per_node = perNode.max }
+        if let roomByNode { limits.append(.room(roomByNode, group: problem.request.group)) }
+        guard !limits.isEmpty else { return }
+        ask.limits = block.append(limits.map { $0.raw(in: block) })
+        ask.limit_count = UInt32(limits.count)
     }
 
     /// How many instances find their cores on one NUMA node each, by node, candidates for eviction not counted; nil when the

@@ -31,6 +31,8 @@ struct AnswerReader {
     private let nodeLimit: Int
     private var taken: [Set<UInt32>]
     private var evicted: Set<UInt64> = []
+    /// What the placements come to, held against the job's limits.
+    private(set) var tally = LimitTally()
 
     /// Bytes of an answer at most; the rest of a larger one would not be a sensible plan.
     static let bytesMax = 256 << 20
@@ -38,7 +40,7 @@ struct AnswerReader {
     /// Reads all records.
     ///
     /// - Throws: for a record that is cut off or of unknown shape, names a group, ordinal or node that does not exist, or
-    ///   places an instance twice or where it may not go.
+    ///   places an instance twice, where it may not go, or where one of the job's limits allows no more.
     init(_ bytes: UnsafeRawBufferPointer, problem: PlacementProblem, nodeLimit: Int) throws(PlacementFault) {
         guard bytes.count <= Self.bytesMax else { throw PlacementFault("the answer has \(bytes.count) bytes") }
         self.problem = problem
@@ -124,6 +126,10 @@ struct AnswerReader {
         }
         guard taken[index].insert(isEachNode ? raw.node : raw.ordinal).inserted else {
             throw PlacementFault("instance \(raw.ordinal) of group \(group.name) was placed twice")
+        }
+        if let limit = tally.add(to: group.limits, on: raw.node) {
+            throw PlacementFault(
+                "instance \(raw.ordinal) of group \(group.name) on node \(raw.node) is one too many for \(limit.label)")
         }
         groups[index].placements.append(
             Placement(ordinal: Int(raw.ordinal), node: raw.node, score: raw.score))

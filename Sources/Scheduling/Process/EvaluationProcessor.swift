@@ -41,6 +41,10 @@ package final class EvaluationProcessor: @unchecked Sendable {
                 condition: { NodeCondition(snapshot.nodeRecord($0)) }, nodeID: { snapshot.node($0)?.id ?? .none },
                 earlierJob: { snapshot.job(evaluation.namespace, evaluation.jobID, version: $0) },
                 maySuit: { feasibility.group($0).suitable.contains($1) },
+                limits: { [view] position in
+                    var columns = LimitColumns(job: job ?? Job(), view: view, live: [])
+                    return columns.limits(of: position)
+                },
                 readyNodes: { feasibility.readyNodes($0) }, score: { snapshot.score($0) },
                 runningSince: { snapshot.runningSince($0) }, newID: { ids.next() }))
         reconciliation.leaveRollingUpdate(to: snapshot, evaluation, now: now)

@@ -19,6 +19,8 @@ package struct Reconciler {
         package var earlierJob: (UInt64) -> Job?
         /// Whether a running allocation of the job's group, by position, may stay on its node.
         package var maySuit: (Int, NodeRow) -> Bool
+        /// What keeps allocations of the job's group, by position, apart; nobody is counted yet.
+        package var limits: (Int) -> [PlacementLimit]
         /// For system jobs: the ready nodes that suit a group, by position.
         package var readyNodes: (Int) -> [NodeRow]
         /// The score an allocation was placed with.
@@ -33,6 +35,7 @@ package struct Reconciler {
             condition: @escaping (NodeRow) -> NodeCondition = { _ in .usable },
             nodeID: @escaping (NodeRow) -> ID = { _ in .none }, earlierJob: @escaping (UInt64) -> Job? = { _ in nil },
             maySuit: @escaping (Int, NodeRow) -> Bool = { _, _ in true },
+            limits: @escaping (Int) -> [PlacementLimit] = { _ in [] },
             readyNodes: @escaping (Int) -> [NodeRow] = { _ in [] }, score: @escaping (ID) -> Double = { _ in 0 },
             runningSince: @escaping (ID) -> Timestamp = { _ in .never }, newID: @escaping () -> ID
         ) {
@@ -44,6 +47,7 @@ package struct Reconciler {
             self.nodeID = nodeID
             self.earlierJob = earlierJob
             self.maySuit = maySuit
+            self.limits = limits
             self.readyNodes = readyNodes
             self.score = score
             self.runningSince = runningSince
@@ -55,6 +59,9 @@ package struct Reconciler {
     var result = Reconciliation()
     var followUps: FollowUps
     private var changes: [String: GroupChange] = [:]
+    /// Allocations that stay, held against the job's limits; nil until one of an older version is to stay.
+    private var tally: LimitTally?
+    private var limits: [[PlacementLimit]] = []
 
     /// The decisions for one evaluation.
     package static func reconcile(_ input: Input) -> Reconciliation {
@@ -137,7 +144,28 @@ package struct Reconciler {
             }()
         changes[key] = change
         guard case .inPlace = change, input.maySuit(position, allocation.node) else { return .destructive }
-        return .inPlace
+        return mayStay(allocation, job, position) ? .inPlace : .destructive
+    }
+
+    /// Whether the job's limits let an allocation of an older version stay beside those of the newest and those that were
+    /// asked about before. Counts it if so.
+    private mutating func mayStay(_ allocation: JobAllocation, _ job: Job, _ position: Int) -> Bool {
+        var tally = self.tally ?? currentTally(job)
+        let isAllowed = tally.add(to: limits[position], on: allocation.node) == nil
+        self.tally = tally
+        return isAllowed
+    }
+
+    private mutating func currentTally(_ job: Job) -> LimitTally {
+        limits = job.taskGroups.indices.map(input.limits)
+        var tally = LimitTally()
+        for (position, group) in job.taskGroups.enumerated() where !limits[position].isEmpty {
+            for allocation in input.allocations
+            where allocation.group == group.name && allocation.jobVersion == job.version && !allocation.isTerminal {
+                _ = tally.add(to: limits[position], on: allocation.node)
+            }
+        }
+        return tally
     }
 
     /// How many running allocations of a group may be replaced in this step; nil: all.
