@@ -45,7 +45,8 @@ import Testing
         let job = job(count: 5) { _ in }
         let (outcome, result) = try harness.process(try harness.register(job))
         #expect(!result.isPartial && harness.live(job).count == 4 && outcome.unplaced == ["g": 1])
-        #expect(outcome.failed["g"]?.constraintFiltered["missing devices"] == 1)
+        #expect(outcome.failed["g"]?.constraintFiltered == ["missing devices": 1])
+        #expect(outcome.failed["g"]?.dimensionExhausted == ["devices": 2] && outcome.failed["g"]?.nodePool == "default")
         let held = zip(harness.live(job), devices(harness, job)).map { "\($0.node) \($1.deviceIDs)" }
         #expect(Set(held).count == 4)
     }

@@ -51,8 +51,8 @@ package struct PlacementInquiry: Sendable {
     /// The group's metric as it would be now.
     private func metric(_ group: ProblemGroup, _ scores: [drover_score], _ view: ClusterView) -> AllocationMetric {
         PlacementExplainer(
-            group: group, view: view, usage: PlanUsage(view: view, freed: [:]),
-            hardware: HardwareAssigner(snapshot: snapshot, view: view, freed: [:]), openNodes: nil
+            group: group, nodePool: job.nodePool, view: view, usage: PlanUsage(view: view, freed: [:]),
+            hardware: HardwareAssigner(snapshot: snapshot, view: view, freed: [:]), tally: LimitTally(), openNodes: nil
         ).metric(scores: scores, failed: 0, duration: .zero)
     }
 

@@ -50,8 +50,28 @@ struct HardwareAssigner {
         _ group: TaskGroup, _ devices: GroupDevices, chosen: [AnswerReader.Assignment], on row: NodeRow
     ) throws(HardwareShortage) -> AssignedHardware {
         var load = loads[row] ?? snapshot.hardwareLoad(row) ?? HardwareLoad()
+        let assigned = try assigned(group, devices, chosen: chosen[...], &load, row)
+        loads[row] = load
+        return assigned
+    }
+
+    /// What the node lacks for one more instance.
+    func shortage(of group: TaskGroup, _ devices: GroupDevices, on row: NodeRow) -> HardwareShortage? {
+        var load = loads[row] ?? snapshot.hardwareLoad(row) ?? HardwareLoad()
+        do {
+            _ = try assigned(group, devices, chosen: [], &load, row)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    private func assigned(
+        _ group: TaskGroup, _ devices: GroupDevices, chosen: ArraySlice<AnswerReader.Assignment>,
+        _ load: inout HardwareLoad, _ row: NodeRow
+    ) throws(HardwareShortage) -> AssignedHardware {
         var assigned = AssignedHardware()
-        var chosen = chosen[...]
+        var chosen = chosen
         for ask in devices.asks {
             let own = chosen.isEmpty ? nil : chosen.prefix(ask.count)
             chosen = chosen.dropFirst(ask.count)
@@ -63,7 +83,6 @@ struct HardwareAssigner {
         }
         let coresByTask = try cores(of: group, &load, row)
         for (task, cores) in coresByTask { assigned.tasks[task, default: AssignedTaskHardware()].cores = cores }
-        loads[row] = load
         return assigned
     }
 
@@ -198,7 +217,15 @@ enum HardwareShortage: Error {
     /// Enough cores are free, but not on one NUMA node, as a task requires.
     case coresTogether
 
-    /// The name of ``coresTogether`` in `DimensionExhausted`.
+    /// Its name in `DimensionExhausted`.
+    var label: String {
+        switch self {
+        case .devices: "devices"
+        case .cores: ResourceDimension.cores.label
+        case .coresTogether: Self.coresTogetherLabel
+        }
+    }
+
     static let coresTogetherLabel = "cores on one NUMA node"
 }
 

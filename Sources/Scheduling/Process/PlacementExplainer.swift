@@ -6,11 +6,15 @@ import StateStore
 /// Puts together how a group's placements were decided: what was looked at, what was left out and why.
 struct PlacementExplainer {
     let group: ProblemGroup
+    /// The job's.
+    let nodePool: String
     let view: ClusterView
     /// The cluster after the plan's placements.
     let usage: PlanUsage
     /// Its devices and cores, likewise.
     let hardware: HardwareAssigner
+    /// The placements, held against the job's limits.
+    let tally: LimitTally
     /// For system jobs: the wanted nodes that got nothing.
     let openNodes: Set<NodeRow>?
 
@@ -22,7 +26,7 @@ struct PlacementExplainer {
         metric.nodesEvaluated = feasibility.evaluated
         metric.nodesFiltered = feasibility.filtered.values.reduce(0, +)
         metric.nodesInPool = feasibility.nodesInPool
-        metric.nodePool = ""
+        metric.nodePool = nodePool.isEmpty ? "default" : nodePool
         metric.nodesAvailable = feasibility.available
         metric.classFiltered = feasibility.classFiltered
         metric.constraintFiltered = feasibility.filtered
@@ -44,7 +48,7 @@ struct PlacementExplainer {
         where group.allowed.contains(row) && openNodes?.contains(row) ?? true {
             guard let label = shortage(row) else {
                 metric.nodesFiltered += 1
-                metric.constraintFiltered[openLabel, default: 0] += 1
+                metric.constraintFiltered[openLabel(row), default: 0] += 1
                 continue
             }
             metric.nodesExhausted += 1
@@ -54,20 +58,21 @@ struct PlacementExplainer {
         }
     }
 
-    /// Why a node with room was not used: its gang found no place as a whole, or a limit on the job's own allocations.
-    private var openLabel: String {
-        group.gang == 0 ? ConstraintOperator.distinctHosts.rawValue : "gang: not all of it finds a place"
+    /// Why a node with room was not used: a limit on the job's own allocations, its gang found no place as a whole, or the
+    /// scheduler's own choice.
+    private func openLabel(_ row: NodeRow) -> String {
+        if let limit = tally.exceeded(group.limits, on: row) { return limit.label }
+        return group.gang == 0 ? "not chosen by the scheduler" : "gang: not all of it finds a place"
     }
 
-    /// What the node lacks for one more instance; nil when only a limit on the job's own allocations keeps it away.
+    /// What the node lacks for one more instance; nil when it is not for lack of room that it was not used.
     private func shortage(_ row: NodeRow) -> String? {
         if let dimension = usage.exhausted(group.ask, row) { return dimension.label }
         if view.freePortColumn[Int(row)] < UInt32(group.ports.dynamic.count) {
             return "network: dynamic port selection failed"
         }
-        if group.definition.requiresCoresTogether, hardware.instancesTogether(group.definition, on: row, limit: 1) == 0
-        {
-            return HardwareShortage.coresTogetherLabel
+        if group.asksForHardware, let short = hardware.shortage(of: group.definition, group.devices, on: row) {
+            return short.label
         }
         return group.ports.exclusive.isEmpty ? nil : "network: reserved port collision"
     }

@@ -58,7 +58,8 @@ struct PlanBuilder {
             unplaced.append(Self.missing(group, placed[index]))
             let open = group.request.nodes.map { nodes in Set(unplaced[index].map { nodes[$0] }) }
             let explainer = PlacementExplainer(
-                group: group, view: view, usage: usage, hardware: hardware, openNodes: open)
+                group: group, nodePool: prepared.job?.nodePool ?? "", view: view, usage: usage, hardware: hardware,
+                tally: answer.tally, openNodes: open)
             let metric = explainer.metric(
                 scores: answer.groups[index].scores, failed: unplaced[index].count, duration: duration)
             metrics.append(metric)

@@ -38,7 +38,7 @@ extension PlanJob: Served {
         reply.jobModifyIndex = present?.jobModifyIndex ?? 0
         reply.warnings = warnings
         reply.failedTGAllocs = outcome.failed
-        reply.createdEvals = outcome.followUps
+        reply.createdEvals = outcome.followUps + (outcome.blocked.map { [$0] } ?? [])
         let preempted = outcome.plan.stops.filter { $0.desiredStatus == .evict }.compactMap { stop in
             snapshot.allocationRow(stop.id).map { snapshot.allocation($0, withJob: false).json }
         }
