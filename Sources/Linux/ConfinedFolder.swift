@@ -48,6 +48,42 @@ package struct ConfinedFolder: Sendable {
         return found
     }
 
+    /// Replaces a file below the folder, whole, and makes absent folders on the way to it, with mode 0777 as the umask leaves it.
+    ///
+    /// For a process with more rights than those who may write to the folder: no link is followed, not even one that stays
+    /// inside. A link in the file's place is replaced by the file; anything but a folder on the way to it is an error.
+    /// `mode` are the file's permission bits, exactly, whatever the umask.
+    ///
+    /// - Throws: ENOTDIR for a link on the way, EXDEV for a "..".
+    package func replace(_ path: String, with bytes: [UInt8], mode: UInt32) throws(LinuxError) {
+        var parts = path.split(separator: "/").map(String.init)
+        guard !parts.contains(".."), let name = parts.popLast() else {
+            throw LinuxError(call: "open", path: path, errno: EXDEV)
+        }
+        var folder = try FileDescriptor(path: self.path, flags: O_PATH_DIRECTORY | O_NOFOLLOW)
+        for part in parts {
+            if mkdirat(folder.number, part, 0o777) != 0, errno != EEXIST {
+                throw LinuxError(call: "mkdir", path: path, errno: errno)
+            }
+            let number = try systemCall("open", path) {
+                openat(folder.number, part, O_PATH_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+            }
+            folder = FileDescriptor(owning: number)
+        }
+        let temporary = name + ".new"
+        // What lies there is of a write that was cut short, or somebody's snare.
+        if unlinkat(folder.number, temporary, 0) != 0, errno != ENOENT {
+            throw LinuxError(call: "unlink", path: path + ".new", errno: errno)
+        }
+        let number = try systemCall("open", path) {
+            openat(folder.number, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        }
+        let file = FileDescriptor(owning: number)
+        try file.write(bytes)
+        try systemCall("chmod", path) { fchmod(file.number, mode) }
+        try systemCall("rename", path) { renameat(folder.number, temporary, folder.number, name) }
+    }
+
     package static func entry(of file: FileDescriptor, name: String) throws(LinuxError) -> Entry {
         var status = stat()
         try systemCall("fstat", name) { fstat(file.number, &status) }

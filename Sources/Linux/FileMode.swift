@@ -2,14 +2,20 @@ internal import Glibc
 
 /// Permission bits.
 package enum FileMode {
-    /// chmod(2): sets the bits exactly, whatever the umask.
-    package static func set(_ path: String, _ mode: UInt32) throws(LinuxError) {
-        try systemCall("chmod", path) { chmod(path, mode) }
+    /// fchmod(2): sets a folder's bits exactly, whatever the umask. A link in the folder's place is refused (ENOTDIR).
+    package static func set(folder: String, _ mode: UInt32) throws(LinuxError) {
+        let opened = try open(folder: folder)
+        try systemCall("chmod", folder) { fchmod(opened.number, mode) }
     }
 
-    /// chown(2) to the user and its primary group.
-    package static func setOwner(_ path: String, _ user: UserIdentity) throws(LinuxError) {
-        try systemCall("chown", path) { chown(path, user.uid, user.gid) }
+    /// fchown(2): gives a folder to the user and its primary group. A link in the folder's place is refused (ENOTDIR).
+    package static func setOwner(folder: String, _ user: UserIdentity) throws(LinuxError) {
+        let opened = try open(folder: folder)
+        try systemCall("chown", folder) { fchown(opened.number, user.uid, user.gid) }
+    }
+
+    private static func open(folder: String) throws(LinuxError) -> FileDescriptor {
+        try FileDescriptor(path: folder, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
     }
 
     /// As `ls` shows them: `drwxr-xr-x`.

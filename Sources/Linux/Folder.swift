@@ -6,23 +6,30 @@ package enum Folder {
     package static func names(_ path: String) -> [String] { (try? list(path)) ?? [] }
 
     /// Names in a folder without "." and "..", in byte order.
-    package static func list(_ path: String) throws(LinuxError) -> [String] {
+    package static func list(_ path: String) throws(LinuxError) -> [String] { try entries(path).map(\.name) }
+
+    /// Names of the folders in a folder, links not among them, in byte order; empty when it cannot be read.
+    package static func folders(in path: String) -> [String] {
+        ((try? entries(path)) ?? []).filter { $0.kind == UInt8(DT_DIR) }.map(\.name)
+    }
+
+    private static func entries(_ path: String) throws(LinuxError) -> [(name: String, kind: UInt8)] {
         guard let stream = opendir(path) else { throw LinuxError(call: "opendir", path: path, errno: errno) }
         defer { closedir(stream) }
-        var names: [String] = []
+        var found: [(name: String, kind: UInt8)] = []
         while let entry = readdir(stream) {
             let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
                 pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
-            if name != "." && name != ".." { names.append(name) }
+            if name != "." && name != ".." { found.append((name, entry.pointee.d_type)) }
         }
-        return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        return found.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
     }
 
     /// Makes a folder and its absent parents; an existing one is fine. `mode` is exact, whatever the umask.
     package static func make(_ path: String, mode: UInt32 = 0o700) throws(LinuxError) {
         if mkdir(path, mode) == 0 {
-            _ = chmod(path, mode)
+            try? FileMode.set(folder: path, mode)
             return
         }
         let error = errno
@@ -36,7 +43,7 @@ package enum Folder {
         }
         try make(String(path[..<slash]), mode: max(mode, 0o700))
         if mkdir(path, mode) != 0 && errno != EEXIST { throw LinuxError(call: "mkdir", path: path, errno: errno) }
-        _ = chmod(path, mode)
+        try? FileMode.set(folder: path, mode)
     }
 
     /// Removes a file, or a folder with all it holds, following no links; an absent one is fine.

@@ -78,7 +78,7 @@ static int open_streams(void) {
     streams[1].source = -1;
     spec.spawn.stdio[0] = spec.spawn.stdio[1] = spec.spawn.stdio[2] = -1;
     if (spec.log_dir == NULL) return 0;
-    int folder = open(spec.log_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int folder = open(spec.log_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (folder < 0) return -1;
     if (open_stream(&streams[0], folder, spec.log_names[0], &spec.spawn.stdio[1]) < 0) return -1;
     return open_stream(&streams[1], folder, spec.log_names[1], &spec.spawn.stdio[2]);

@@ -45,7 +45,7 @@ struct QemuTaskTests {
         let fixture = try TaskFixture(QemuPlugin.self)
         defer { fixture.close("t") }
         let images = Scratch("images")
-        try FileMode.set(images.path, 0o755)
+        try FileMode.set(folder: images.path, 0o755)
         try BootSector.install(BootSector.polite, at: images.path + "/base.img")
         let settings = "{\"image_paths\":[\"\(images.path)\"]}"
         var config: [String: JSON] = ["image_path": .string(images.path + "/base.img")]

@@ -56,10 +56,10 @@ package final class HostedTask: Sendable {
         self.driver = driver
         self.folder = folder
         // The task's user must reach its folders.
-        try FileMode.set(folder, 0o711)
+        try FileMode.set(folder: folder, 0o711)
         for name in ["alloc", "alloc/logs", "task", "task/local", "task/secrets"] {
             try Folder.make("\(folder)/\(name)")
-            try FileMode.set("\(folder)/\(name)", 0o777)
+            try FileMode.set(folder: "\(folder)/\(name)", 0o777)
         }
         var spec = wanted
         spec.id = "hosted-\(folder.split(separator: "-").last ?? "")"

@@ -18,7 +18,7 @@ package final class TaskFixture: Sendable {
         try Folder.make(folder, mode: 0o711)
         for name in ["alloc", "alloc/logs", "task", "task/local", "task/secrets"] {
             try Folder.make("\(folder)/\(name)")
-            try FileMode.set("\(folder)/\(name)", name == "task/secrets" ? 0o700 : 0o777)
+            try FileMode.set(folder: "\(folder)/\(name)", name == "task/secrets" ? 0o700 : 0o777)
         }
         executor = TaskFixture.executor(folder)
     }
@@ -79,7 +79,7 @@ package final class TaskFixture: Sendable {
             "logs": logs, "resources": wish.resources, "mounts": wish.mounts,
             "env": ["PATH": "/usr/bin:/bin:/usr/sbin"],
         ]
-        if let user = UserIdentity.find(wish.user) { try FileMode.setOwner(folder + "/task/secrets", user) }
+        if let user = UserIdentity.find(wish.user) { try FileMode.setOwner(folder: folder + "/task/secrets", user) }
         let (text, plugin) = (document.text, plugin)
         let spec = try FakeHost.run { fake, host in
             let driver = try #require(try plugin.init(host: host, config: JSON(parsing: wish.settings)).driver)

@@ -1,22 +1,39 @@
 package import Basics
 package import PluginHost
 
-/// Modes and owners of files, which the seam's disk does not have.
+/// Modes, owners and links, which the seam's disk does not have.
+///
+/// Tasks may write to their folders, and the agent is root: nothing here follows a link that a task may have laid.
 package protocol FileModes: Sendable {
-    /// Sets the permission bits exactly, whatever the umask.
-    func setMode(_ path: String, _ mode: UInt32) throws
+    /// Sets a folder's permission bits exactly, whatever the umask.
+    func setMode(_ folder: String, _ mode: UInt32) throws
 
     /// Gives a folder to a user: a name or uid, optionally ":" and a group. Throws when there is no such user.
-    func setOwner(_ path: String, user: String) throws
+    func setOwner(_ folder: String, user: String) throws
+
+    /// Replaces `file`, a path below `folder`, whole; absent folders on the way to it are made.
+    func replace(_ file: String, in folder: String, with bytes: [UInt8], mode: UInt32, disk: any Disk) throws
 }
 
-/// No modes: for simulated disks.
+/// No modes, owners or links: for simulated disks.
 package struct NoFileModes: FileModes {
     package init() {}
 
-    package func setMode(_ path: String, _ mode: UInt32) throws {}
+    package func setMode(_ folder: String, _ mode: UInt32) throws {}
 
-    package func setOwner(_ path: String, user: String) throws {}
+    package func setOwner(_ folder: String, user: String) throws {}
+
+    package func replace(
+        _ file: String, in folder: String, with bytes: [UInt8], mode: UInt32, disk: any Disk
+    ) throws {
+        let path = folder + "/" + file
+        try disk.makeDirectory(path.parentPath)
+        let opened = try disk.open(path + ".new", create: true, exclusive: false)
+        defer { opened.close() }
+        try opened.truncate(0)
+        try opened.write(bytes, at: 0)
+        try disk.rename(path + ".new", to: path)
+    }
 }
 
 /// The folders of one allocation: `<alloc_dir>/<id>/{alloc/{data,logs,tmp},<task>/{local,secrets,tmp,private}}`.
@@ -32,7 +49,10 @@ package struct AllocationFolders: Sendable, Equatable {
     package func task(_ name: String) -> String { "\(root)/\(name)" }
 
     /// The attempt of a task, as a second record beside the state database: JSON with driver and task id.
-    package func attemptFile(_ task: String) -> String { "\(root)/\(task)/private/attempt" }
+    package func attemptFile(_ task: String) -> String { "\(self.task(task))/\(AllocationFolders.attempt)" }
+
+    /// ``attemptFile(_:)``, below the task's folder.
+    static let attempt = "private/attempt"
 
     package func directories(_ task: String) -> TaskSpec.Directories {
         var directories = TaskSpec.Directories()
@@ -58,7 +78,8 @@ package struct AllocationFolders: Sendable, Equatable {
     package func make(task: String, user: String, disk: any Disk, modes: any FileModes) throws {
         let folder = self.task(task)
         let parts: [(String, UInt32)] = [
-            ("", 0o777), ("/local", 0o777), ("/secrets", 0o700), ("/tmp", 0o1777), ("/private", 0o700),
+            // Sticky: a task writes here as it likes, but does not rename what the agent made.
+            ("", 0o1777), ("/local", 0o777), ("/secrets", 0o700), ("/tmp", 0o1777), ("/private", 0o700),
         ]
         for (name, mode) in parts {
             try disk.makeDirectory(folder + name)

@@ -1,15 +1,22 @@
+package import Basics
 internal import Linux
 
-/// chmod(2) and chown(2).
+/// fchmod(2), fchown(2), and files by way of descriptors.
 package struct LinuxFileModes: FileModes {
     package init() {}
 
-    package func setMode(_ path: String, _ mode: UInt32) throws { try FileMode.set(path, mode) }
+    package func setMode(_ folder: String, _ mode: UInt32) throws { try FileMode.set(folder: folder, mode) }
 
-    package func setOwner(_ path: String, user: String) throws {
+    package func setOwner(_ folder: String, user: String) throws {
         guard let found = UserIdentity.find(user) else {
             throw TaskSetupError(message: "user \"\(user)\" does not exist on this machine")
         }
-        try FileMode.setOwner(path, found)
+        try FileMode.setOwner(folder: folder, found)
+    }
+
+    package func replace(
+        _ file: String, in folder: String, with bytes: [UInt8], mode: UInt32, disk: any Disk
+    ) throws {
+        try ConfinedFolder(folder).replace(file, with: bytes, mode: mode)
     }
 }

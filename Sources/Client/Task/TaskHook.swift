@@ -22,6 +22,8 @@ struct TaskStart: Sendable {
     let node: Node
     let driver: any Driver
     var spec: TaskSpec
+    /// False when this attempt has been started before, and only its task document is wanted once more.
+    var isNew = true
     /// Whom the task runs as: the job's word, else the driver's; "" is the agent's own user.
     var user: String { task.user.isEmpty ? driver.capabilities.defaultUser : task.user }
     /// What hooks add to the task's environment, such as the variables of its devices.

@@ -37,7 +37,7 @@ extension TaskRunner {
     /// Asks the driver for an attempt until it gives a definite answer; throws ``PluginError/Code/notFound`` when there is none.
     private func find(_ driver: any Driver, attempt: Int, handle: TaskHandle?) async throws -> TaskHandle {
         // The id alone finds the task; the rest is told as far as it can still be made out.
-        let prepared = try? await prepare(driver, attempt: attempt).spec
+        let prepared = try? await prepare(driver, attempt: attempt, isNew: false).spec
         try Task.checkCancellation()
         let spec = prepared ?? TaskSpec(id: context.taskID(attempt: attempt))
         while true {
@@ -115,7 +115,7 @@ extension TaskRunner {
         }
         do {
             emit(.setup)
-            let start = try await prepare(driver, attempt: number)
+            let start = try await prepare(driver, attempt: number, isNew: true)
             FaultPoint.before(.clientIdentity)
             try await storeIdentity(start.spec.id)
             FaultPoint.after(.clientIdentity)
@@ -157,8 +157,8 @@ extension TaskRunner {
         return nil
     }
 
-    /// Runs the hooks.
-    private func prepare(_ driver: any Driver, attempt: Int) async throws -> TaskStart {
+    /// Runs the hooks; `isNew` is ``TaskStart/isNew``.
+    private func prepare(_ driver: any Driver, attempt: Int, isNew: Bool) async throws -> TaskStart {
         guard let (job, group, task) = definition() else {
             throw TaskSetupError(message: "the job has no task \"\(context.taskName)\" any more")
         }
@@ -177,6 +177,7 @@ extension TaskRunner {
         var start = TaskStart(
             allocation: allocation, job: job, group: group, task: task, node: context.node(), driver: driver, spec: spec
         )
+        start.isNew = isNew
         for hook in TaskHooks.all {
             do {
                 try await hook.prestart(&start, context)
@@ -195,16 +196,13 @@ extension TaskRunner {
         let text = JSON.object([
             ("attempt", .integer(Int64(record.attempt))), ("driver", .string(record.driver)), ("id", .string(id)),
         ]).bytes
-        let (path, disk) = (context.folders.attemptFile(context.taskName), context.world.seam.disk)
+        let (folder, disk, modes) = (
+            context.folders.task(context.taskName), context.world.seam.disk, context.world.modes
+        )
         do {
             try await store()
             try await context.world.seam.blocking.run {
-                let temporary = path + ".new"
-                let file = try disk.open(temporary, create: true, exclusive: false)
-                defer { file.close() }
-                try file.truncate(0)
-                try file.write(text, at: 0)
-                try disk.rename(temporary, to: path)
+                try modes.replace(AllocationFolders.attempt, in: folder, with: text, mode: 0o600, disk: disk)
             }
         } catch is CancellationError {
             throw CancellationError()
