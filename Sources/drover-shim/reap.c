@@ -5,6 +5,7 @@
 #include "text.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <string.h>
@@ -23,31 +24,38 @@ static const char *member_path(const char *folder, const char *name) {
     return text_end(&path);
 }
 
-// Kills each pid of a list separated by spaces or newlines, never this process.
-static void kill_listed(const char *list) {
+// Kills each pid that the file at `path` lists, each with a space or newline behind it, never this process. The list may
+// be longer than the buffer: a number that its end cuts goes on in the next part.
+static void kill_listed(const char *path) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return;
     int pid = 0;
-    for (; ; list++) {
-        if (*list >= '0' && *list <= '9') {
-            pid = pid * 10 + (*list - '0');
-            continue;
+    for (;;) {
+        ssize_t count = read(fd, list_buffer, sizeof list_buffer);
+        if (count < 0 && errno == EINTR) continue;
+        if (count <= 0) break;
+        for (ssize_t i = 0; i < count; i++) {
+            if (list_buffer[i] >= '0' && list_buffer[i] <= '9') {
+                pid = pid * 10 + (list_buffer[i] - '0');
+                continue;
+            }
+            if (pid > 1 && pid != getpid()) kill(pid, SIGKILL);
+            pid = 0;
         }
-        if (pid > 1 && pid != getpid()) kill(pid, SIGKILL);
-        pid = 0;
-        if (*list == 0) return;
     }
+    close(fd);
 }
 
 void kill_everything(const char *const *cgroups, size_t cgroup_count) {
     for (size_t i = 0; i < cgroup_count; i++) {
         if (write_small_file(member_path(cgroups[i], "cgroup.kill"), "1", 1) == 0) continue;
-        long length = read_small_file(member_path(cgroups[i], "cgroup.procs"), list_buffer, sizeof list_buffer);
-        if (length > 0) kill_listed(list_buffer);
+        kill_listed(member_path(cgroups[i], "cgroup.procs"));
     }
     text path = text_over(path_buffer, sizeof path_buffer);
     text_add(&path, "/proc/self/task/");
     text_add_number(&path, getpid());
     text_add(&path, "/children");
-    if (read_small_file(text_end(&path), list_buffer, sizeof list_buffer) > 0) kill_listed(list_buffer);
+    kill_listed(text_end(&path));
 }
 
 int reap_children(int main_pid, int *status) {

@@ -90,4 +90,35 @@ import Testing
         #expect(try answer(Array(spec.utf8), in: folder) == "failed")
         #expect(!SmallFile.exists(folder + "/state"))
     }
+
+    /// A list of pids longer than the shim's buffer of 4,096 bytes, terminator included: the number that the buffer's end cuts
+    /// is no pid of its own.
+    @Test func killsNobodyForACutPid() throws {
+        let folder = "/tmp/drover-test-\(SystemRandom().id().short)"
+        defer { try? Folder.remove(folder) }
+        try Folder.make(folder + "/group")
+        var bystander: pid_t = 0
+        var argv: [UnsafeMutablePointer<CChar>?] = [strdup("sleep"), strdup("100"), nil]
+        defer { for word in argv { free(word) } }
+        try #require(posix_spawn(&bystander, "/bin/sleep", nil, nil, &argv, nil) == 0)
+        var status: Int32 = 0
+        defer {
+            kill(bystander, SIGKILL)
+            waitpid(bystander, &status, 0)
+        }
+        // No process has nine digits (pid_max is at most 4,194,304). The blanks leave room for the shim's own entry.
+        let digits = "\(bystander)"
+        let list =
+            String(repeating: " ", count: 4_095 - digits.utf8.count)
+            + digits + String(repeating: "0", count: 9 - digits.utf8.count) + "\n"
+        try SmallFile.replace(folder + "/group/cgroup.procs", with: Array(list.utf8))
+        let spec = records([
+            "drover-shim-spec 1", "id=t", "path=/bin/true", "argv=true", "cwd=/", "cgroup=\(folder)/group",
+            "log_files_max=2", "log_bytes_max=100", "end",
+        ])
+        #expect(try answer(spec, in: folder + "/run") == "started")
+        for _ in 0..<2_000 where !SmallFile.exists(folder + "/run/exit") { usleep(5_000) }
+        #expect(SmallFile.exists(folder + "/run/exit"))
+        #expect(waitpid(bystander, &status, WNOHANG) == 0, "the shim killed a process that is not its own")
+    }
 }
