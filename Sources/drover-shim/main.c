@@ -213,7 +213,14 @@ int main(int argc, char **argv) {
     drover_spawn_result task;
     if (signals < 0 || start_task(run, &task) < 0) return 1;
     fault_point("shim.spawn.after");
-    record_state(run, task.pid, started);
+    if (record_state(run, task.pid, started) < 0) {
+        // A task that nobody can find again must not run.
+        int error = errno;
+        end_everything(spec.cgroups, spec.own_cgroup_count);
+        unlinkat(run, "state", 0);
+        report("failed", 0, error, "cannot write the state record");
+        return 1;
+    }
     fault_point("shim.answer.before");
     report("started", 0, task.pid, "");
     fault_point("shim.answer.after");

@@ -259,6 +259,49 @@ import Testing
         #expect(try await fixture.wait("t")["exit_code"]?.integer == 0)
     }
 
+    /// A task that may write to /sys/fs/cgroup makes groups of its own below its group and hides a process there.
+    @Test func groupsThatATaskMadeGoWithIt() async throws {
+        guard Machine.isRoot, let host = CgroupHost.detect() else { return }
+        let fixture = try ExecutorFixture()
+        defer { fixture.close(["t"]) }
+        let name = fixture.folder.split(separator: "/").last ?? ""
+        let mounts = host.mounts.filter { ["", "cpuacct", "memory", "pids"].contains($0.key) }.values
+        let groups = mounts.map { "\($0)/drover-test/\(name)/t" }
+        let hide = groups.map { "mkdir -p \($0)/a/b && echo $$ > \($0)/a/b/cgroup.procs" }.joined(separator: "; ")
+        _ = try await fixture.shell("t", "setsid sh -c '\(hide); echo $$; exec sleep 100' & sleep 100")
+        #expect(try await eventually { Int32(fixture.log("t.stdout.0")) != nil })
+        let hidden = try #require(Int32(fixture.log("t.stdout.0")))
+        kill(try fixture.state("t").shim.pid, SIGKILL)
+        _ = try await fixture.wait("t")
+        #expect(try await eventually { !isAlive(hidden) })
+        try fixture.executor.destroy(id: "t", force: true)
+        for group in groups { #expect(!SmallFile.exists(group), "\(group)") }
+    }
+
+    /// The disk is full when the shim wants to say which process the task is: nobody could manage such a task.
+    @Test func aTaskThatCannotBeRecordedDoesNotRun() async throws {
+        guard Machine.isRoot else { return }
+        let fixture = try ExecutorFixture()
+        let run = fixture.folder + "/run"
+        try Folder.make(run)
+        // Files at once: the two folders, spec, lock, state; a second state, written before it replaces the first, is one more.
+        try #require(mount("tmpfs", run, "tmpfs", 0, "nr_inodes=5") == 0)
+        defer {
+            fixture.close(["t"])
+            umount2(run, Int32(MNT_DETACH))
+            try? Folder.remove(fixture.folder)
+        }
+        let marks = fixture.folder + "/marks"
+        let error = await #expect(throws: ExecutorError.self) {
+            try await fixture.shell("t", "echo $$ >> \(marks); exec sleep 100")
+        }
+        #expect(error?.message.contains("state record") == true, "\(error?.message ?? "")")
+        for pid in (SmallFile.text(marks) ?? "").split(separator: "\n").compactMap({ Int32($0) }) {
+            #expect(!isAlive(pid))
+        }
+        #expect(Folder.names(run).isEmpty)
+    }
+
     @Test func enforcesMemory() async throws {
         guard Machine.isRoot, CgroupHost.detect() != nil else { return }
         let fixture = try ExecutorFixture()
