@@ -8,7 +8,7 @@ import Testing
 /// Real processes under the real shim.
 @Suite struct ShimExecutorTests {
     @Test(arguments: [
-        (script: "exit 0", code: 0, signal: 0), ("exit 7", 7, 0), ("kill -9 $$", 0, 9), ("kill -SEGV $$", 0, 11),
+        (script: "exit 0", code: 0, signal: 0), ("exit 7", 7, 0), ("kill -9 $$", 137, 9), ("kill -SEGV $$", 139, 11),
     ])
     func tellsHowATaskEnded(script: String, code: Int64, signal: Int64) async throws {
         let fixture = try ExecutorFixture()
@@ -115,7 +115,7 @@ import Testing
         async let ending = fixture.wait("t")
         kill(try fixture.state("t").shim.pid, SIGKILL)
         let result = try await ending
-        #expect(result["error"]?.string != nil)
+        #expect(result["error"]?.string != nil && result["exit_code"]?.integer == 137)
         let child = try #require(fixture.log("t.stdout.0").split(separator: "\n").first.flatMap { Int32($0) })
         #expect(try await eventually { !isAlive(pid) && !isAlive(child) })
         #expect(try await fixture.wait("t", by: fixture.restarted())["error"]?.string != nil)
@@ -212,6 +212,12 @@ import Testing
         }
         #expect(result["exit_code"]?.integer == 5)
         #expect(SmallFile.text(fixture.folder + "/out") == "me")
+        let killed = try await fixture.ask {
+            fixture.executor.exec(
+                id: "t", commandID: "k", request: fixture.spec(["sh", "-c", "kill -9 $$"]), stdin: -1, stdout: -1,
+                stderr: -1, call: $0)
+        }
+        #expect(killed["exit_code"]?.integer == 137 && killed["signal"]?.integer == 9)
 
         #expect(throws: ExecutorError.self) { try fixture.executor.destroy(id: "t", force: false) }
         try fixture.executor.destroy(id: "t", force: true)

@@ -95,9 +95,11 @@ extension ShimExecutor {
             }
             guard hasEnded else { return }
             source.cancel()
-            let signal = status & 0x7f
-            let code = signal == 0 ? status >> 8 & 0xff : 0
-            let result = JSON.object([("exit_code", .integer(Int64(code))), ("signal", .integer(Int64(signal)))])
+            let signal = Int(status & 0x7f)
+            let result = JSON.object([
+                ("exit_code", ShimExecutor.exitCode(Int(status >> 8 & 0xff), signal: signal)),
+                ("signal", .integer(Int64(signal))),
+            ])
             call.complete(DROVER_OK, result.bytes)
         }
         source.setCancelHandler { withExtendedLifetime(started.pidfd) {} }

@@ -218,9 +218,12 @@ package final class ShimExecutor: Sendable {
         ])
     }
 
+    /// As shells say it: 128 + signal when a signal ended the process.
+    static func exitCode(_ code: Int, signal: Int) -> JSON { .integer(Int64(signal == 0 ? code : 128 + signal)) }
+
     private static func result(_ exit: ShimExit, started: Int64) -> JSON {
         var object = JSONObject([
-            ("exit_code", .integer(Int64(exit.code))), ("signal", .integer(Int64(exit.signal))),
+            ("exit_code", exitCode(exit.code, signal: exit.signal)), ("signal", .integer(Int64(exit.signal))),
             ("oom_killed", .bool(exit.outOfMemory)),
         ])
         if exit.lost {
