@@ -53,7 +53,7 @@ package struct Cgroup: Equatable, Sendable {
     ) throws(LinuxError) -> Cgroup {
         let group = planned(on: host, parent: parent, name: name, limits: limits)
         if host.version == .v2 {
-            try group.enableControllers(mount: host.mounts[""] ?? "/sys/fs/cgroup", parent: parent)
+            try group.enableControllers(mount: host.mounts[""] ?? "/sys/fs/cgroup", parent: parent, limits.controllers)
         }
         do {
             for path in group.paths { try Folder.make(path, mode: 0o755) }
@@ -66,14 +66,21 @@ package struct Cgroup: Equatable, Sendable {
     }
 
     /// v2: a controller works in a group only if every group above it passes it on (cgroup-v2.rst, "Top-down constraint").
-    private func enableControllers(mount: String, parent: String) throws(LinuxError) {
+    ///
+    /// Throws what keeps a `needed` one from being passed on: EBUSY when processes live right in the group that should.
+    private func enableControllers(mount: String, parent: String, _ needed: Set<String>) throws(LinuxError) {
         var path = mount
         for part in [""] + parent.split(separator: "/").map(String.init) {
             if !part.isEmpty { path += "/" + part }
             try Folder.make(path, mode: 0o755)
             let present = SmallFile.text(path + "/cgroup.controllers")?.split(separator: " ") ?? []
             for controller in ["cpu", "memory", "pids", "cpuset"] where present.contains(Substring(controller)) {
-                try? SmallFile.write("+\(controller)", to: path + "/cgroup.subtree_control")
+                do {
+                    try SmallFile.write("+\(controller)", to: path + "/cgroup.subtree_control")
+                } catch {
+                    // The others only account.
+                    if needed.contains(controller) { throw error }
+                }
             }
         }
     }

@@ -76,5 +76,15 @@ package struct CgroupLimits: Equatable, Sendable {
     package var memoryMaxBytes: UInt64?
     package var pidsMax: UInt64?
 
+    /// The controllers without which these limits are nothing.
+    var controllers: Set<String> {
+        var needed: Set<String> = []
+        if cpuShares != nil || cpuQuotaMicroseconds != nil { needed.insert("cpu") }
+        if !cores.isEmpty { needed.insert("cpuset") }
+        if memoryReservedBytes != nil || memoryMaxBytes != nil { needed.insert("memory") }
+        if pidsMax != nil { needed.insert("pids") }
+        return needed
+    }
+
     package init() {}
 }

@@ -159,6 +159,7 @@ struct ExecDriverTests {
         ({ $0.uid = 1000 }, "uid 1000"), ({ $0.capabilities = .none }, "sys_admin"), ({ $0.kernel = "5.10.0" }, "5.12"),
         ({ $0.kernel = "x" }, "5.12"), ({ $0.namespaces = ["pid", "mnt"] }, "ipc, uts"),
         ({ $0.mounts = "" }, "cpu, memory, pids, cpuset"), ({ $0.hasSeccomp = false }, "seccomp"),
+        ({ $0.withheldControllers = ["memory": "Device or resource busy"] }, "memory (Device or resource busy)"),
     ]
 
     @Test(arguments: changes.indices)
@@ -181,5 +182,22 @@ struct ExecDriverTests {
         machine.mounts = "1 2 0:1 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw"
         machine.unifiedControllers = "cpuset cpu io memory hugetlb pids"
         #expect(machine.missing == [])
+    }
+
+    /// A folder of plain files in place of /sys/fs/cgroup, whose cgroup.subtree_control cannot be written when it is a folder.
+    @Test func asksTheUnifiedHierarchyToPassItsControllersOn() throws {
+        var template = Array("/tmp/drover-test-XXXXXX".utf8CString)
+        let folder = String(cString: try #require(mkdtemp(&template)))
+        let file = folder + "/cgroup.subtree_control"
+        defer {
+            _ = remove(file)
+            rmdir(folder)
+        }
+        #expect(SmallFile.append(Array("cpu memory pids\n".utf8), to: file) == 0)
+        #expect(IsolationRequirements.withheld(of: "cpuset cpu io memory pids", by: folder) == [:])
+        #expect(SmallFile.readLine(file)?.hasPrefix("+cpuset") == true)
+        #expect(remove(file) == 0 && mkdir(file, 0o700) == 0)
+        let withheld = IsolationRequirements.withheld(of: "cpu io memory", by: folder)
+        #expect(withheld == ["cpu": "Is a directory", "memory": "Is a directory"])
     }
 }

@@ -41,6 +41,22 @@ import Testing
         #expect(CgroupHost.detect(mountInfo: "1 0 8:1 / / rw - ext4 /dev/sda rw") == nil)
     }
 
+    /// A folder of plain files in place of a v2 hierarchy that lets nobody write its cgroup.subtree_control.
+    @Test func aControllerThatIsNotPassedOnFailsTheLimitThatNeedsIt() throws {
+        let mount = "/tmp/drover-test-\(SystemRandom().id().short)"
+        defer { try? Folder.remove(mount) }
+        try Folder.make(mount + "/cgroup.subtree_control")
+        try SmallFile.replace(mount + "/cgroup.controllers", with: Array("cpu memory pids".utf8))
+        let host = try #require(CgroupHost.detect(mountInfo: "35 24 0:30 / \(mount) rw - cgroup2 cgroup2 rw"))
+        var limits = CgroupLimits()
+        _ = try Cgroup.make(on: host, parent: "drover", name: "free", limits: limits)
+        limits.memoryMaxBytes = 1 << 20
+        let error = #expect(throws: LinuxError.self) {
+            try Cgroup.make(on: host, parent: "drover", name: "bounded", limits: limits)
+        }
+        #expect(error?.path == mount + "/cgroup.subtree_control" && error?.errno == EISDIR)
+    }
+
     @Test func theDiskKeepsItsPromises() throws {
         let disk = SystemDisk()
         let folder = "/tmp/drover-test-\(SystemRandom().id().short)"

@@ -14,11 +14,13 @@ package struct IsolationRequirements: Sendable {
     package var mounts: String
     /// The text of /sys/fs/cgroup/cgroup.controllers, or "".
     package var unifiedControllers: String
+    /// Of those, the ones that the root group does not pass on to the groups of tasks, with the kernel's reason.
+    package var withheldControllers: [String: String]
     package var hasSeccomp: Bool
 
     package init(
         uid: UInt32, capabilities: CapabilitySet, kernel: String, namespaces: Set<String>, mounts: String,
-        unifiedControllers: String, hasSeccomp: Bool
+        unifiedControllers: String, withheldControllers: [String: String] = [:], hasSeccomp: Bool
     ) {
         self.uid = uid
         self.capabilities = capabilities
@@ -26,6 +28,7 @@ package struct IsolationRequirements: Sendable {
         self.namespaces = namespaces
         self.mounts = mounts
         self.unifiedControllers = unifiedControllers
+        self.withheldControllers = withheldControllers
         self.hasSeccomp = hasSeccomp
     }
 
@@ -34,11 +37,12 @@ package struct IsolationRequirements: Sendable {
         var name = utsname()
         uname(&name)
         let release = withUnsafeBytes(of: &name.release) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        let unified = SmallFile.readLine("/sys/fs/cgroup/cgroup.controllers") ?? ""
         return IsolationRequirements(
             uid: geteuid(), capabilities: .held, kernel: release,
             namespaces: Set(SmallFile.names(in: "/proc/self/ns")),
             mounts: SmallFile.read("/proc/self/mountinfo") ?? "",
-            unifiedControllers: SmallFile.readLine("/sys/fs/cgroup/cgroup.controllers") ?? "",
+            unifiedControllers: unified, withheldControllers: withheld(of: unified, by: "/sys/fs/cgroup"),
             hasSeccomp: SmallFile.read("/proc/sys/kernel/seccomp/actions_avail") != nil)
     }
 
@@ -55,12 +59,35 @@ package struct IsolationRequirements: Sendable {
         let kinds = ["pid", "mnt", "ipc", "uts"].filter { !namespaces.contains($0) }
         if !kinds.isEmpty { missing.append("the kernel has no \(kinds.joined(separator: ", ")) namespaces") }
         if !hasSeccomp { missing.append("the kernel has no seccomp filters (CONFIG_SECCOMP_FILTER)") }
-        let controllers = ["cpu", "memory", "pids", "cpuset"].filter { !self.controllers.contains($0) }
+        let controllers = Self.controllersNeeded.filter { !self.controllers.contains($0) }
         if !controllers.isEmpty {
             missing.append(
                 "no cgroup controller \(controllers.joined(separator: ", ")) is mounted below /sys/fs/cgroup")
         }
+        for (controller, reason) in withheldControllers.sorted(by: { $0.key < $1.key }) {
+            missing.append(
+                "/sys/fs/cgroup does not pass on the cgroup controller \(controller) (\(reason)): make its cgroup.subtree_control "
+                    + "writable, and move processes that live right in it to groups of their own")
+        }
         return missing
+    }
+
+    private static let controllersNeeded = ["cpu", "memory", "pids", "cpuset"]
+
+    /// Has the v2 group at `folder` pass on what is needed of `controllers`, as the executor does at each start, and returns
+    /// what it cannot be made to (cgroup-v2.rst, "No Internal Process Constraint": EBUSY).
+    package static func withheld(of controllers: String, by folder: String) -> [String: String] {
+        let file = folder + "/cgroup.subtree_control"
+        let present = controllers.split(separator: " ").map(String.init)
+        let passed = (SmallFile.readLine(file) ?? "").split(separator: " ").map(String.init)
+        var withheld: [String: String] = [:]
+        for controller in controllersNeeded where present.contains(controller) && !passed.contains(controller) {
+            let descriptor = open(file, O_WRONLY | O_CLOEXEC)
+            let error = descriptor < 0 ? errno : SmallFile.write(Array("+\(controller)".utf8), to: descriptor)
+            if descriptor >= 0 { close(descriptor) }
+            if error != 0 { withheld[controller] = String(cString: strerror(error)) }
+        }
+        return withheld
     }
 
     private var isRecent: Bool {
