@@ -155,10 +155,18 @@ package struct Cgroup: Equatable, Sendable {
         if let most = limits.pidsMax { try SmallFile.write("\(most)", to: folder + "/pids.max") }
     }
 
-    /// Processes in the group, each once.
+    /// The group's folders with those that its processes made in them, each after all below it.
+    private func tree() -> [String] {
+        func below(_ folder: String) -> [String] {
+            Folder.folders(in: folder).flatMap { below("\(folder)/\($0)") } + [folder]
+        }
+        return paths.flatMap(below)
+    }
+
+    /// Processes in the group and in groups below it, each once.
     package func pids() -> [Int32] {
         var found: Set<Int32> = []
-        for path in paths {
+        for path in tree() {
             let text = SmallFile.text(path + "/cgroup.procs") ?? ""
             for line in text.split(separator: "\n") { if let pid = Int32(line) { found.insert(pid) } }
         }
@@ -179,16 +187,20 @@ package struct Cgroup: Equatable, Sendable {
         }
     }
 
-    /// Removes the empty group; true when no folder of it is left. A group is busy for a moment after its last process ends, on a
-    /// busy machine for longer: gives up after a second.
+    /// Removes the empty group with the groups below it. A group is busy for a moment after its last process ends, on a busy
+    /// machine for longer: gives up after a second.
+    ///
+    /// - Returns: the folders that are left, with the kernel's reason; empty when all are gone.
     @discardableResult
-    package func remove() -> Bool {
-        var left = paths
+    package func remove() -> [LinuxError] {
+        var left: [LinuxError] = []
         for turn in 0..<100 {
-            left = left.filter { rmdir($0) != 0 && errno != ENOENT }
-            if left.isEmpty { return true }
+            left = tree().compactMap {
+                rmdir($0) == 0 || errno == ENOENT ? nil : LinuxError(call: "rmdir", path: $0, errno: errno)
+            }
+            if left.isEmpty { break }
             if turn > 2 { usleep(10_000) }
         }
-        return false
+        return left
     }
 }

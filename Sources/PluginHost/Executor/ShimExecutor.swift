@@ -19,6 +19,8 @@ package final class ShimExecutor: Sendable {
         package var cgroupParent: String
         /// How long a start may take before it is given up, in milliseconds; 60,000.
         package var startTimeoutMilliseconds: Int32 = 60_000
+        /// Told of what went wrong and ended no call: a message and the path it is about.
+        package var warn: @Sendable (_ message: String, _ path: String) -> Void = { _, _ in }
 
         package init(runRoot: String, shim: String? = nil, cgroupParent: String = "drover") {
             self.runRoot = runRoot
@@ -127,7 +129,7 @@ package final class ShimExecutor: Sendable {
             }
         }
         runs.withLock { $0[id] = nil }
-        run.cgroup?.remove()
+        removeGroup(run.cgroup)
         removeFolder(run.folder)
     }
 
@@ -193,8 +195,18 @@ package final class ShimExecutor: Sendable {
     }
 
     func removeFolder(_ folder: RunFolder) {
-        folder.cgroup?.remove()
-        try? Folder.remove(folder.path)
+        removeGroup(folder.cgroup)
+        do {
+            try Folder.remove(folder.path)
+        } catch {
+            configuration.warn("the folder of an ended task stays: \(error)", folder.path)
+        }
+    }
+
+    private func removeGroup(_ group: Cgroup?) {
+        for left in group?.remove() ?? [] {
+            configuration.warn("a control group of an ended task stays: \(left)", left.path)
+        }
     }
 
     // MARK: - Answers

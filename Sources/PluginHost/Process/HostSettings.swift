@@ -1,4 +1,5 @@
 internal import Basics
+internal import CDroverABI
 
 /// What a plug-in's process is told first: which library to load, and for whom.
 struct HostSettings: Document {
@@ -27,9 +28,13 @@ struct HostSettings: Document {
         let library = try LoadedLibrary(path: file, manifest: manifest)
         let identity = PluginIdentity(name: manifest.name, folder: folder)
         let folders = TaskFolders()
-        let executor = ShimExecutor(
-            ShimExecutor.Configuration(
-                runRoot: folder + "/run", shim: shim.isEmpty ? nil : shim, cgroupParent: cgroupParent))
+        var configuration = ShimExecutor.Configuration(
+            runRoot: folder + "/run", shim: shim.isEmpty ? nil : shim, cgroupParent: cgroupParent)
+        configuration.warn = { message, path in
+            let fields = JSON.object([("path", .string(path))]).bytes
+            services.log(level: DROVER_LOG_WARN, message: message, fields: fields)
+        }
+        let executor = ShimExecutor(configuration)
         let interfaces: [any HostInterface] = [
             LogInterface(services: services, clock: clock), MetricsInterface(services: services),
             EventInterface(services: services, folders: folders), KeyValueInterface(identity: identity),
