@@ -97,6 +97,25 @@ import Testing
         }
     }
 
+    /// The last device of its kind goes while the client is away: nobody tells of the kind any more.
+    @Test func aDeviceLostWhileTheClientWasAwayFailsItsAllocation() async throws {
+        let (fixture, devices) = Self.fixture()
+        defer { fixture.close() }
+        let holder = Self.allocation(["u1"])
+        fixture.servers.place(holder)
+        try await fixture.run(try await fixture.client()) { _ in
+            try await fixture.reported(holder.id, "running") { $0.clientStatus == .running }
+        }
+        devices.change { $0.instances = [] }
+        fixture.servers.state.withLock { $0.updates = [:] }
+        try await fixture.run(try await fixture.client()) { _ in
+            let end = try await fixture.reported(holder.id, "failed") { $0.clientStatus == .failed }
+            let event = end.taskStates["train"]?.events.first { $0.type == "Device Lost" }
+            #expect(
+                event?.displayMessage == "Device acme/gpu/A1[u1] is lost: no plug-in of this node finds it", "\(end)")
+        }
+    }
+
     /// Another attempt would not help: the servers are to place it elsewhere.
     @Test func aRefusedDeviceFailsTheTaskAtOnce() async throws {
         let (fixture, devices) = Self.fixture()

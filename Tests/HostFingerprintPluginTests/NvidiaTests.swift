@@ -166,12 +166,53 @@ struct NvidiaTests {
         try withGPUs("\(Self.hopper)\n\(Self.second)") { devices, _, write in
             #expect(try instances(devices).count == 2)
             try write("fail 999")
+            #expect(try faults(devices).isEmpty, "one failed look may pass")
             let told = try faults(devices)
             #expect(told.count == 2)
             #expect(told["GPU-1"] == "libnvidia-ml cannot talk to its driver: NVML error 999: Unknown Error")
             #expect(try faults(devices).count == 2, "the library cannot be opened again")
             try write("\(Self.hopper)\n\(Self.second)")
             #expect(try faults(devices).isEmpty)
+            try write("fail 999")
+            #expect(try faults(devices).isEmpty, "two failed looks are no two in a row")
+        }
+    }
+
+    @Test func anUnloadedDriverIsToldAtOnce() throws {
+        try withGPUs("\(Self.hopper)\n\(Self.second)") { devices, _, write in
+            #expect(try instances(devices).count == 2)
+            try write("fail 9")
+            #expect(try faults(devices).count == 2)
+        }
+    }
+
+    /// The agent starts anew between two looks, and then the machine.
+    @Test func whatIsKnownOutlivesTheSession() throws {
+        let library = try PluginBuilder.library(
+            "Tests/HostFingerprintPluginTests/nvml.c", defines: ["TEST_outlives"])
+        try FakeMachine.with([:]) { machine in
+            setenv("NVML_SCRIPT", machine.root + "/nvml.script", 1)
+            defer { unsetenv("NVML_SCRIPT") }
+            let write = { try FakeMachine.write("driver 550.54\n" + $0 + "\n", machine.root, "/nvml.script") }
+            try FakeHost.run { _, host in
+                let faults = { (session: NvidiaSession) in
+                    (session.report()?.gpus ?? []).map { "\($0.unit.uuid): \($0.fault ?? "well")" }.sorted()
+                }
+                let session = { (boot: String) in
+                    NvidiaSession(names: [library], memory: NvidiaMemory(store: host.store, boot: boot))
+                }
+                let first = session("b1")
+                try write("\(Self.hopper)\n\(Self.second)")
+                #expect(faults(first) == ["GPU-1: well", "GPU-2: well"])
+                try write("\(Self.hopper)\nxid 79\n\(Self.second)")
+                let xid = "GPU-1: the driver reported XID 79; reset the GPU and restart the machine"
+                #expect(faults(first) == [xid, "GPU-2: well"])
+                try write("\(Self.hopper)\n\(Self.second)")
+                #expect(faults(session("b1")) == [xid, "GPU-2: well"])
+                try write(Self.hopper)
+                #expect(faults(session("b1")) == [xid, "GPU-2: libnvidia-ml lists it no more"])
+                #expect(faults(session("b2")) == ["GPU-1: well"])
+            }
         }
     }
 

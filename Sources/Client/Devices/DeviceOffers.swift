@@ -22,6 +22,13 @@ struct DeviceOffers: Sendable, Equatable {
     private var byPlugin: [String: [NodeDeviceResource]] = [:]
     /// Which plug-in tells of devices of a vendor and type, or has told since this client started.
     private var owners: [Kind: String] = [:]
+    /// Every device plug-in of this node has told what there is: what none of them has told of is not here.
+    private var isComplete = false
+
+    /// Says which plug-ins there are. Without any, nobody can say that a device is gone.
+    mutating func setPlugins(_ names: [String]) {
+        isComplete = !names.isEmpty && names.allSatisfy { byPlugin[$0] != nil }
+    }
 
     /// Takes in a plug-in's answer, which replaces its last one.
     mutating func set(_ plugin: String, _ found: DeviceFingerprint) {
@@ -41,9 +48,9 @@ struct DeviceOffers: Sendable, Equatable {
     /// The plug-in that knows the device.
     func plugin(of device: HeldDevice) -> String? { owners[Kind(vendor: device.vendor, type: device.type)] }
 
-    /// Why no task can go on with the device; nil while one can, and while nobody here knows its kind.
+    /// Why no task can go on with the device; nil while one can, and while not all plug-ins have told what there is.
     func fault(of device: HeldDevice) -> String? {
-        guard let plugin = plugin(of: device) else { return nil }
+        guard let plugin = plugin(of: device) else { return isComplete ? "no plug-in of this node finds it" : nil }
         for group in byPlugin[plugin] ?? []
         where (group.vendor, group.type, group.name) == (device.vendor, device.type, device.model) {
             guard let instance = group.instances.first(where: { $0.id == device.id }) else { continue }

@@ -51,6 +51,7 @@ extension ClientAgent {
             let wanted = due.take()
             if wanted.all { names.formUnion(allNames) }
             try await look(at: names.union(wanted.names), &builder, &next)
+            builder.devices.setPlugins(world.devices.providers.map(\.name))
             world.devices.set(builder.devices)
             publish(builder)
             failHolders()

@@ -136,11 +136,15 @@ final class NVML: @unchecked Sendable {
 struct NVMLCode: Error, Equatable, Sendable, CustomStringConvertible {
     let rawValue: Int32
 
+    static let driverNotLoaded = NVMLCode(rawValue: 9)
     static let functionNotFound = NVMLCode(rawValue: 13)
     static let gpuIsLost = NVMLCode(rawValue: 15)
     static let unknown = NVMLCode(rawValue: 999)
 
     var description: String { "NVML error \(rawValue)" }
+
+    /// Whatever it was said of is gone; another look will say the same.
+    var isFinal: Bool { self == .gpuIsLost || self == .driverNotLoaded }
 
     /// `nil` is a function that the library lacks.
     static func check(_ code: Int32?) throws(NVMLCode) {

@@ -33,8 +33,6 @@ struct NvidiaReport: Sendable, Equatable {
 
     var driverVersion: String
     var gpus: [GPU]
-    /// Why the library says nothing; `nil` while it does.
-    var problem: String?
 
     /// The GPU and, where it is one, the instance of `uuid`.
     func find(_ uuid: String) -> (gpu: GPU, partition: Partition?)? {

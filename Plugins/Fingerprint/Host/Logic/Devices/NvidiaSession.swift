@@ -13,29 +13,50 @@ final class NvidiaSession: Sendable {
         var known: [NvidiaReport.GPU] = []
         var xids: [String: UInt64] = [:]
         var driverVersion = ""
+        /// Looks in a row at which the library failed.
+        var failures = 0
+        /// What the memory holds, if it was written in this session.
+        var kept: JSON?
+    }
+
+    /// Why GPUs that are known may not be among those just seen.
+    private struct Loss {
+        let text: String
+        /// What the library answered; nil when it answered, and just did not tell of them.
+        var code: NVMLCode?
+        var isFinal: Bool { code?.isFinal ?? true }
     }
 
     private let names: [String]
+    private let memory: NvidiaMemory?
     private let state: Mutex<State>
 
     /// `names` are tried in order; found by the dynamic loader, or paths.
-    init(names: [String] = ["libnvidia-ml.so.1", "libnvidia-ml.so"]) {
+    init(names: [String] = ["libnvidia-ml.so.1", "libnvidia-ml.so"], memory: NvidiaMemory? = nil) {
         self.names = names
-        state = Mutex(State())
+        self.memory = memory
+        var start = State()
+        if let memory { (start.known, start.xids) = memory.read() }
+        state = Mutex(start)
     }
 
-    /// All GPUs, known ones that are gone included; `nil` when the machine has no such library.
+    /// All GPUs, known ones that are gone included; `nil` when the machine has no such library and none is known.
+    ///
+    /// A library that fails once may do so in passing, and what a GPU is lost for is lost: unless the code says that it is gone
+    /// for good, a GPU is ill only after two such looks in a row.
     func report() -> NvidiaReport? {
         state.withLock { state in
             do throws(NVMLCode) {
-                guard let library = try open(&state) else { return nil }
+                guard let library = try open(&state) else {
+                    return state.known.isEmpty ? nil : report(&state, [], Loss(text: "libnvidia-ml is gone"))
+                }
                 return try look(library, &state)
             } catch {
                 // The next look begins anew. Whatever runs on the GPUs has lost its driver.
                 let problem = "libnvidia-ml cannot talk to its driver: \(state.library?.text(error) ?? "\(error)")"
                 state.events = nil
                 state.library = nil
-                return report(&state, [], problem)
+                return report(&state, [], Loss(text: problem, code: error))
             }
         }
     }
@@ -77,7 +98,7 @@ final class NvidiaSession: Sendable {
                 handles[device] = gpu.unit.uuid
                 present.append(gpu)
             } catch {
-                loss = error
+                if loss?.isFinal != true { loss = error }
             }
         }
         for (device, xid) in state.events?.take() ?? [] {
@@ -86,23 +107,31 @@ final class NvidiaSession: Sendable {
         for index in present.indices {
             guard let xid = state.xids[present[index].unit.uuid] else { continue }
             present[index].fault =
-                "the driver reported XID \(xid); reset the GPU and restart the agent's plug-in \"host\""
+                "the driver reported XID \(xid); reset the GPU and restart the machine"
         }
-        return report(&state, present, loss.map { "it has fallen off the bus: \(library.text($0))" })
+        return report(
+            &state, present, loss.map { Loss(text: "it has fallen off the bus: \(library.text($0))", code: $0) })
     }
 
-    /// `missing` says why a known GPU may not be among `present`.
-    private func report(
-        _ state: inout State, _ present: [NvidiaReport.GPU], _ missing: String?
-    ) -> NvidiaReport {
+    private func report(_ state: inout State, _ present: [NvidiaReport.GPU], _ loss: Loss?) -> NvidiaReport {
+        state.failures = loss?.code == nil ? 0 : state.failures + 1
+        let mayPass = loss?.isFinal == false && state.failures < 2
         let uuids = Set(present.map(\.unit.uuid))
         let lost = state.known.filter { !uuids.contains($0.unit.uuid) }.map { gpu in
             var gpu = gpu
-            gpu.fault = missing ?? "libnvidia-ml lists it no more"
+            if !mayPass { gpu.fault = loss?.text ?? "libnvidia-ml lists it no more" }
             return gpu
         }
         state.known = present + lost
-        return NvidiaReport(
-            driverVersion: state.driverVersion, gpus: state.known, problem: state.library == nil ? missing : nil)
+        keep(&state)
+        return NvidiaReport(driverVersion: state.driverVersion, gpus: state.known)
+    }
+
+    private func keep(_ state: inout State) {
+        guard let memory else { return }
+        let record = memory.record(state.known, state.xids)
+        guard record != state.kept else { return }
+        memory.write(record)
+        state.kept = record
     }
 }
