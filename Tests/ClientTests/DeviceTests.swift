@@ -55,7 +55,7 @@ import Testing
             #expect(try await fixture.eventually { fixture.driver.spec("other") != nil })
             #expect(fixture.driver.spec("other")?.devices == [])
             let request = try #require(devices.requests.first)
-            #expect(request["task_id"]?.string == spec.id)
+            #expect(request["task_id"]?.string == spec.id && request["fs_isolation"]?.string == "none")
             #expect(request["instances"]?.array?.map { $0["share_milli"] } == [.integer(250), .integer(250)])
 
             let host = try await client.hostStatistics()

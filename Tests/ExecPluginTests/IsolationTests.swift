@@ -123,6 +123,28 @@ struct IsolationTests {
         let lines = try await fixture.run(
             "cat /data/in/file; touch /data/in/x || echo no", TaskFixture.Wish(mounts: [plain]))
         #expect(lines == ["there", "no"])
+        let shared: JSON = ["source": "/srv", "target": "/data/out", "propagation": "rslave"]
+        let refused = await #expect(throws: (any Error).self) {
+            try await fixture.launch("t", "true", TaskFixture.Wish(mounts: [shared]))
+        }
+        #expect(refused.map { "\($0)" }?.contains("rslave") == true, "\(refused.map { "\($0)" } ?? "")")
+    }
+
+    /// What the reservation of a GPU of AMD or Intel shows.
+    @Test func sysIsSeenAndCannotBeWritten() async throws {
+        let fixture = try TaskFixture(ExecPlugin.self)
+        defer { fixture.close("t") }
+        let sys: JSON = ["source": "/sys", "target": "/sys", "read_only": true]
+        let script = """
+            ls /sys/class | grep -c . > /dev/null && echo seen
+            for folder in $(sed -n 's|^[^ ]* \\(/sys[^ ]*\\) .*|\\1|p' /proc/mounts); do
+                if mkdir $folder/x-$$ 2>/dev/null || [ -w $folder/cgroup.procs ]; then echo "$folder is writable"; fi
+            done
+            (echo 1 > /sys/kernel/profiling) 2>/dev/null && echo written
+            true
+            """
+        let wish = TaskFixture.Wish(settings: "{}", user: "root", mounts: [sys])
+        #expect(try await fixture.run(script, wish) == ["seen"])
     }
 
     @Test(arguments: [

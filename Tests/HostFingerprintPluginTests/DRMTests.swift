@@ -97,6 +97,32 @@ struct DRMTests {
         }
     }
 
+    /// A number means something only where a task sees all GPUs; in a root of chosen folders it sees them by way of /sys.
+    @Test(arguments: [("none", "1", false), ("chroot", nil, true), ("image", nil, false)] as [(String, String?, Bool)])
+    func numbersAreOfWhatTheTaskSees(isolation: String, number: String?, showsSys: Bool) throws {
+        let second = Self.card(3, "0x8086", "0000:06:00.0", driver: "xe", [:])
+        try withDevices([Self.instinct, Self.plainAMD, Self.arc, second]) { devices in
+            for (id, variable) in [("0000:06:00.0", "ZE_AFFINITY_MASK"), ("0000:83:00.0", "ROCR_VISIBLE_DEVICES")] {
+                let use = try devices.reserve(["fs_isolation": .string(isolation), "instances": [["id": .string(id)]]])
+                #expect(use["env"]?[variable]?.string == number)
+                let sys: JSON = ["source": "/sys", "target": "/sys", "read_only": true]
+                #expect(use["mounts"] == .array(showsSys ? [sys] : []))
+            }
+            let named = try devices.reserve([
+                "fs_isolation": .string(isolation), "instances": [["id": "GPU-aa1c2d3e4f506172"]],
+            ])
+            #expect(named["env"] == ["ROCR_VISIBLE_DEVICES": "GPU-aa1c2d3e4f506172"], "a name is a name everywhere")
+        }
+    }
+
+    @Test func namesAreReadOnce() throws {
+        try withDevices([Self.arc]) { devices in
+            let first = try devices.probe()
+            try FakeMachine.write("", devices.machine.root, "/usr/share/misc/pci.ids")
+            #expect(try devices.probe() == first)
+        }
+    }
+
     @Test func uncorrectedErrorsMakeOneIll() throws {
         let ill = ["/sys/class/drm/card1/device/ras/umc_err_count": "ue: 4\nce: 3\n"]
         try withDevices([Self.instinct, ill]) { devices in

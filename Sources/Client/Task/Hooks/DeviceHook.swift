@@ -19,7 +19,7 @@ struct DeviceHook: TaskHook {
             let provider = try provider(of: device, context)
             guard reservations[provider.name] == nil else { continue }
             let own = held.filter { context.world.devices.offers.plugin(of: $0.device) == provider.name }
-            let reservation = try await reserve(own, for: start.spec.id, provider)
+            let reservation = try await reserve(own, for: start, provider)
             start.hookEnvironment.merge(reservation.environment) { $1 }
             reservations[provider.name] = reservation
         }
@@ -52,14 +52,17 @@ struct DeviceHook: TaskHook {
     }
 
     private func reserve(
-        _ held: [(device: HeldDevice, shareMilli: Int)], for id: String, _ provider: any DeviceProvider
+        _ held: [(device: HeldDevice, shareMilli: Int)], for start: TaskStart, _ provider: any DeviceProvider
     ) async throws -> DeviceReservation {
         let instances = held.map { device, share in
             JSON.object([("id", .string(device.id)), ("share_milli", .integer(Int64(share)))])
         }
         do {
             return try await provider.reserve(
-                .object([("task_id", .string(id)), ("instances", .array(instances))]))
+                .object([
+                    ("task_id", .string(start.spec.id)),
+                    ("fs_isolation", .string(start.driver.capabilities.fsIsolation)), ("instances", .array(instances)),
+                ]))
         } catch let error as PluginError {
             try Task.checkCancellation()
             let names = held.map { "\($0.device)" }.joined(separator: ", ")

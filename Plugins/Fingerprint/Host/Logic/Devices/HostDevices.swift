@@ -23,7 +23,7 @@ struct HostDevices: DeviceProvider {
         }
         var reservation = Reservation()
         try nvidia.reserve(wanted, &reservation)
-        try drm.reserve(wanted, &reservation)
+        try drm.reserve(wanted, isolation: request["fs_isolation"]?.string ?? "none", &reservation)
         return reservation.json
     }
 

@@ -18,9 +18,10 @@ typedef struct drover_device {
     // changes are told by drover.event/1 changed("devices"). Errors as for a fingerprint. [serial, within 10 s]
     // since draft 1
     int32_t (*DROVER_NULLABLE probe)(void *self, drover_sink out);
-    // How a task uses what it was given: `request` is {"task_id", "instances": [{"id", "share_milli"}]}. Write {"env":
-    // {..}, "mounts": [{"source", "target", "read_only"}], "devices": [{"host_path", "task_path", "permissions":
-    // "rwm"}]}. Changes nothing that must be undone; called again after restarts.
+    // How a task uses what it was given: `request` is {"task_id", "fs_isolation": that of the task's driver (driver.h;
+    // "none": it sees all files of the machine), "instances": [{"id", "share_milli"}]}. Write {"env": {..}, "mounts":
+    // [{"source", "target", "read_only"}], "devices": [{"host_path", "task_path", "permissions": "rwm"}]}. Changes
+    // nothing that must be undone; called again after restarts.
     // Errors: DROVER_E_NOT_FOUND (instance), DROVER_E_RETRY (unhealthy). [any]  since draft 1
     int32_t (*DROVER_NULLABLE reserve)(void *self, drover_text request, drover_sink out);
     // Write {"groups": [{"vendor", "type", "model", "instances": {id: {"summary": {"value", "unit"}, "stats": {name:
