@@ -50,6 +50,12 @@ public enum FakeTables {
             FakeHost.current?.state.withLock { $0.store[key] = nil }
             return DROVER_OK
         }
+        table.list = { prefix, out in
+            let prefix = String(prefix)
+            let keys = FakeHost.current?.state.withLock { $0.store.keys.filter { $0.hasPrefix(prefix) }.sorted() } ?? []
+            let list = Array(JSON.array(keys.map(JSON.string)).text.utf8)
+            return list.withDroverBytes { out.write?(out.context, $0) ?? DROVER_OK }
+        }
         return keep(table)
     }()
 

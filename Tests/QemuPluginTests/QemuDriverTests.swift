@@ -46,7 +46,7 @@ struct QemuDriverTests {
         func document(_ config: String, resources: String, ports: String = "[]") throws -> TaskDocument {
             try TaskDocument(
                 """
-                {"id":"a1/vm#0","user":"nobody","config":\(config),"env":{"A":"b"},"resources":\(resources),"ports":\(ports),
+                {"id":"a1/vm#0","alloc_id":"a1","user":"nobody","config":\(config),"env":{"A":"b"},"resources":\(resources),"ports":\(ports),
                  "dirs":{"alloc":"\(path)/alloc","local":"\(path)/task/local","secrets":"\(path)/task/secrets",
                          "task":"\(path)/task"}}
                 """)
@@ -257,6 +257,28 @@ struct QemuDriverTests {
                 settings: "{\"image_paths\":[\"\(folders.path)/images\"]}", folders: folders)
         }
         #expect(error?.code == .denied && error?.message.contains("may not read") == true)
+    }
+
+    /// A guest writes another format's header, which may name files of the host, where its raw disk begins.
+    @Test func anImageKeepsTheFormatItBeganWith() throws {
+        let folders = Folders()
+        try FakeHost.run { fake, host in
+            for _ in 0..<2 {
+                let task = try folders.document(
+                    "{\"image_path\":\"local/disk.img\",\"accelerator\":\"tcg\"}", resources: Self.resources)
+                // Another instance, as after a restart of the agent.
+                try folders.driver(host).start(task, call: Outcome().call)
+                let words = fake.launches.last?["argv"]?.strings ?? []
+                #expect(words.contains("file=/local/disk.img,format=raw,if=ide"), "\(words)")
+                folders.write("/task/local/disk.img", [0x51, 0x46, 0x49, 0xfb, 0, 0, 0, 3])
+            }
+            #expect(fake.launches.count == 2)
+            // The allocation is gone: so is what was kept of its image.
+            unlink(folders.path + "/task/local/disk.img")
+            let other = try folders.document("{\"image_path\":\"alloc/a,b.img\"}", resources: Self.resources)
+            try folders.driver(host).start(other, call: Outcome().call)
+            #expect(try host.store.keys(prefix: "image:").count == 1)
+        }
     }
 
     @Test(arguments: [100, 4_000_001] as [Int64])

@@ -108,12 +108,14 @@ struct QemuTaskTests {
         let scratch = Scratch("trial")
         let emulator = try Emulator.find("x86_64", in: "/usr/bin:/usr/local/bin", QemuSettings([:]))
         #expect(KVMTrial.firmware.count == 0x1_0000)
-        #expect(KVMTrial.run(emulator.path, folder: scratch.path, options: ["-accel", "tcg", "-cpu", "max"]) == "")
-        let wrong = KVMTrial.run(emulator.path, folder: scratch.path, options: ["-accel", "no-such"])
+        #expect(try KVMTrial.run(emulator.path, folder: scratch.path, options: ["-accel", "tcg", "-cpu", "max"]) == "")
+        let wrong = try KVMTrial.run(emulator.path, folder: scratch.path, options: ["-accel", "no-such"])
         #expect(wrong.hasPrefix("a guest could not be started (1)"), "\(wrong)")
-        let real = KVMTrial.run(emulator.path, folder: scratch.path)
+        let real = try KVMTrial.run(emulator.path, folder: scratch.path)
         if access(KVMDevice.path, R_OK | W_OK) != 0 { #expect(real != "") }
         #expect(Folder.names(scratch.path) == [])
+        // What says nothing about the machine is no answer to be kept.
+        #expect(throws: PluginError.self) { try KVMTrial.answer(emulator.path, folder: scratch.path + "/none") }
     }
 
     @Test(

@@ -6,7 +6,7 @@ internal import PluginSupport
 struct DiskImage: Equatable, Sendable {
     /// As the emulator sees it, in the task's root.
     let path: String
-    let format: ImageFormat
+    var format: ImageFormat
     /// The operator's folder that holds it; `nil` when it is the task's own.
     let sharedFolder: String?
 
@@ -36,6 +36,13 @@ struct DiskImage: Equatable, Sendable {
             throw PluginError(
                 .denied, "\"image_path\": \"\(text)\" lies outside the folders that images may be in: \(allowed)")
         }
+    }
+
+    /// Where it lies on this host.
+    func file(of task: TaskDocument) -> String {
+        let parts = path.split(separator: "/", maxSplits: 1).map(String.init)
+        guard sharedFolder == nil, parts.count == 2, let folder = task.folder(parts[0]) else { return path }
+        return "\(folder)/\(parts[1])"
     }
 
     /// The last part of the path.

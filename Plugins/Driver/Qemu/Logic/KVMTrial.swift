@@ -7,25 +7,41 @@ internal import PluginSupport
 /// A device /dev/kvm that opens proves little: inside some virtual machines guests hang as soon as they leave real mode. So a tiny
 /// guest goes the way of every kernel - protected mode, paging, long mode - and then tells qemu to exit, within a bounded time.
 enum KVMTrial {
-    /// How long the guest may take: it needs some 200 ms.
-    private static let secondsMax: Int64 = 6
+    /// How long the guest may take, which needs some 200 ms, and how long the second time, should the first have been too short for a
+    /// machine under load.
+    private static let (secondsMax, secondsMaxAgain): (Int64, Int64) = (6, 30)
     /// What qemu's isa-debug-exit makes of the 0x10 that the guest writes: (value << 1) | 1.
     private static let success: Int32 = 33
 
+    /// "" when a guest ran, else why it did not, twice: an answer for as long as this machine runs.
+    ///
+    /// - Throws: ``PluginError`` as ``run(_:folder:options:secondsMax:)``.
+    static func answer(_ path: String, folder: String) throws(PluginError) -> String {
+        let first = try run(path, folder: folder)
+        return first.isEmpty ? first : try run(path, folder: folder, secondsMax: secondsMaxAgain)
+    }
+
     /// Runs the guest with the emulator at `path`, and returns "" when it ran, else why it did not. `folder` is a place for its
     /// firmware file; `options` choose the accelerator as a task's command line does.
-    static func run(_ path: String, folder: String, options: [String] = ["-accel", "kvm", "-cpu", "host"]) -> String {
+    ///
+    /// - Throws: ``PluginError`` for what kept the guest from being tried, which may pass.
+    static func run(
+        _ path: String, folder: String, options: [String] = ["-accel", "kvm", "-cpu", "host"],
+        secondsMax: Int64 = KVMTrial.secondsMax
+    ) throws(PluginError) -> String {
         var template = Array("\(folder)/kvm-trial-XXXXXX".utf8CString)
         let descriptor = mkstemp(&template)
-        guard descriptor >= 0 else { return "cannot make a file in \(folder): \(String(cString: strerror(errno)))" }
+        guard descriptor >= 0 else {
+            throw PluginError(.io, "cannot make a file in \(folder): \(String(cString: strerror(errno)))")
+        }
         let file = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         defer { unlink(file) }
         let error = SmallFile.write(firmware, to: descriptor)
         close(descriptor)
-        guard error == 0 else { return "cannot write \(file): \(String(cString: strerror(error)))" }
+        guard error == 0 else { throw PluginError(.io, "cannot write \(file): \(String(cString: strerror(error)))") }
         // Should this process be killed meanwhile, timeout(1) still ends a guest that hangs.
         guard let limiter = ProgramPath.find("timeout") else {
-            return "there is no program \"timeout\" to bound the trial"
+            throw PluginError(.notFound, "there is no program \"timeout\" to bound the trial: install coreutils")
         }
         let words =
             [
@@ -38,7 +54,7 @@ enum KVMTrial {
         case .ended(let code, let output):
             let line = output.split(separator: "\n").first.map { ": " + SmallFile.trim($0.prefix(200)) } ?? ""
             return "a guest could not be started (\(code))\(line)"
-        case .notStarted(let reason): return reason
+        case .notStarted(let reason): throw PluginError(.retry, reason)
         }
     }
 

@@ -34,13 +34,13 @@ public final class QemuDriver: ExecutorDriver {
         // Another kernel, here or below, may do better.
         let boot = { @Sendable in SmallFile.readLine("/proc/sys/kernel/random/boot_id") ?? "" }
         trial = RememberedAnswer(host: host, key: "kvm", besides: boot) { path throws(PluginError) in
-            KVMTrial.run(path, folder: try host.folders.own())
+            try KVMTrial.answer(path, folder: try host.folders.own())
         }
     }
 
     public var capabilities: DriverCapabilities {
         DriverCapabilities(
-            filesystemIsolation: "image", networkIsolation: ["host", "group"],
+            filesystemIsolation: "image", networkIsolation: ["host"],
             defaultUser: IsolationSettings.defaultUser)
     }
 
@@ -78,9 +78,10 @@ public final class QemuDriver: ExecutorDriver {
             throw PluginError(.notFound, "\"emulator\": \(emulator.path) lies outside the folders that tasks see")
         }
         let writes = try !task.config.texts("args").contains { QemuCommand.snapshotOptions.contains($0) }
-        let image = try DiskImage(
+        let found = try DiskImage(
             task.config.requiredText("image_path"), task: task, folders: settings.imageFolders, user: account,
             writes: writes)
+        let image = try ImageFormats(store: host.store).asFirstMet(found, of: task)
         let command = try QemuCommand(
             task, settings, emulator: emulator, accelerator: accelerator(task.config, emulator, account), image: image)
         var extras = LaunchExtras()
