@@ -95,6 +95,34 @@ import Testing
         #expect(Folder.names(host).isEmpty)
     }
 
+    @Test(arguments: [("", "private"), ("host-to-task", "rslave"), ("bidirectional", "rshared"), ("shared", nil)])
+    func propagationOfAVolumeReachesTheDriver(mode: String, expected: String?) async throws {
+        let fixture = ClientFixture()
+        defer { fixture.close() }
+        var task = makeTask("server")
+        var mount = VolumeMount()
+        (mount.volume, mount.destination, mount.propagationMode) = ("data", "/data", mode)
+        task.volumeMounts = [mount]
+        let allocation = makeAllocation(.batch, [task]) { group in
+            group.restartPolicy?.attempts = 0
+            var wanted = VolumeRequest()
+            (wanted.type, wanted.source) = ("host", "disk")
+            group.volumes = ["data": wanted]
+        }
+        fixture.servers.place(allocation)
+        let client = try await fixture.client { configuration in
+            var volume = HostVolumeInfo()
+            volume.path = "/srv"
+            configuration.hostVolumes = ["disk": volume]
+        }
+        try await fixture.run(client) { _ in
+            let update = try await fixture.reported(allocation.id) { [.running, .failed].contains($0.clientStatus) }
+            #expect(fixture.driver.spec("server")?.mounts.map(\.propagation) == expected.map { [$0] })
+            let told = update.taskStates["server"]?.events.contains { $0.displayMessage.contains("\"shared\"") }
+            #expect(told == (expected == nil))
+        }
+    }
+
     /// In its own folder a task may make what it likes, but not take away what the agent made there.
     @Test func aTaskCannotRenameTheAgentsFolders() async throws {
         let fixture = ClientFixture()

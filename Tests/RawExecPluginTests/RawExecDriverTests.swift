@@ -90,6 +90,18 @@ struct RawExecDriverTests {
         #expect(error?.message.contains("denied_host_uids") == true)
     }
 
+    @Test func joinsNoNetworkByPath() throws {
+        try FakeHost.run { fake, host in
+            let document = "{\"id\":\"t\",\"config\":{\"command\":\"x\"},\"network\":{\"path\":\"/run/netns/x\"}}"
+            let error = #expect(throws: PluginError.self) {
+                try driver(host).start(TaskDocument(document), call: Outcome().call)
+            }
+            #expect(error?.code == .unsupported && error?.message.contains("/run/netns/x") == true)
+            #expect(fake.launches.isEmpty)
+            #expect(try driver(host).capabilities.networkIsolation == ["host"])
+        }
+    }
+
     @Test func isOffUnlessEnabled() throws {
         try FakeHost.run { _, host in
             #expect(try driver(host, "{}").fingerprint().health == .undetected)

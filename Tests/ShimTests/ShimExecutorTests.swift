@@ -249,6 +249,12 @@ import Testing
         (["/bin/true"], #"{"limits": {"cpu_shares": "many"}}"#, -1, "limits.cpu_shares"),
         (["/bin/true"], #"{"logs": {"dir": "/nonexistent", "stdout": "o", "stderr": "e"}}"#, -2, "log files"),
         (["/bin/true"], #"{"isolation": {"caps": ["fly"]}}"#, -1, "fly"),
+        (
+            ["/bin/true"],
+            #"{"isolation": {"mount": true, "binds": [{"source": "/", "target": "/x", "propagation": "rshared"}]}}"#,
+            -4,
+            "propagation \"rshared\""
+        ),
         ([], "{}", -1, "argv"),
         (["/bin/true", "a\u{0}b"], "{}", -1, "NUL"),
     ])

@@ -45,6 +45,13 @@ struct TaskRoot {
     private mutating func add(_ mount: JSON) throws(PluginError) {
         let target = try mount.requiredText("target")
         let inside = target.hasPrefix("/") ? target : "/" + target
+        let propagation = try mount.text("propagation")
+        guard propagation.isEmpty || propagation == "private" else {
+            throw PluginError(
+                .unsupported,
+                "mount \"\(inside)\": propagation \"\(propagation)\": mounts made later do not pass into or out of an isolated "
+                    + "task; use \"private\"")
+        }
         add(try mount.requiredText("source"), at: inside, readOnly: try mount.flag("read_only"))
     }
 

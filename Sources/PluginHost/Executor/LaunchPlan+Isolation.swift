@@ -50,6 +50,13 @@ extension LaunchPlan {
             guard !(source + target).utf8.contains(where: { $0 == 9 || $0 == 0 }) else {
                 throw .invalid("isolation.binds: \"\(source)\" or its target holds a tab or a NUL byte")
             }
+            let propagation = try bind.text("propagation") ?? ""
+            guard propagation.isEmpty || propagation == "private" else {
+                throw ExecutorError(
+                    DROVER_E_UNSUPPORTED,
+                    "isolation.binds: \"\(target)\": propagation \"\(propagation)\"; this executor knows only \"private\""
+                )
+            }
             binds.append(Bind(source: source, target: target, readOnly: try bind.flag("read_only") ?? false))
         }
         guard binds.count <= 256 else { throw .invalid("isolation.binds: \(binds.count); 256 are the most") }

@@ -82,12 +82,14 @@ package struct TaskSpec: Sendable, Equatable {
         package var source: String
         package var target: String
         package var readOnly: Bool
-        package var propagation = "private"
+        /// Of mount_namespaces(7): "private", "rslave" or "rshared".
+        package var propagation: String
 
-        package init(source: String, target: String, readOnly: Bool) {
+        package init(source: String, target: String, readOnly: Bool, propagation: String = "private") {
             self.source = source
             self.target = target
             self.readOnly = readOnly
+            self.propagation = propagation
         }
     }
 

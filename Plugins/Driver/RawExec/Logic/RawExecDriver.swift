@@ -15,7 +15,7 @@ public struct RawExecDriver: ExecutorDriver {
     }
 
     public var capabilities: DriverCapabilities {
-        DriverCapabilities(sendSignals: true, exec: true, networkIsolation: ["host", "group"])
+        DriverCapabilities(sendSignals: true, exec: true, networkIsolation: ["host"])
     }
 
     public func fingerprint() -> DriverFingerprint {
@@ -39,6 +39,10 @@ public struct RawExecDriver: ExecutorDriver {
                 .denied, "raw_exec is disabled on this node; the operator enables it in plugin \"raw_exec\"")
         }
         try settings.deniedUsers.check(task.user)
+        if let path = task.json["network"]?["path"]?.string, !path.isEmpty {
+            throw PluginError(
+                .unsupported, "network.path: raw_exec runs tasks in the host's network, not in \"\(path)\"")
+        }
         let config = task.config
         let command = try config.requiredText("command")
         let arguments = try config.texts("args")

@@ -21,12 +21,27 @@ struct TaskFolderHook: TaskHook {
             throw TaskSetupError(message: "cannot make the task's folders: \(error)", recoverable: true)
         }
         start.spec.directories = folders.directories(task)
-        start.spec.mounts = start.task.volumeMounts.compactMap { mount in
+        start.spec.mounts = try start.task.volumeMounts.compactMap { mount in
             guard let volume = start.group.volumes[mount.volume], volume.type == "host",
                 let host = start.node.hostVolumes[volume.source]
             else { return nil }
             let readOnly = mount.readOnly || volume.readOnly || host.readOnly
-            return TaskSpec.Mount(source: host.path, target: mount.destination, readOnly: readOnly)
+            return TaskSpec.Mount(
+                source: host.path, target: mount.destination, readOnly: readOnly, propagation: try propagation(mount))
+        }
+    }
+
+    /// The kernel's word for the job's `propagation_mode`; drivers that cannot do it refuse it.
+    private func propagation(_ mount: VolumeMount) throws(TaskSetupError) -> String {
+        switch mount.propagationMode {
+        case "", "private": return "private"
+        case "host-to-task": return "rslave"
+        case "bidirectional": return "rshared"
+        case let other:
+            let known = "private, host-to-task or bidirectional"
+            throw TaskSetupError(
+                message: "volume_mount \"\(mount.volume)\": propagation_mode \"\(other)\" is none of \(known)",
+                isValidation: true)
         }
     }
 }
