@@ -37,10 +37,11 @@ enum FakeMachine {
 
 struct FakeSystem: SystemCalls {
     var nvidia: NvidiaSession?
+    var free: UInt64 = 400
 
     func kernel() -> (release: String, machine: String) { ("6.1.0", "aarch64") }
     func hostname() -> String { "node-7" }
-    func storage(_ path: String) -> (total: UInt64, free: UInt64)? { path == "/absent" ? nil : (1000, 400) }
+    func storage(_ path: String) -> (total: UInt64, free: UInt64)? { path == "/absent" ? nil : (1000, free) }
     func landlockVersion() -> Int? { 5 }
     func nvidiaGPUs() -> NvidiaReport? { nvidia?.report() }
     func nvidiaUse() -> [NvidiaUse] { nvidia?.use() ?? [] }

@@ -179,6 +179,22 @@ struct HostFingerprinterTests {
         #expect(found.attributes["unique.storage.gone.bytestotal"] == nil)
     }
 
+    /// What allocations use is subtracted by the servers: after a restart of the agent too it must not be told as used already.
+    @Test(arguments: [("/data/alloc/a1/file", "400"), ("/data/other", "300")])
+    func freeSpaceIsAsBeforeTheFirstAllocation(file: String, expected: String) throws {
+        try FakeHost.run { _, host in
+            for (free, told) in [(400, "400"), (300, expected)] as [(UInt64, String)] {
+                var system = FakeSystem()
+                system.free = free
+                let found = try FakeMachine.with([file: "x"], system) {
+                    try HostFingerprinter(machine: $0, store: host.store).probe(known: ["data_dir": "/data/alloc"])
+                }
+                #expect(found.attributes["unique.storage.bytesfree"] == told)
+                #expect(found.resources["disk_bytes"]?.text == told)
+            }
+        }
+    }
+
     // MARK: - Help
 
     private func probe(

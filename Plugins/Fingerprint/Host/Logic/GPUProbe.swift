@@ -1,5 +1,6 @@
 internal import DroverSDK
 internal import PluginSupport
+internal import Synchronization
 
 /// GPUs on the PCI bus: `gpu.count`, and for each `gpu.<n>.vendor`, `.model`, `.memory_mib`, `unique.gpu.<n>.bus_id`.
 ///
@@ -46,7 +47,7 @@ enum GPUProbe {
             let bytes = machine.integer("\(folder)/\(busID)/mem_info_vram_total")
             let model = machine.line("\(folder)/\(busID)/product_name")
             return Device(
-                busID: busID, vendor: vendor, model: model ?? PCINames.model(vendorID, deviceID, machine),
+                busID: busID, vendor: vendor, model: model ?? machine.pciNames.model(vendorID, deviceID, machine),
                 memoryMiB: bytes.map { UInt64(clamping: $0 >> 20) })
         }
     }
@@ -65,12 +66,21 @@ enum GPUProbe {
     }
 }
 
-/// Names of PCI devices, from the machine's copy of the PCI ID database.
-enum PCINames {
+/// Names of PCI devices, from the machine's copy of the PCI ID database, which is read once for a device: it is over 1 MB.
+final class PCINames: Sendable {
+    private let known = Mutex<[String: String]>([:])
+
     /// The name of a device, or its number when the machine has no database or the database no entry.
-    ///
+    func model(_ vendorID: String, _ deviceID: String, _ machine: Machine) -> String {
+        let key = vendorID + deviceID
+        if let name = known.withLock({ $0[key] }) { return name }
+        let name = Self.look(vendorID, deviceID, machine)
+        known.withLock { $0[key] = name }
+        return name
+    }
+
     /// The format: "vvvv  Vendor", below it "\tdddd  Device", "#" comments.
-    static func model(_ vendorID: String, _ deviceID: String, _ machine: Machine) -> String {
+    private static func look(_ vendorID: String, _ deviceID: String, _ machine: Machine) -> String {
         let unknown = "device \(deviceID)"
         for path in ["/usr/share/misc/pci.ids", "/usr/share/hwdata/pci.ids"] {
             guard let lines = machine.text(path)?.split(separator: "\n") else { continue }

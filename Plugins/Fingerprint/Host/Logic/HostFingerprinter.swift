@@ -8,10 +8,14 @@ struct HostFingerprinter: Fingerprinter {
     static let period: Int64 = 60_000_000_000
 
     let machine: Machine
-    private let free = FreeSpace()
+    private let free: FreeSpace
     private let cloud = CloudProbe()
 
-    init(machine: Machine) { self.machine = machine }
+    /// `store` keeps what must not be forgotten over a restart of the agent.
+    init(machine: Machine, store: KeyValueStore? = nil) {
+        self.machine = machine
+        free = FreeSpace(store: store)
+    }
 
     func probe(known: JSON) throws -> Fingerprint {
         var fingerprint = Fingerprint()

@@ -7,6 +7,7 @@ internal import PluginSupport
 struct Machine: Sendable {
     var root = ""
     var system: any SystemCalls = LinuxSystemCalls()
+    let pciNames = PCINames()
 
     func line(_ path: String) -> String? { SmallFile.readLine(root + path) }
     func text(_ path: String) -> String? { SmallFile.read(root + path) }

@@ -1,17 +1,36 @@
 internal import DroverSDK
 internal import Synchronization
 
-/// The free space of folders when they were first looked at, in bytes.
+/// The free space of folders when they were first looked at, in bytes; over restarts of the agent too, where there is a store.
 final class FreeSpace: Sendable {
+    private let store: KeyValueStore?
     private let known = Mutex<[String: UInt64]>([:])
 
-    func first(of folder: String, _ now: UInt64) -> UInt64 {
+    init(store: KeyValueStore?) { self.store = store }
+
+    /// What was free of `folder` at the first look. `isUnused`: nothing of ours lies there, so the figure of now is as good as one
+    /// of the past. A file system that has another size than then is looked at anew.
+    func first(of folder: String, _ now: (total: UInt64, free: UInt64), isUnused: Bool) -> UInt64 {
         known.withLock { known in
             if let earlier = known[folder] { return earlier }
-            known[folder] = now
-            return now
+            let free = (isUnused ? nil : kept(folder, total: now.total)) ?? now.free
+            let record: JSON = ["total": .integer(Int64(clamping: now.total)), "free": .integer(Int64(clamping: free))]
+            try? store?.put(key(folder), Array(record.text.utf8))
+            known[folder] = free
+            return free
         }
     }
+
+    private func kept(_ folder: String, total: UInt64) -> UInt64? {
+        guard let bytes = try? store?.get(key(folder)),
+            let record = try? JSON(parsing: String(decoding: bytes, as: UTF8.self)),
+            record["total"]?.integer == Int64(clamping: total)
+        else { return nil }
+        return record["free"]?.integer.map { UInt64(clamping: $0) }
+    }
+
+    /// A key holds 256 bytes at most; the end of a path tells more than its start.
+    private func key(_ folder: String) -> String { "free:" + folder.suffix(60) }
 }
 
 enum StorageProbe {
@@ -39,7 +58,7 @@ enum StorageProbe {
         _ prefix: String, _ machine: Machine, _ known: FreeSpace, _ folder: String, _ fingerprint: inout Fingerprint
     ) -> UInt64? {
         guard let storage = machine.system.storage(folder) else { return nil }
-        let free = known.first(of: folder, storage.free)
+        let free = known.first(of: folder, storage, isUnused: machine.names(in: folder).isEmpty)
         fingerprint.attributes[prefix + ".bytestotal"] = "\(storage.total)"
         fingerprint.attributes[prefix + ".bytesfree"] = "\(free)"
         fingerprint.attributes[prefix + ".volume"] = mount(of: folder, machine)?.device

@@ -66,7 +66,7 @@ struct DRMCard: Sendable, Equatable {
         let device = folder + "/device"
         let deviceID = machine.line(device + "/device") ?? ""
         let vendorID = vendor == .amd ? "0x1002" : "0x8086"
-        let model = machine.line(device + "/product_name") ?? PCINames.model(vendorID, deviceID, machine)
+        let model = machine.line(device + "/product_name") ?? machine.pciNames.model(vendorID, deviceID, machine)
         var unit = DeviceUnit(vendor: vendor.rawValue, model: model, id: id)
         unit.busID = busID
         unit.numa =
