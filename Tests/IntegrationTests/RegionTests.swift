@@ -66,6 +66,10 @@ import Testing
         let there = try a.http.getJSON("/v1/job/there?region=b")
         #expect(there["Region"]?.string == "b" && there["Status"]?.string == "running", "\(there)")
         #expect(try a.http.getJSON("/v1/nodes?region=b").array?.first?["Name"]?.string == "n-b")
+        // A command inside its task, over a relay of b's server.
+        let line = ["/bin/sh", "-c", "echo $NOMAD_REGION; exit 4"]
+        let said = try a.drover(["alloc", "exec", "-region", "b", "-i=false", "-job", "there"] + line)
+        #expect(said.code == 4 && said.output == "b\n", "\(said)")
         let stop = try a.drover("job", "stop", "-detach", "-region", "b", "there")
         #expect(stop.code == 0, "\(stop.output)")
         try b.wait("there", "complete")

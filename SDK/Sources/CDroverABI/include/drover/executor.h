@@ -68,7 +68,8 @@ typedef struct drover_executor {
     // Run one more program in the task's namespaces, cgroup, folder and user. `request`: {"argv": [...], "tty": bool,
     // "env": {...} (added)}. The three descriptors are the program's standard streams, borrowed until `call` completes
     // (with "tty" all three are the terminal, passed by the host). Completes with {"exit_code": n, "signal": n} when it
-    // ends; cancelling kills it. `exec_id` is made by the host, unique in the node.
+    // ends; cancelling kills it and all of its session, and it dies with the process that hosts the plug-in. `exec_id`
+    // is made by the host, unique in the node.
     // Errors: DROVER_E_NOT_FOUND, DROVER_E_STATE (ended), as for launch. [any]  since draft 1
     void (*DROVER_NULLABLE exec)(drover_text id, drover_text exec_id, drover_text request, int32_t stdin_fd,
                                  int32_t stdout_fd, int32_t stderr_fd, drover_call call);
