@@ -1,4 +1,5 @@
 import DroverSDK
+import PluginTestSupport
 import Testing
 
 @testable import HostFingerprintPlugin

@@ -93,12 +93,13 @@ struct RawExecDriverTests {
     @Test func joinsNoNetworkByPath() throws {
         try FakeHost.run { fake, host in
             let document = "{\"id\":\"t\",\"config\":{\"command\":\"x\"},\"network\":{\"path\":\"/run/netns/x\"}}"
+            let driver = try driver(host)
             let error = #expect(throws: PluginError.self) {
-                try driver(host).start(TaskDocument(document), call: Outcome().call)
+                try driver.start(TaskDocument(document), call: Outcome().call)
             }
             #expect(error?.code == .unsupported && error?.message.contains("/run/netns/x") == true)
             #expect(fake.launches.isEmpty)
-            #expect(try driver(host).capabilities.networkIsolation == ["host"])
+            #expect(driver.capabilities.networkIsolation == ["host"])
         }
     }
 

@@ -21,7 +21,7 @@ struct TaskFolderHook: TaskHook {
             throw TaskSetupError(message: "cannot make the task's folders: \(error)", recoverable: true)
         }
         start.spec.directories = folders.directories(task)
-        start.spec.mounts = try start.task.volumeMounts.compactMap { mount in
+        start.spec.mounts = try start.task.volumeMounts.compactMap { mount -> TaskSpec.Mount? in
             guard let volume = start.group.volumes[mount.volume], volume.type == "host",
                 let host = start.node.hostVolumes[volume.source]
             else { return nil }
