@@ -137,7 +137,7 @@ struct NvidiaTests {
             ("lost=1", "it has fallen off the bus: NVML error 15: GPU is lost"),
             ("ecc=2", "2 uncorrected ECC errors since its driver was loaded; reset the GPU"),
             ("remap=1", "its memory has more bad rows than can be replaced; replace the GPU"),
-            ("\nxid 79", "the driver reported XID 79; reset the GPU and restart the agent's plug-in \"host\""),
+            ("\nxid 79", "the driver reported XID 79; reset the GPU and restart the machine"),
             ("\nxid 31", nil),
         ] as [(String, String?)])
     func illOnesAreTold(change: String, fault: String?) throws {
@@ -169,7 +169,7 @@ struct NvidiaTests {
             #expect(try faults(devices).isEmpty, "one failed look may pass")
             let told = try faults(devices)
             #expect(told.count == 2)
-            #expect(told["GPU-1"] == "libnvidia-ml cannot talk to its driver: NVML error 999: Unknown Error")
+            #expect(told["GPU-1"] == "libnvidia-ml cannot talk to its driver: NVML error 999")
             #expect(try faults(devices).count == 2, "the library cannot be opened again")
             try write("\(Self.hopper)\n\(Self.second)")
             #expect(try faults(devices).isEmpty)

@@ -115,7 +115,9 @@ struct QemuTaskTests {
         if access(KVMDevice.path, R_OK | W_OK) != 0 { #expect(real != "") }
         #expect(Folder.names(scratch.path) == [])
         // What says nothing about the machine is no answer to be kept.
-        #expect(throws: DroverSDK.PluginError.self) { try KVMTrial.answer(emulator.path, folder: scratch.path + "/none") }
+        #expect(throws: DroverSDK.PluginError.self) {
+            try KVMTrial.answer(emulator.path, folder: scratch.path + "/none")
+        }
     }
 
     @Test(
