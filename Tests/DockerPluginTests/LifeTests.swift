@@ -77,6 +77,8 @@ struct LifeTests {
 
     @Test(arguments: [
         ("trap 'exit 4' INT; echo ready; while :; do sleep 0.05; done", "SIGINT", 60_000, TaskExit(code: 4)),
+        // Without a name it is the image's, and SIGTERM where that names none.
+        ("trap 'exit 4' TERM; echo ready; while :; do sleep 0.05; done", "", 60_000, TaskExit(code: 4)),
         ("trap '' TERM; echo ready; while :; do sleep 0.05; done", "", 50, TaskExit(code: 137)),
     ])
     func stopSendsTheSignalAndThenKills(script: String, signal: String, milliseconds: Int, exit: TaskExit) async throws
@@ -85,6 +87,8 @@ struct LifeTests {
             let spec = fixture.task("t", script)
             _ = try await fixture.driver.start(spec)
             try await fixture.says("ready")
+            let wrong = await pluginError { try await fixture.driver.stop("t", signal: "SIGNOPE", timeout: .zero) }
+            #expect(wrong?.code == .invalid, "and it is not killed for that")
             try await fixture.driver.stop("t", signal: signal, timeout: .milliseconds(milliseconds))
             #expect(try await fixture.driver.wait("t") == exit)
             try await fixture.driver.stop("t", signal: "", timeout: .zero)

@@ -4,29 +4,36 @@ internal import Glibc
 /// Ending and removing containers.
 extension DockerDriver {
     /// Names that a signal may have (signal(7)).
-    static let signals: Set<String> = [
-        "SIGABRT", "SIGALRM", "SIGBUS", "SIGCHLD", "SIGCONT", "SIGFPE", "SIGHUP", "SIGILL", "SIGINT", "SIGIO",
-        "SIGKILL",
-        "SIGPIPE", "SIGPROF", "SIGPWR", "SIGQUIT", "SIGSEGV", "SIGSTKFLT", "SIGSTOP", "SIGSYS", "SIGTERM", "SIGTRAP",
-        "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG", "SIGUSR1", "SIGUSR2", "SIGVTALRM", "SIGWINCH", "SIGXCPU", "SIGXFSZ",
-    ]
+    static let signals = Set(
+        [
+            "SIGABRT", "SIGALRM", "SIGBUS", "SIGCHLD", "SIGCONT", "SIGFPE", "SIGHUP", "SIGILL", "SIGINT", "SIGIO",
+            "SIGKILL", "SIGPIPE", "SIGPROF", "SIGPWR", "SIGQUIT", "SIGSEGV", "SIGSTKFLT", "SIGSTOP", "SIGSYS",
+            "SIGTERM",
+            "SIGTRAP", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG", "SIGUSR1", "SIGUSR2", "SIGVTALRM", "SIGWINCH",
+            "SIGXCPU", "SIGXFSZ", "SIGRTMIN", "SIGRTMAX",
+        ] + (1...15).map { "SIGRTMIN+\($0)" } + (1...14).map { "SIGRTMAX-\($0)" })
+
+    /// - Throws: ``PluginError``: `invalid` for a name that is none.
+    static func require(_ signal: String) throws {
+        guard signals.contains(signal) else {
+            throw PluginError(.invalid, "\"\(signal)\" is no signal such as SIGTERM")
+        }
+    }
 
     /// Sends a signal to the main process.
     ///
-    /// - Throws: ``PluginError``: `invalid` for a name that is none, `state` when the container does not run, `notFound`.
+    /// - Throws: ``PluginError``: `state` when the container does not run, `notFound`.
     func kill(_ container: String, _ signal: String) async throws {
-        guard DockerDriver.signals.contains(signal) else {
-            throw PluginError(.invalid, "\"\(signal)\" is no signal such as SIGTERM")
-        }
         try await client.demand(
             EngineRequest("POST", "/containers/\(container)/kill", ["signal": signal]),
             "cannot send \(signal) to container \(container)")
     }
 
-    /// Sends `signal`, and kills after the timeout; returns when the task has ended. The engine may be away for a while.
+    /// Sends `signal`, or where it is empty what the image wants, and kills after the timeout; returns when the task has ended. The
+    /// engine may be away for a while.
     func end(_ entry: TaskTable.Entry, _ signal: String, _ timeoutNanoseconds: Int64) async {
         do {
-            try await kill(entry.container, signal)
+            try await kill(entry.container, signal.isEmpty ? entry.stopSignal : signal)
         } catch {
             watch.look(at: entry.id)
         }

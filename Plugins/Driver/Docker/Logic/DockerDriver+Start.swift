@@ -130,7 +130,8 @@ extension DockerDriver {
         if let network = try network(task, state) { result["network"] = network }
         table.insert(
             TaskTable.Entry(
-                id: task.id, container: container, image: image, pid: state.pid, answer: .object(result)))
+                id: task.id, container: container, image: image, pid: state.pid, stopSignal: state.stopSignal,
+                answer: .object(result)))
         collect(logs, of: task.id, container, isTerminal: state.isTerminal)
         // It may have ended before it was in the table, and its event was nobody's.
         watch.look(at: task.id)

@@ -53,6 +53,7 @@ public final class DockerDriver: Driver {
 
     public func stop(id: String, signal: String, timeoutNanoseconds: Int64, call: Call) throws {
         let entry = try table.required(id)
+        if !signal.isEmpty { try DockerDriver.require(signal) }
         // Its own operation: cancelling the call leaves the kill scheduled.
         let ending = operations.spawn { [self] in await end(entry, signal, timeoutNanoseconds) }
         guard ending != nil else { throw PluginError(.cancelled, "the plug-in ends") }
@@ -65,6 +66,7 @@ public final class DockerDriver: Driver {
     public func signal(id: String, name: String) throws {
         let entry = try table.required(id)
         guard entry.exit == nil else { throw PluginError(.state, "task \(id) has ended") }
+        try DockerDriver.require(name)
         try operations.blocking { [self] in try await kill(entry.container, name) }
     }
 

@@ -13,6 +13,11 @@ struct ContainerState: Sendable {
     var hasEnded: Bool { ["exited", "dead"].contains(status) }
     var pid: Int64 { json["State"]?["Pid"]?.integer ?? 0 }
     var isTerminal: Bool { json["Config"]?["Tty"]?.bool ?? false }
+    /// The image's, or what the engine itself would send.
+    var stopSignal: String {
+        let told = json["Config"]?["StopSignal"]?.string ?? ""
+        return told.isEmpty ? "SIGTERM" : told
+    }
     func label(_ key: String) -> String? { json["Config"]?["Labels"]?[key]?.string }
 
     /// How it ended. The engine tells a signal as 128 and its number; a program may exit with such a code as well, so that the

@@ -10,6 +10,8 @@ final class TaskTable: Sendable {
         let image: String
         /// The main process, in the engine's view of the machine; 0 when it had ended.
         let pid: Int64
+        /// What asks it to end where the job names no signal.
+        let stopSignal: String
         /// What `start` and `recover` answer.
         let answer: JSON
         /// Copies the container's output; ends by itself after the container.
