@@ -87,6 +87,11 @@ import Testing
         let busy = try Self.recover(left, "-yes")
         #expect(busy.code == 1 && busy.output.contains("another agent uses the data folder"), "\(busy.output)")
         left.kill()
+        // Where a recovery was cut short, nobody starts a cluster of half of it.
+        try left.folder.write("data/server/recovery.json", "{}")
+        try servers.start(left)
+        #expect(left.wait() == 1 && left.log.contains("run \"drover operator raft recover\" again"), "\(left.log)")
+        try FileManager.default.removeItem(atPath: left.folder.path + "/data/server/recovery.json")
         let done = try Self.recover(left, "-yes")
         #expect(done.code == 0 && done.output.contains("Recovered."), "\(done.output)")
         let again = try Self.recover(left, "-yes")
