@@ -62,6 +62,15 @@ struct LifeTests {
         }
     }
 
+    /// The engine keeps no output that could be copied: the task lives all the same.
+    @Test func withoutLogsOfTheEngineNothingIsCopied() async throws {
+        try await DockerFixture.run { fixture in
+            let none = JSON.object([("type", .string("none"))])
+            let exit = try await fixture.run(fixture.task("t", "echo x; exit 3", [("logging", none)]))
+            #expect(exit == TaskExit(code: 3) && fixture.log() == "")
+        }
+    }
+
     @Test func aStrangersContainerOfTheSameNameIsLeftAlone() async throws {
         try await DockerFixture.run(config: [("container_exists_attempts", .integer(1))]) { fixture in
             let spec = fixture.task("t", "true")

@@ -204,6 +204,21 @@ struct RequestTests {
         #expect(error?.code == code && error?.message.contains(word) == true, "\(error?.message ?? "")")
     }
 
+    /// A container's logging driver may keep no logs: who asks again is told the same for ever.
+    @Test func whatTheEngineCannotDoIsNoPassingError() {
+        #expect(EngineClient.failure(501, "logging driver does not support reading", "no logs").code == .unsupported)
+    }
+
+    /// A job may name any path: a pipe that nobody writes to must not hold the plug-in's only thread.
+    @Test func aProfileThatIsAPipeIsRefusedAtOnce() throws {
+        let folder = PluginBuilder.makeFolder("pipe")
+        defer { _ = system("rm -rf \(folder)") }
+        try #require(mkfifo(folder + "/profile", 0o600) == 0)
+        let config = "{\"image\":\"box\",\"security_opt\":[\"seccomp=\(folder)/profile\"]}"
+        let error = #expect(throws: PluginError.self) { try document(config) }
+        #expect(error?.code == .invalid && error?.message.contains("no readable seccomp profile") == true)
+    }
+
     @Test func resourcesOfTheGroupReachTheDocument() throws {
         let more = """
             ,"mounts":[{"source":"/vol/x","target":"data","read_only":true,"propagation":"private"}],

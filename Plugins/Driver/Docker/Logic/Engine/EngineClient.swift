@@ -73,6 +73,8 @@ struct EngineClient: Sendable {
             case 401, 403: .denied
             case 404: .notFound
             case 409: .state
+            // As of logs, where the container's logging driver keeps none.
+            case 501: .unsupported
             default: .retry
             }
         return PluginError(code, "\(what): \(message)")
