@@ -16,18 +16,23 @@ struct APIResponse: Sendable {
         case socket(SocketResponse)
     }
 
-    var status = HTTPResponse.Status.ok
+    /// Set once: Swift 6.3.1's optimizer loses a status that is changed in one branch only.
+    let status: HTTPResponse.Status
     var headers = HTTPFields()
     var body: Body
 
-    static func json(_ document: some Document, index: UInt64? = nil) -> APIResponse {
-        .json(bytes: document.jsonBytes, index: index)
+    static func json(
+        _ document: some Document, index: UInt64? = nil, status: HTTPResponse.Status = .ok
+    ) -> APIResponse {
+        .json(bytes: document.jsonBytes, index: index, status: status)
     }
 
-    static func json(_ value: JSON) -> APIResponse { .json(bytes: value.bytes) }
+    static func json(_ value: JSON, status: HTTPResponse.Status = .ok) -> APIResponse {
+        .json(bytes: value.bytes, status: status)
+    }
 
-    static func json(bytes: [UInt8], index: UInt64? = nil) -> APIResponse {
-        var response = APIResponse(body: .json(bytes))
+    static func json(bytes: [UInt8], index: UInt64? = nil, status: HTTPResponse.Status = .ok) -> APIResponse {
+        var response = APIResponse(status: status, body: .json(bytes))
         if let index { response.headers[.nomadIndex] = String(index) }
         return response
     }

@@ -15,12 +15,12 @@ enum WritesBenchmark: Benchmark {
         for count in [1, 3] {
             let group = try ServerGroup(count, ["-log-level", "WARN"], configuration: unlimited)
             let port = try group.leader().httpPort
-            figures += try await measure("small", count, port) { http, _, _ in try http.put(smallPath, small) }
-            figures += try await measure("register", count, port) { http, client, number in
-                try http.put("/v1/jobs", BenchmarkJob(id: "job-\(client)-\(number)", isParameterized: true).json)
+            figures += try await measure("small", count, port) { _, _ in HTTPLoad.put(smallPath, small) }
+            figures += try await measure("register", count, port) { client, number in
+                HTTPLoad.put("/v1/jobs", BenchmarkJob(id: "job-\(client)-\(number)", isParameterized: true).json)
             }
-            figures += try await measure("dispatch", count, port) { http, _, _ in
-                try http.put("/v1/job/job-0-0/dispatch", .object([]))
+            figures += try await measure("dispatch", count, port) { _, _ in
+                HTTPLoad.put("/v1/job/job-0-0/dispatch", .object([]))
             }
         }
         return BenchmarkReport(
@@ -31,34 +31,21 @@ enum WritesBenchmark: Benchmark {
     private static let small = JSON.object([("SchedulerAlgorithm", .string("binpack"))])
 
     private static func measure(
-        _ kind: String, _ servers: Int, _ port: Int,
-        _ write: @escaping @Sendable (HTTPConnection, Int, Int) throws -> HTTPConnection.Response
+        _ kind: String, _ servers: Int, _ port: Int, _ request: (_ client: Int, _ number: Int) -> [UInt8]
     ) async throws -> [(String, Double)] {
-        let begin = seconds()
-        let samples = try await withThrowingTaskGroup(of: [Double].self) { group in
-            for client in 0..<clients {
-                group.addTask {
-                    try await Threads.run {
-                        let http = HTTPConnection(port: port)
-                        return try (0..<writes / clients).map { number in
-                            try timed {
-                                let answer = try write(http, client, number)
-                                guard answer.status == 200 else {
-                                    throw NeverHappened(description: "\(kind): \(answer.status) \(answer.text)")
-                                }
-                            } * 1_000
-                        }
-                    }
-                }
-            }
-            return try await group.reduce(into: []) { $0 += $1 }
+        let load = HTTPLoad(
+            port: port,
+            requests: (0..<clients).map { client in (0..<writes / clients).map { request(client, $0) } })
+        let outcome = try await Threads.run { try load.run() }
+        if let refused = outcome.answers.first(where: { $0.status != 200 }) {
+            throw NeverHappened(description: "\(kind): \(refused.status) \(refused.text)")
         }
-        let rate = Double(samples.count) / (seconds() - begin)
-        print("\(kind) on \(servers): \(rounded(rate, 0)) a second, p50 \(rounded(percentile(samples, 0.5))) ms")
+        let p50 = rounded(percentile(outcome.milliseconds, 0.5))
+        print("\(kind) on \(servers): \(rounded(outcome.perSecond, 0)) a second, p50 \(p50) ms")
         return [
-            ("\(kind)_per_second_\(servers)", rounded(rate, 0)),
-            ("\(kind)_p50_ms_\(servers)", rounded(percentile(samples, 0.5))),
-            ("\(kind)_p99_ms_\(servers)", rounded(percentile(samples, 0.99))),
+            ("\(kind)_per_second_\(servers)", rounded(outcome.perSecond, 0)),
+            ("\(kind)_p50_ms_\(servers)", p50),
+            ("\(kind)_p99_ms_\(servers)", rounded(percentile(outcome.milliseconds, 0.99))),
         ]
     }
 }

@@ -32,9 +32,7 @@ extension Route {
             note("server", try await serverFailure(endpoints))
         }
         guard !parts.isEmpty else { throw CallError(.invalid, "type must be client or server") }
-        var response = APIResponse.json(.object(parts))
-        if !isHealthy { response.status = .internalServerError }
-        return response
+        return .json(.object(parts), status: isHealthy ? .ok : .internalServerError)
     }
 
     private static func serverFailure(_ endpoints: Endpoints) async throws -> String? {

@@ -36,10 +36,8 @@ extension Route {
         },
         Route(.get, "/v1/operator/autopilot/health", .operatorRead) { request, endpoints in
             let health = try await endpoints.caller.call(GetAutopilotHealth(), context: request.context)
-            var response = APIResponse.json(health)
-            // For watchers that look at no more than the status (Nomad docs: read health).
-            if !health.healthy { response.status = .tooManyRequests }
-            return response
+            // The status is for watchers that look at no more (Nomad docs: read health).
+            return .json(health, status: health.healthy ? .ok : .tooManyRequests)
         },
         read("/v1/operator/raft/configuration", .raftConfiguration, .operatorRead),
         Route(.delete, "/v1/operator/raft/peer", .operatorWrite) { request, endpoints in

@@ -87,8 +87,7 @@ extension Route {
 extension APIResponse {
     /// What became of a variable: 409 when nothing was changed.
     fileprivate init(_ reply: VariableReply, _ body: some Document) {
-        self = .json(body, index: reply.index)
-        if reply.isConflict { status = .conflict }
+        self = .json(body, index: reply.index, status: reply.isConflict ? .conflict : .ok)
     }
 }
 
