@@ -131,6 +131,8 @@ let modules: [Target] = [
     module("Membership", ["Basics", "Gossip", crypto, logging, nioCore, nioPosix]),
     cModule("CLinux"),
     module("Linux", ["Basics", "CLinux"]),
+    .systemLibrary(
+        name: "CJemalloc", path: "Sources/CJemalloc", pkgConfig: "jemalloc", providers: [.apt(["libjemalloc-dev"])]),
     .systemLibrary(name: "CFFI", path: "Sources/CFFI", pkgConfig: "libffi", providers: [.apt(["libffi-dev"])]),
     module(
         "PluginHost", ["Basics", "CFFI", "CLinux", "CSpawn", "Linux", abi, logging],
@@ -184,7 +186,7 @@ let modules: [Target] = [
 let programs: [Target] = [
     .executableTarget(
         name: "drover",
-        dependencies: ["Agent", "Basics", "CLI", "Linux", "PluginHost", "TraceSimulation", argumentParser],
+        dependencies: ["Agent", "Basics", "CJemalloc", "CLI", "Linux", "PluginHost", "TraceSimulation", argumentParser],
         path: "Sources/drover", exclude: ["README.md"], swiftSettings: swiftSettings),
     .executableTarget(
         name: "drover-bench",

@@ -99,8 +99,9 @@ struct QueryItems: Sendable {
     static let itemsMax = 256
 
     init(_ query: Substring) {
-        items = query.split(separator: "&").prefix(QueryItems.itemsMax).map { item in
-            let parts = item.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        items = query.utf8.split(separator: UInt8(ascii: "&")).prefix(QueryItems.itemsMax).map { item in
+            let parts = item.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
+                .map(Substring.init)
             let value = parts.count == 2 ? Percent.decode(parts[1], plusIsSpace: true) : ""
             return (Percent.decode(parts[0], plusIsSpace: true), value)
         }

@@ -28,7 +28,7 @@ struct Exchange: Sendable {
     func respond(to request: Request, writer: consuming ResponseWriter, on channel: any Channel) async throws {
         let start = endpoints.time.uptime
         let target = request.head.path ?? "/"
-        let split = target.firstIndex(of: "?") ?? target.endIndex
+        let split = target.utf8.firstIndex(of: UInt8(ascii: "?")) ?? target.endIndex
         let query = QueryItems(target[split...].dropFirst())
         if request.headers[.expect]?.lowercased() == "100-continue" {
             try await writer.writeInformationalHead(HTTPResponse(status: .continue))

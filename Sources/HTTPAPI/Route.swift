@@ -58,21 +58,34 @@ package struct Route: Sendable {
 /// each kind.
 package struct PathPattern: Sendable, Hashable, CustomStringConvertible {
     package let description: String
-    private let segments: [Substring]
+    private let segments: [Segment]
     /// How many segments are literal: of several matching patterns the one with most counts.
     let literals: Int
     /// Where the hole for several segments is.
     private let wideHole: Int?
 
+    private enum Segment: Hashable {
+        case literal(Substring)
+        case hole(String)
+    }
+
     init(_ text: String) {
         description = text
-        segments = text.split(separator: "/").map { Substring(String($0)) }
-        literals = segments.count { $0.first != ":" }
-        wideHole = segments.firstIndex { $0.last == "*" }
+        let words = text.split(separator: "/")
+        wideHole = words.firstIndex { $0.last == "*" }
+        segments = words.map { word in
+            word.first == ":" ? .hole(word.dropFirst().filter { $0 != "*" }) : .literal(Substring(String(word)))
+        }
+        literals = segments.count { if case .literal = $0 { true } else { false } }
     }
 
     /// The second segment, when every path that matches has it: what the API's paths differ by.
-    var topic: Substring? { segments.prefix(2).contains { $0.first == ":" } ? nil : segments.dropFirst().first }
+    var topic: Substring? {
+        guard segments.count > 1, case .literal = segments[0], case .literal(let topic) = segments[1] else {
+            return nil
+        }
+        return topic
+    }
 
     func matches(_ path: [Substring]) -> Bool {
         guard let hole = wideHole else {
@@ -83,21 +96,27 @@ package struct PathPattern: Sendable, Hashable, CustomStringConvertible {
             && Self.match(segments[(hole + 1)...], path[(path.count - after)...])
     }
 
-    private static func match(_ pattern: ArraySlice<Substring>, _ path: ArraySlice<Substring>) -> Bool {
-        zip(pattern, path).allSatisfy { wanted, given in wanted.first == ":" ? !given.isEmpty : wanted == given }
+    private static func match(_ pattern: ArraySlice<Segment>, _ path: ArraySlice<Substring>) -> Bool {
+        zip(pattern, path).allSatisfy { wanted, given in
+            switch wanted {
+            case .literal(let text): text == given
+            case .hole: !given.isEmpty
+            }
+        }
     }
 
     /// The holes' values, percent-decoded, in a path that ``matches(_:)``.
     func values(in path: [Substring]) -> [String: String] {
         var values: [String: String] = [:]
         let widening = path.count - segments.count
-        for (position, segment) in segments.enumerated() where segment.first == ":" {
+        for (position, segment) in segments.enumerated() {
+            guard case .hole(let name) = segment else { continue }
             if position == wideHole {
                 let middle = path[position...(position + widening)].joined(separator: "/")
-                values[String(segment.dropFirst().dropLast())] = Percent.decode(middle, plusIsSpace: false)
+                values[name] = Percent.decode(middle, plusIsSpace: false)
             } else {
                 let given = path[position + (position > wideHole ?? position ? widening : 0)]
-                values[String(segment.dropFirst())] = Percent.decode(given, plusIsSpace: false)
+                values[name] = Percent.decode(given, plusIsSpace: false)
             }
         }
         return values

@@ -40,7 +40,8 @@ package struct RouteTable: Sendable {
 
     func find(_ method: HTTPRequest.Method, path: Substring) -> Lookup {
         // One leading slash; a trailing one is kept off, as `/v1/jobs/` means `/v1/jobs`.
-        var segments = path.split(separator: "/", omittingEmptySubsequences: false)
+        var segments = path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).map(
+            Substring.init)
         if segments.first?.isEmpty == true { segments.removeFirst() }
         if segments.last?.isEmpty == true { segments.removeLast() }
         let wanted = Route.Method(method)

@@ -1,5 +1,6 @@
 import Agent
 import ArgumentParser
+import CJemalloc
 import CLI
 import Glibc
 import PluginHost
