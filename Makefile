@@ -4,7 +4,7 @@ SWIFT_FLAGS := --explicit-target-dependency-import-check error
 PACKAGES := libffi-dev libjemalloc-dev libsqlite3-dev zlib1g-dev pkg-config gcc iproute2 curl jq docker.io \
 	openjdk-17-jdk-headless qemu-system-x86 busybox-static
 
-.PHONY: help setup build release demo tour test soak fuzz bench format lint abi-hash clean
+.PHONY: help setup build release demo tour cluster test soak fuzz bench format lint abi-hash clean
 
 help: ## Lists the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /make \1\t/' | expand -t 16
@@ -24,6 +24,9 @@ demo: release ## Starts an agent, runs a service, a batch and a system job, show
 
 tour: release ## Runs one group with an exec, a docker, a java and a qemu task side by side; needs root.
 	@Tests/Demo/tour "$$(swift build -c release --show-bin-path)"
+
+cluster: release ## Starts three servers and two clients, kills, parts and replaces some, and says what it verified; needs root.
+	@Tests/Cluster/cluster "$$(swift build -c release --show-bin-path)"
 
 test: build ## Runs every test.
 	Tests/Scripts/run-tests

@@ -111,6 +111,8 @@ extension AgentSettings {
         if !block.enabledSchedulers.isEmpty {
             options.schedulers = JobType.all.filter { block.enabledSchedulers.contains($0.rawValue) }
         }
+        // 0 stands for the default (Nomad docs: raft_multiplier).
+        options.raftMultiplier = max(1, block.raftMultiplier)
         options.heartbeatGrace = block.heartbeatGrace
         options.heartbeatIntervalMin = block.heartbeatTTLMin
         options.heartbeatsPerSecondMax = block.heartbeatsPerSecondMax

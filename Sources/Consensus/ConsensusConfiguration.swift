@@ -14,6 +14,9 @@ package struct ConsensusConfiguration: Sendable {
     package var log = WriteAheadLog.Settings()
     /// One tick of the core; 50 ms.
     package var tick = Duration.milliseconds(50)
+    /// How many times as long a tick lasts, for slow machines and networks; 1. The lease does not grow with it, so that servers
+    /// with different ones may form a group.
+    package var tickMultiplier = 1
     /// Bytes applied since the last snapshot before the next is taken; 64 MiB, or the size of the last snapshot if that
     /// is more. After a
     /// restart up to this much is read into memory.

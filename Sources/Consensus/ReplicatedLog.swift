@@ -277,7 +277,7 @@ package final class ReplicatedLog<Machine: StateMachine>: Sendable {
     private func runTicker() async throws {
         while !Task.isCancelled {
             let isAlone = status.membership.members.map(\.id) == [configuration.id] && isLeader
-            try await seam.time.sleep(for: isAlone ? .seconds(1) : configuration.tick)
+            try await seam.time.sleep(for: isAlone ? .seconds(1) : configuration.tick * configuration.tickMultiplier)
             if !isAlone, !isRetired.load(ordering: .relaxed), board.mayTick() { inbox.push(.event(.tick)) }
         }
     }

@@ -141,6 +141,7 @@ package final class ServerAgent: Sendable {
             id: ServerID(settings.id), folder: settings.folder + "/raft", bootstrap: settings.bootstrap)
         configuration.log.segmentBytes = settings.logSegmentBytes
         configuration.snapshotAfterBytes = settings.snapshotAfterBytes
+        configuration.tickMultiplier = settings.raftMultiplier
         configuration.raft.appendBytesMax = settings.appendBytesMax
         configuration.raft.seededBug = probe.seededBug
         configuration.inspect = probe.stepped

@@ -26,6 +26,8 @@ package struct ServerOptions: Sendable {
     /// Size of a segment file of the log, and bytes applied before the next snapshot is taken.
     package var logSegmentBytes: UInt64 = 64 << 20
     package var snapshotAfterBytes: UInt64 = 64 << 20
+    /// How many times as long as by default Raft waits for a leader's word before an election.
+    package var raftMultiplier = 1
     /// Bytes of entries in one of Raft's append messages; 1 MiB. A larger entry travels alone.
     package var appendBytesMax = 1 << 20
 

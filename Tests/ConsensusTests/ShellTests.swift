@@ -223,6 +223,15 @@ struct ShellTests {
         }
     }
 
+    @Test(arguments: [1, 5]) func ticksLastAsLongAsTheMultiplierSays(multiplier: Int) async throws {
+        let slept = Shared<[Duration]>([])
+        let world = TestWorld(isBootstrapped: false, tickMultiplier: multiplier, slept: slept)
+        try await world.run { _, _ in
+            while slept.withLock({ $0.count }) < 3 { try await Task.sleep(for: .milliseconds(1)) }
+        }
+        #expect(Set(slept.withLock { $0 }) == [.milliseconds(4 * multiplier)])
+    }
+
     @Test func aDamagedSnapshotIsNamed() async throws {
         let world = TestWorld()
         try await world.run { consensus, _ in

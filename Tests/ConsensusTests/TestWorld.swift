@@ -77,9 +77,15 @@ final class Gate: Sendable {
 }
 
 struct TestTime: TimeSource {
+    /// What was asked for.
+    let slept: Shared<[Duration]>?
+
     var now: Timestamp { .never }
     var uptime: Uptime { Uptime(nanoseconds: 0) }
-    func sleep(for duration: Duration) async throws { try await Task.sleep(for: duration) }
+    func sleep(for duration: Duration) async throws {
+        slept?.withLock { $0.append(duration) }
+        try await Task.sleep(for: duration)
+    }
 }
 
 struct TestRandom: RandomSource {
@@ -130,11 +136,12 @@ struct TestWorld: Sendable {
 
     let disk: MemoryDisk
     private let configuration: ConsensusConfiguration
+    private let slept: Shared<[Duration]>?
 
     init(
         snapshotAfterBytes: UInt64 = 1 << 30, waitingCountMax: Int = 1_000_000, isBootstrapped: Bool = true,
         id: String = "s1", members: [String] = ["s1"], cacheBytesMax: Int = 64 << 20,
-        beforeSync: (@Sendable () -> Void)? = nil
+        tickMultiplier: Int = 1, slept: Shared<[Duration]>? = nil, beforeSync: (@Sendable () -> Void)? = nil
     ) {
         disk = MemoryDisk(beforeSync: beforeSync)
         let members = members.map { Membership.Member(id: ServerID($0), address: $0) }
@@ -146,12 +153,15 @@ struct TestWorld: Sendable {
         configuration.waitingCountMax = waitingCountMax
         configuration.cacheBytesMax = cacheBytesMax
         configuration.tick = .milliseconds(4)
+        configuration.tickMultiplier = tickMultiplier
+        self.slept = slept
         self.configuration = configuration
     }
 
     func open(_ machine: TestMachine, transport: any RaftTransport = NoPeers()) async throws -> Server {
         let seam = Seam(
-            time: TestTime(), random: TestRandom(), blocking: TestBlocking(), disk: disk, network: NoNetwork())
+            time: TestTime(slept: slept), random: TestRandom(), blocking: TestBlocking(), disk: disk,
+            network: NoNetwork())
         return try await Server.open(configuration, machine: machine, transport: transport, seam: seam)
     }
 
