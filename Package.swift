@@ -186,7 +186,9 @@ let modules: [Target] = [
 let programs: [Target] = [
     .executableTarget(
         name: "drover",
-        dependencies: ["Agent", "Basics", "CJemalloc", "CLI", "Linux", "PluginHost", "TraceSimulation", argumentParser],
+        dependencies: [
+            "Agent", "Basics", "CJemalloc", "CLI", "Linux", "PluginHost", "TraceSimulation", argumentParser,
+        ],
         path: "Sources/drover", exclude: ["README.md"], swiftSettings: swiftSettings),
     .executableTarget(
         name: "drover-bench",

@@ -232,6 +232,20 @@ struct ShellTests {
         #expect(Set(slept.withLock { $0 }) == [.milliseconds(4 * multiplier)])
     }
 
+    @Test func aReceivedSnapshotThatNobodyNeededIsRemoved() async throws {
+        let world = TestWorld()
+        try await world.run { consensus, _ in
+            let applied = try await consensus.propose(.firstApplication, Array("x".utf8))
+            let metadata = SnapshotMetadata(index: 1, term: 1, membership: consensus.status.membership)
+            let incoming = try await consensus.receiveSnapshot(metadata)
+            try await incoming.append(Array("old".utf8))
+            try await incoming.finish()
+            #expect(try world.disk.list("/data/snapshots").contains { $0.hasSuffix(".received") })
+            #expect(try await consensus.saveSnapshot().index >= applied.index)
+            #expect(try world.disk.list("/data/snapshots").allSatisfy { $0.hasSuffix(".snapshot") })
+        }
+    }
+
     @Test func aDamagedSnapshotIsNamed() async throws {
         let world = TestWorld()
         try await world.run { consensus, _ in

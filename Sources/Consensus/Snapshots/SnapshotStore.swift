@@ -121,15 +121,15 @@ package struct SnapshotStore: Sendable {
         "\(folder)/\(SnapshotStore.name(metadata)).received"
     }
 
-    /// Removes the snapshots before this one.
+    /// Removes the snapshots before this one, and received ones that nobody needed: who has applied as much takes none of them.
     func removeOlder(than metadata: SnapshotMetadata) throws {
         let newest = SnapshotStore.name(metadata)
-        for name in try names() where name < newest { try disk.remove("\(folder)/\(name)") }
+        for name in try names([".snapshot", ".received"]) where name < newest { try disk.remove("\(folder)/\(name)") }
     }
 
-    private func names() throws(ConsensusError) -> [String] {
+    private func names(_ suffixes: [String] = [".snapshot"]) throws(ConsensusError) -> [String] {
         do {
-            return try disk.list(folder).filter { $0.hasSuffix(".snapshot") }
+            return try disk.list(folder).filter { name in suffixes.contains { name.hasSuffix($0) } }
         } catch {
             throw .storage(error)
         }
