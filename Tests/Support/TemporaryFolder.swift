@@ -26,9 +26,10 @@ package final class TemporaryFolder: Sendable {
     }
 }
 
-/// The programs and libraries built beside the running test or benchmark.
+/// The programs and libraries built beside the running test or benchmark, or in the folder that `DROVER_BINARIES` names.
 package enum Binaries {
     package static let folder: String = {
+        if let named = getenv("DROVER_BINARIES") { return String(cString: named) }
         var buffer = [CChar](repeating: 0, count: 4096)
         let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
         let executable = String(decoding: buffer[..<max(0, count)].map { UInt8(bitPattern: $0) }, as: UTF8.self)
