@@ -1,5 +1,5 @@
 /// When allocations with each label last came or went, and of which job they were.
-struct LabelLog: Sendable {
+package struct LabelLog: Sendable {
     private struct Change {
         var job: JobName
         var index: UInt64
@@ -13,7 +13,9 @@ struct LabelLog: Sendable {
     private var changes: [String: Change] = [:]
     private var forgottenIndex: UInt64 = 0
 
-    mutating func note(_ label: String, _ job: JobName, index: UInt64) {
+    package init() {}
+
+    package mutating func note(_ label: String, _ job: JobName, index: UInt64) {
         guard var change = changes[label] else {
             if changes.count >= Self.labelsMax {
                 changes = [:]
@@ -28,7 +30,7 @@ struct LabelLog: Sendable {
     }
 
     /// Whether allocations of other jobs than `job` that have the label came or went after `index`.
-    func hasChanged(_ label: String, besides job: JobName, since index: UInt64) -> Bool {
+    package func hasChanged(_ label: String, besides job: JobName, since index: UInt64) -> Bool {
         guard let change = changes[label] else { return forgottenIndex > index }
         return max(change.job == job ? change.othersIndex : change.index, forgottenIndex) > index
     }

@@ -101,6 +101,7 @@ extension ServerAgent {
                 try await self.handOver()
             }
             await settleEvaluations()
+            await revisitEachNode()
             await settleSilentNodes()
             await endExpiredLocks()
             await settleRootKeys()

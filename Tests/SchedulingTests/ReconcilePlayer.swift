@@ -157,6 +157,7 @@ struct ReconcilePlayer {
                 },
                 earlierJob: { versions[$0] },
                 maySuit: { _, row in Int(row) < nodes.count && nodes[Int(row)].state != "unfit" },
+                mayLast: { _, row in Int(row) < nodes.count && nodes[Int(row)].state != "unfit" },
                 readyNodes: { _ in nodes.indices.filter { nodes[$0].state == "ready" }.map(NodeRow.init) },
                 score: { scores[$0] ?? 0 }, runningSince: { starts[$0] ?? .never },
                 newID: { ID(index: 3, ordinal: UInt64(ids.next())) }))

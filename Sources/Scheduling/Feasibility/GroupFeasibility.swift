@@ -9,8 +9,10 @@ import StateStore
 package struct GroupFeasibility: Sendable {
     /// Ready nodes the group may be placed on.
     package let feasible: NodeBitmap
-    /// Nodes that meet the conditions, ready or not: where a running allocation may stay.
+    /// Nodes that meet the conditions, ready or not: where an allocation of an older version may stay.
     package let suitable: NodeBitmap
+    /// The same, whatever runs beside: where an allocation of this version may stay.
+    package let lasting: NodeBitmap
     /// Ready nodes in the job's datacenters and pool.
     package let evaluated: Int
     /// Of these, how many failed each condition first, by the condition's text.
@@ -30,6 +32,7 @@ package struct GroupFeasibility: Sendable {
         scan.run()
         feasible = scan.feasible
         suitable = scan.suitable
+        lasting = scan.asksNeighbours ? scan.lasting : scan.suitable
         evaluated = scan.evaluated
         filtered = scan.filteredByLabel
         classFiltered = scan.classFiltered
@@ -77,6 +80,9 @@ private struct FeasibilityScan {
     let conditions: GroupConditions
     var feasible: NodeBitmap
     var suitable: NodeBitmap
+    /// Filled in only if ``asksNeighbours``.
+    var lasting: NodeBitmap
+    let asksNeighbours: Bool
     var evaluated = 0
     var nodesInPool = 0
     var classEligibility: [String: Bool] = [:]
@@ -105,6 +111,8 @@ private struct FeasibilityScan {
         self.conditions = conditions
         feasible = NodeBitmap(limit: view.nodeLimit)
         suitable = NodeBitmap(limit: view.nodeLimit)
+        asksNeighbours = conditions.predicates.contains { $0.neighbourKey != nil }
+        lasting = NodeBitmap(limit: asksNeighbours ? view.nodeLimit : 0)
         let base = conditions.predicates.count
         labels =
             conditions.predicates.map(\.label) + [
@@ -157,6 +165,9 @@ private struct FeasibilityScan {
             let number = Int(classes[row])
             let failure = firstFailure(NodeRow(row), verdict: verdicts[number])
             note(number, &seenClasses)
+            if asksNeighbours, failure == nil || isNeighbours(failure) && mayLast(NodeRow(row)) {
+                lasting.insert(NodeRow(row))
+            }
             if let failure {
                 if isReady {
                     failures[failure] += 1
@@ -178,14 +189,24 @@ private struct FeasibilityScan {
     }
 
     /// Conditions that are asked node by node.
-    private func nodeFailure(_ row: NodeRow) -> Int? {
+    private func nodeFailure(_ row: NodeRow, besidesNeighbours: Bool = false) -> Int? {
         guard let node = view.record(row)?.node else { return nil }
-        for entry in escaped where !entry.predicate.holds(on: node, row, neighbours) { return entry.label }
+        for entry in escaped where !entry.predicate.holds(on: node, row, neighbours) {
+            guard !besidesNeighbours || entry.predicate.neighbourKey == nil else { continue }
+            return entry.label
+        }
         let base = conditions.predicates.count
         for index in conditions.devices.indices where !offersDevices(row, index) { return base + 2 }
         for mode in conditions.networkModes where !node.offersNetwork(mode) { return base + 3 }
         return nil
     }
+
+    private func isNeighbours(_ label: Int?) -> Bool {
+        label.map { $0 < conditions.predicates.count && conditions.predicates[$0].neighbourKey != nil } ?? false
+    }
+
+    /// Whether a node that its neighbours are wrong on meets all other conditions.
+    private func mayLast(_ row: NodeRow) -> Bool { nodeFailure(row, besidesNeighbours: true) == nil }
 
     /// Whether one group of the node's devices has as many healthy instances as the ask wants, taken or not.
     private func offersDevices(_ row: NodeRow, _ index: Int) -> Bool {

@@ -1,6 +1,6 @@
 import Basics
 package import Model
-import StateStore
+package import StateStore
 
 /// Labels of other jobs' live allocations, by node: what `${alloc.meta.KEY}` in a constraint or affinity names.
 ///
@@ -44,14 +44,35 @@ extension JobVersion {
 extension Job {
     /// The labels of other jobs' allocations that its constraints and affinities name.
     var neighbourKeys: Set<String> {
-        var keys: Set<String> = []
-        let groups = taskGroups
-        let constraints = self.constraints + groups.flatMap { $0.constraints + $0.tasks.flatMap(\.constraints) }
-        let affinities = self.affinities + groups.flatMap { $0.affinities + $0.tasks.flatMap(\.affinities) }
-        for target in constraints.map(\.lTarget) + affinities.map(\.lTarget) {
-            if case .neighbourMeta(let key) = NodeTarget(target) { keys.insert(key) }
+        var keys = neighbourConstraintKeys
+        let affinities = self.affinities + taskGroups.flatMap { $0.affinities + $0.tasks.flatMap(\.affinities) }
+        for affinity in affinities {
+            if case .neighbourMeta(let key) = NodeTarget(affinity.lTarget) { keys.insert(key) }
         }
         return keys
+    }
+
+    /// Those that its constraints name, and that may keep it off nodes.
+    package var neighbourConstraintKeys: Set<String> {
+        Set(
+            allConstraints.compactMap { constraint in
+                if case .neighbourMeta(let key) = NodeTarget(constraint.lTarget) { key } else { nil }
+            })
+    }
+
+    private var allConstraints: [Constraint] {
+        constraints + taskGroups.flatMap { $0.constraints + $0.tasks.flatMap(\.constraints) }
+    }
+
+    /// What its groups ask every node for, as the node's class does not tell.
+    package var traitsAskedOfNodes: Set<NodeTrait> {
+        var traits = Set(allConstraints.flatMap { [$0.lTarget, $0.rTarget] }.compactMap { NodeTarget($0).trait })
+        let asksForMore = taskGroups.contains { group in
+            let conditions = GroupConditions(job: self, group: group)
+            return !conditions.devices.isEmpty || !conditions.networkModes.isEmpty
+        }
+        if asksForMore { traits.insert(.resources) }
+        return traits
     }
 
     /// The labels of other jobs' allocations because of which nodes were left out for groups that a blocked evaluation could

@@ -1,5 +1,6 @@
 import Basics
 package import Model
+import StateStore
 
 /// What a constraint's side names: an attribute of the node, or the text itself.
 package enum NodeTarget: Equatable, Hashable, Sendable {
@@ -48,6 +49,16 @@ package enum NodeTarget: Equatable, Hashable, Sendable {
         case .attribute(let key), .meta(let key): key.hasPrefix("unique.")
         case .uniqueID, .uniqueName, .neighbourMeta: true
         case .literal, .datacenter, .nodeClass, .nodePool, .region, .unknown: false
+        }
+    }
+
+    /// What nodes of one computed class may differ in, nil for all else and for neighbours' labels.
+    var trait: NodeTrait? {
+        switch self {
+        case .attribute(let key) where isEscaped: .attribute(key)
+        case .meta(let key) where isEscaped: .meta(key)
+        case .uniqueName: .name
+        default: nil
         }
     }
 

@@ -31,6 +31,12 @@ package final class EvaluationProcessor: @unchecked Sendable {
     ) -> PreparedEvaluation {
         view.advance(to: snapshot)
         let job = candidate ?? snapshot.job(evaluation.namespace, evaluation.jobID)
+        if candidate == nil, let job, job.isTemplate, !job.stop {
+            // Only the jobs that are made from it run.
+            return PreparedEvaluation(
+                evaluation: evaluation, snapshot: snapshot, job: job, reconciliation: Reconciliation(), quotaCut: nil,
+                createTime: now)
+        }
         let rows = snapshot.allocations(ofJob: evaluation.jobID, namespace: evaluation.namespace)
         let feasibility = feasibility(of: job, snapshot)
         let ids = IDSource(seed: generator.next())
@@ -41,6 +47,7 @@ package final class EvaluationProcessor: @unchecked Sendable {
                 condition: { NodeCondition(snapshot.nodeRecord($0)) }, nodeID: { snapshot.node($0)?.id ?? .none },
                 earlierJob: { snapshot.job(evaluation.namespace, evaluation.jobID, version: $0) },
                 maySuit: { feasibility.group($0).suitable.contains($1) },
+                mayLast: { feasibility.group($0).lasting.contains($1) },
                 limits: { [view] position in
                     var columns = LimitColumns(job: job ?? Job(), view: view, live: [])
                     return columns.limits(of: position)

@@ -47,8 +47,8 @@ extension Reconciler {
                 state.updates.ignore += 1
             case .ended:
                 acknowledge(allocation, &state.updates)
-                sortRunning(allocation, position, group, &state)
-            case .none: sortRunning(allocation, position, group, &state)
+                sortRunning(allocation, job, position, &state)
+            case .none: sortRunning(allocation, job, position, &state)
             }
         }
     }
@@ -60,11 +60,14 @@ extension Reconciler {
     }
 
     private mutating func sortRunning(
-        _ allocation: JobAllocation, _ position: Int, _ group: String, _ state: inout EachNodeState
+        _ allocation: JobAllocation, _ job: Job, _ position: Int, _ state: inout EachNodeState
     ) {
+        let group = job.taskGroups[position].name
+        let isOld = allocation.jobVersion != job.version
+        let suits = isOld ? input.maySuit : input.mayLast
         if allocation.transition.migrate ?? false {
             stop(allocation, group, StopReason.nodeTainted)
-        } else if state.occupied.contains(allocation.node) || !input.maySuit(position, allocation.node) {
+        } else if state.occupied.contains(allocation.node) || !suits(position, allocation.node) {
             // A second instance on one node, or a node that does not suit the job any more.
             stop(allocation, group, StopReason.notNeeded)
         } else {

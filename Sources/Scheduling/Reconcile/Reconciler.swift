@@ -17,8 +17,10 @@ package struct Reconciler {
         package var nodeID: (NodeRow) -> ID
         /// The job at an earlier version, nil when it is no longer kept.
         package var earlierJob: (UInt64) -> Job?
-        /// Whether a running allocation of the job's group, by position, may stay on its node.
+        /// Whether a running allocation of an older version of the job's group, by position, may stay on its node.
         package var maySuit: (Int, NodeRow) -> Bool
+        /// The same for one of this version: neighbours that came later do not drive it away.
+        package var mayLast: (Int, NodeRow) -> Bool
         /// What keeps allocations of the job's group, by position, apart; nobody is counted yet.
         package var limits: (Int) -> [PlacementLimit]
         /// For system jobs: the ready nodes that suit a group, by position.
@@ -35,6 +37,7 @@ package struct Reconciler {
             condition: @escaping (NodeRow) -> NodeCondition = { _ in .usable },
             nodeID: @escaping (NodeRow) -> ID = { _ in .none }, earlierJob: @escaping (UInt64) -> Job? = { _ in nil },
             maySuit: @escaping (Int, NodeRow) -> Bool = { _, _ in true },
+            mayLast: @escaping (Int, NodeRow) -> Bool = { _, _ in true },
             limits: @escaping (Int) -> [PlacementLimit] = { _ in [] },
             readyNodes: @escaping (Int) -> [NodeRow] = { _ in [] }, score: @escaping (ID) -> Double = { _ in 0 },
             runningSince: @escaping (ID) -> Timestamp = { _ in .never }, newID: @escaping () -> ID
@@ -47,6 +50,7 @@ package struct Reconciler {
             self.nodeID = nodeID
             self.earlierJob = earlierJob
             self.maySuit = maySuit
+            self.mayLast = mayLast
             self.limits = limits
             self.readyNodes = readyNodes
             self.score = score

@@ -111,15 +111,12 @@ extension EvaluateJob: Served {
     func serve(on server: ServerAgent, context: CallContext) async throws -> JobReply {
         let key = JobKey(namespace: context.namespace, id: jobID)
         guard let job = server.snapshot.job(key.namespace, key.id) else { throw CallError.unknownJob(jobID) }
-        var evaluation = Evaluation()
-        evaluation.id = server.seam.random.id()
-        evaluation.namespace = job.namespace
-        evaluation.jobID = job.id
-        evaluation.priority = job.priority
-        evaluation.type = job.type
-        evaluation.triggeredBy = .jobRegister
-        evaluation.jobModifyIndex = job.jobModifyIndex
+        guard !job.isTemplate else {
+            let kind = job.isParameterized ? "parameterized" : "periodic"
+            throw CallError(.invalid, "can't evaluate \(kind) job \"\(job.id)\": only the jobs made from it run")
+        }
         let time = server.seam.time.now
+        let evaluation = Evaluation(of: job, .jobRegister, id: server.seam.random.id(), at: time)
         if forceReschedule {
             let failed = server.snapshot.allocations(ofJob: key.id, namespace: key.namespace)
                 .filter { $0.clientStatus == .failed && $0.desiredStatus == .run && $0.nextAllocation.isNone }.map(\.id)

@@ -15,14 +15,7 @@ extension PlanJob: Served {
         job.version = (present?.version ?? 0) + (present == nil ? 0 : 1)
         job.createIndex = present?.createIndex ?? snapshot.index
         if let present, present.hasSameSpecification(as: job) { job.version = present.version }
-        var evaluation = Evaluation()
-        evaluation.id = server.seam.random.id()
-        evaluation.namespace = job.namespace
-        evaluation.jobID = job.id
-        evaluation.type = job.type
-        evaluation.priority = job.priority
-        evaluation.triggeredBy = .jobRegister
-        evaluation.status = .pending
+        let evaluation = Evaluation(of: job, .jobRegister, id: server.seam.random.id(), at: server.seam.time.now)
         let planned = (evaluation, job)
         let nodes = try nodes.map { try snapshot.nodeRow(named: $0) }
         let (outcome, placement) = try await server.seam.blocking.run {

@@ -44,7 +44,13 @@ final class EvaluationQueue: Sendable {
         var failed: [Evaluation] = []
         /// What workers of other servers hold.
         var loans: [ID: Loan] = [:]
+        var eachNodeChanges = EachNodeChanges()
+        /// Before that they are not handed out again.
+        var eachNodeRest = Uptime(nanoseconds: 0)
     }
+
+    /// How often jobs that run on each node are looked at again because of what changed; 1 s.
+    private static let eachNodePause = Duration.seconds(1)
 
     private static let notLeading = CallError(.undone, "No cluster leader")
 
@@ -79,6 +85,7 @@ final class EvaluationQueue: Sendable {
             }
             open.sort { ($0.createIndex, $0.id) < ($1.createIndex, $1.id) }
             for evaluation in open { state.broker.enqueue(evaluation, wallClock: time.now) }
+            state.eachNodeChanges.noteAnything()
         }
     }
 
@@ -100,6 +107,7 @@ final class EvaluationQueue: Sendable {
             if outcome.tables.contains(.schedulerConfiguration) {
                 state.paused = snapshot.schedulerConfiguration.pauseEvalBroker
             }
+            state.eachNodeChanges.note(outcome)
             for job in outcome.endedJobs {
                 if let moot = state.blocked.forget(job: job.id, namespace: job.namespace) {
                     state.cancelled.append(moot)
@@ -206,6 +214,20 @@ final class EvaluationQueue: Sendable {
         return due
     }
 
+    /// What changed for jobs that run on each node since it was last taken; nil when nothing did, or that was a moment ago.
+    func takeEachNodeChanges() -> EachNodeChanges? {
+        state.withLock { state in
+            let now = time.uptime
+            guard state.enabled, !state.eachNodeChanges.isEmpty, now >= state.eachNodeRest else { return nil }
+            state.eachNodeRest = now + Self.eachNodePause
+            defer { state.eachNodeChanges = EachNodeChanges() }
+            return state.eachNodeChanges
+        }
+    }
+
+    /// Nobody was evaluated because of what ``takeEachNodeChanges()`` gave out.
+    func putBackEachNodeChanges() { state.withLock { $0.eachNodeChanges.noteAnything() } }
+
     /// Takes back what ``tick()`` gave out and could not be marked: the next one gives it out again.
     func putBack(failed: [Evaluation], cancelled: [Evaluation]) {
         state.withLock { state in
@@ -242,6 +264,7 @@ extension EvaluationQueue.State {
         broker.reset(term: term)
         loans = [:]
         blocked = BlockedEvaluations()
+        eachNodeChanges = EachNodeChanges()
         cancelled = []
         failed = []
     }

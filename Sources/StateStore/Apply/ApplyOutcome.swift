@@ -39,6 +39,8 @@ package struct ApplyOutcome: Sendable {
     var quotaChanges: [String: ResourceVector] = [:]
     /// Keys of the labels of allocations that began or ceased to live, with the jobs these are of.
     package var movedLabels: [String: Set<JobKey>] = [:]
+    /// What reads otherwise of ready nodes whose class is as before.
+    package var changedTraits: Set<NodeTrait> = []
     /// Nodes whose clients have something to learn.
     package var servedNodes: [NodeRow] = []
     /// Jobs of which anything changed.

@@ -103,6 +103,7 @@ extension State {
                 outcome.freedClasses[new.computedClass] = new.nodePool
                 outcome.freedNodes.insert(row)
             }
+            if new.isReady, !becomesReady { outcome.changedTraits.formUnion(NodeTrait.changed(from: old, to: new)) }
             guard becomesReady || goesAway || comesBack || old.status != .down && new.status == .down else { continue }
             var keys = comesBack && !becomesReady ? [] : jobsOfEachNode
             if comesBack {
