@@ -1,3 +1,4 @@
+package import Basics
 package import CDroverABI
 package import PluginHost
 
@@ -40,7 +41,9 @@ package enum ViewBuilder {
     }
 
     /// One problem with one group of `count` instances that ask for 100 MHz and 256 MiB.
-    package static func batch(count: UInt32, seed: UInt64, groupsOffset: UInt64? = nil) -> Block {
+    package static func batch(
+        count: UInt32, seed: UInt64, groupsOffset: UInt64? = nil, deadline: Uptime = Uptime(nanoseconds: 0)
+    ) -> Block {
         let head = MemoryLayout<drover_problem_batch>.size
         let problemAt = head
         let groupAt = head + MemoryLayout<drover_problem>.size
@@ -55,6 +58,7 @@ package enum ViewBuilder {
         var problem = drover_problem()
         problem.size = UInt32(MemoryLayout<drover_problem>.size)
         problem.seed = seed
+        problem.deadline_ns = deadline.nanoseconds
         problem.group_count = 1
         problem.groups = groupsOffset ?? UInt64(groupAt)
         var group = drover_group_ask()

@@ -79,6 +79,22 @@ import Testing
         }
     }
 
+    /// The deadline in the problem is on the clock that the plug-in has of its host: it can use all of its time and be in time.
+    @Test(arguments: [PluginIsolation.process, .agent])
+    func aSlowOneKnowsItsDeadline(isolation: PluginIsolation) async throws {
+        let library = try PluginBuilder.library(SchedulerTests.source)
+        try await withHost([(library, "scheduler.so")], configure: isolated(isolation, "wayward")) { host, _ in
+            let scheduler = try #require(host.scheduler(named: "wayward"))
+            let view = try ViewBuilder.view(nodes: 8, shared: true)
+            let (begin, deadline) = (soon(0), soon(3_000))
+            let records = try scheduler.place(
+                view: view, batch: ViewBuilder.batch(count: 1, seed: 10, deadline: deadline), deadline: deadline)
+            #expect(soon(0) - begin > .milliseconds(2_000))
+            let milliseconds = try #require(ViewBuilder.placements(records).first?.score)
+            #expect((2_000...3_000).contains(milliseconds), "it was told of \(milliseconds) ms")
+        }
+    }
+
     /// Offsets are checked before the plug-in sees them.
     @Test func blocksThatLeadOutAreRefused() async throws {
         let library = try PluginBuilder.library(SchedulerTests.source)

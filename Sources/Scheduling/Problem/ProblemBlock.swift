@@ -52,6 +52,11 @@ final class ProblemBlock {
         problem.pointee.flags |= UInt32(DROVER_MAY_PREEMPT)
     }
 
+    /// Nanoseconds on the host's monotonic clock; later answers are thrown away.
+    func setDeadline(_ nanoseconds: Int64) {
+        block.pointer(problem, of: drover_problem.self).pointee.deadline_ns = nanoseconds
+    }
+
     /// Adds an array; returns its offset, as the ABI wants it.
     func append<Element: BitwiseCopyable>(_ elements: [Element]) -> UInt64 {
         let offset = block.reserve(elements.count, of: Element.self)

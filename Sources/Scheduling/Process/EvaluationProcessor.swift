@@ -21,6 +21,9 @@ package final class EvaluationProcessor: @unchecked Sendable {
     /// The problem of the last prepared evaluation: what a scheduler gets as `batch`.
     package var problemBytes: UnsafeRawBufferPointer { block.bytes }
 
+    /// Tells the scheduler until when its answer to the last prepared problem counts.
+    package func limit(until deadline: Uptime) { block.setDeadline(deadline.nanoseconds) }
+
     /// Reconciles the evaluation's job on `snapshot`, and builds the placement problem if something is to be placed.
     ///
     /// `now` is wall-clock time, for delays; `candidate` is reconciled in place of the snapshot's job, for `job plan`; the

@@ -36,15 +36,10 @@ extension ServerAgent {
         let configuration = snapshot.schedulerConfiguration(nodePool: inquiry.job.nodePool)
         for name in schedulerNames(for: inquiry.job.type, nodePool: inquiry.job.nodePool, configuration) {
             let deadline = seam.time.uptime + configuration.schedulerDeadline
-            guard let answer = try? place(with: name, processor, deadline) else { continue }
+            guard let answer = try? placers.scheduler(named: name)?.place(processor, until: deadline) else { continue }
             return answer.withUnsafeBytes { processor.explain(inquiry, nodes: nodes, answer: $0, outcome: outcome) }
         }
         throw CallError(.unavailable, "no scheduler for jobs of type \"\(inquiry.job.type)\" answers")
-    }
-
-    private func place(with name: String, _ processor: EvaluationProcessor, _ deadline: Uptime) throws -> [UInt8]? {
-        try placers.scheduler(named: name)?.place(
-            view: Block(processor.viewBytes), batch: Block(processor.problemBytes), deadline: deadline)
     }
 }
 

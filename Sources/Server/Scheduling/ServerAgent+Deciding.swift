@@ -64,8 +64,8 @@ extension ServerAgent {
                 continue
             }
             do {
-                let deadline = isStock ? ServerAgent.stockDeadline : configuration.schedulerDeadline
-                var choice = try choose(name, &prepared, processor, deadline: deadline, mayPreempt: true)
+                let limit = isStock ? ServerAgent.stockDeadline : configuration.schedulerDeadline
+                var choice = try choose(name, &prepared, processor, within: limit, mayPreempt: true)
                 journal.answered(name)
                 if !notes.isEmpty { choice.outcome.note("placed by \(name): \(notes.joined(separator: "; "))") }
                 return (choice, name)
@@ -89,11 +89,13 @@ extension ServerAgent {
     }
 
     /// Has the prepared problem placed by one scheduler; when instances find no node, once more with the allocations that may
-    /// be evicted, if `mayPreempt` and the cluster's configuration allow it. `prepared` keeps the problem last asked.
+    /// be evicted, if `mayPreempt` and the cluster's configuration allow it. `prepared` keeps the problem last asked; `limit` is
+    /// for both answers together.
     func choose(
-        _ name: String, _ prepared: inout PreparedEvaluation, _ processor: EvaluationProcessor, deadline: Duration,
+        _ name: String, _ prepared: inout PreparedEvaluation, _ processor: EvaluationProcessor, within limit: Duration,
         mayPreempt: Bool
     ) throws -> Choice {
+        let deadline = seam.time.uptime + limit
         let (outcome, duration) = try ask(name, prepared, processor, deadline: deadline)
         guard mayPreempt, processor.mayPreempt(prepared, outcome), processor.offerCandidates(&prepared) else {
             return Choice(outcome: outcome, duration: duration, isPreempting: prepared.offersCandidates)
@@ -104,14 +106,13 @@ extension ServerAgent {
 
     /// Has the prepared problem placed by one scheduler and checks its answer.
     private func ask(
-        _ name: String, _ prepared: PreparedEvaluation, _ processor: EvaluationProcessor, deadline: Duration
+        _ name: String, _ prepared: PreparedEvaluation, _ processor: EvaluationProcessor, deadline: Uptime
     ) throws -> (outcome: EvaluationOutcome, duration: Duration) {
         guard let scheduler = placers.scheduler(named: name) else {
             throw PluginError(.unavailable, "scheduler plug-in \(name) is not loaded; see drover plugin status")
         }
         let begin = seam.time.uptime
-        let answer = try scheduler.place(
-            view: Block(processor.viewBytes), batch: Block(processor.problemBytes), deadline: begin + deadline)
+        let answer = try scheduler.place(processor, until: deadline)
         let duration = seam.time.uptime - begin
         var generator = seam.random.generator()
         let outcome = try answer.withUnsafeBytes {
@@ -138,8 +139,17 @@ extension ServerAgent {
     }
 }
 
+extension Scheduler {
+    /// Has the problem that was prepared last placed.
+    func place(_ processor: EvaluationProcessor, until deadline: Uptime) throws -> [UInt8] {
+        processor.limit(until: deadline)
+        return try place(
+            view: Block(processor.viewBytes), batch: Block(processor.problemBytes), deadline: deadline)
+    }
+}
+
 extension Block {
-    init(_ bytes: UnsafeRawBufferPointer) {
+    fileprivate init(_ bytes: UnsafeRawBufferPointer) {
         self.init(base: bytes.baseAddress ?? UnsafeRawPointer(bitPattern: 8).unsafelyUnwrapped, length: bytes.count)
     }
 }

@@ -62,7 +62,7 @@ final class ShadowPipeline: Sendable {
             work.evaluation, snapshot: decision.snapshot, now: decision.time, generator: &generator)
         do {
             let choice = try server.choose(
-                configuration.shadow.plugin, &prepared, processor, deadline: configuration.schedulerDeadline,
+                configuration.shadow.plugin, &prepared, processor, within: configuration.schedulerDeadline,
                 mayPreempt: decision.isPreempting)
             let isEachNode = work.evaluation.type.isEachNode
             let active = ShadowRecord.Answer(decision.outcome, isEachNode: isEachNode, duration: decision.duration)

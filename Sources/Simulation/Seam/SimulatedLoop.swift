@@ -72,6 +72,9 @@ package final class SimulatedLoop: TaskExecutor, TimeSource {
         timer?.continuation.resume(throwing: CancellationError())
     }
 
+    /// Time goes by while the one thread is busy: with what blocks, not with what sleeps.
+    package func pass(_ duration: Duration) { state.withLock { $0.uptime = $0.uptime + duration } }
+
     /// Runs until `done` says so, or nothing is left that could ever run.
     ///
     /// - Returns: whether `done` was reached; false means every task waits for something that will not come.

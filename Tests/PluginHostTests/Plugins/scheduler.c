@@ -1,6 +1,7 @@
 // A scheduler for tests: the problem's seed says what it does, or FAULT if that is defined.
 #include <drover/drover.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 DROVER_MANIFEST("wayward", "0.1.0", "[\"drover.scheduler/1\"]", ",\"threading\":\"serial\"");
@@ -10,6 +11,16 @@ DROVER_MANIFEST("wayward", "0.1.0", "[\"drover.scheduler/1\"]", ",\"threading\":
 #else
 #define CONDUCT(problem) (problem)->seed
 #endif
+
+static const drover_clock *times;
+
+// Takes all the time it has but a tenth, and says in milliseconds how much that was.
+static int32_t dawdle(const drover_problem *problem) {
+    const struct timespec pause = {0, 1000000};
+    const int64_t begin = times->monotonic_ns(), limit = problem->deadline_ns - begin;
+    while (times->monotonic_ns() - begin < limit / 10 * 9) { nanosleep(&pause, NULL); }
+    return (int32_t)(limit / 1000000);
+}
 
 static int32_t describe(void *self, drover_sink out) {
     (void)self;
@@ -32,13 +43,15 @@ static int32_t place(void *self, const void *view_block, const void *batch_block
     case 7: return drover_reply(out, DROVER_E_UNSUPPORTED, "not today");
     case 8: *(uint64_t *)&((drover_cluster_view *)view_block)->generation = 0; break;  // the view is read-only
     case 9: placement.group = 3; break;
+    case 10: placement.score = dawdle(problem); break;
     }
     return out.write(out.context, bytes);
 }
 static const drover_scheduler scheduler = {sizeof(drover_scheduler), 0, describe, place};
 
 static int32_t create(const drover_host *host, drover_text config, drover_sink error, void **instance) {
-    (void)host, (void)config, (void)error;
+    (void)config, (void)error;
+    times = host->get_interface(DROVER_CLOCK_1);
     *instance = (void *)&scheduler;
     return DROVER_OK;
 }
