@@ -7,6 +7,8 @@ package enum ImpossibleAsk: Equatable, Sendable, CustomStringConvertible {
     case oversized(ResourceDimension, asked: Int64, most: Int64)
     /// Two constraints, as ``Predicate/label`` has them, of which one rules the other out.
     case contradiction(String, String)
+    /// A constraint that no value meets.
+    case nothing(String)
 
     /// What is told of the group, to follow its name.
     package var description: String {
@@ -16,6 +18,7 @@ package enum ImpossibleAsk: Equatable, Sendable, CustomStringConvertible {
                 + "\(most)"
         case .contradiction(let first, let second):
             "has constraints \"\(first)\" and \"\(second)\", which exclude each other"
+        case .nothing(let constraint): "has the constraint \"\(constraint)\", which nothing can meet"
         }
     }
 
@@ -36,51 +39,22 @@ package enum ImpossibleAsks {
         }
     }
 
-    /// Pairs of constraints of one of the job's groups, those of the job and of its tasks included, that cannot both be met.
+    /// Constraints of one of the job's groups, those of the job, of its tasks and of each device included, that nothing meets, and
+    /// pairs of them that nothing meets both of.
     package static func contradictions(_ job: Job, _ group: TaskGroup) -> [ImpossibleAsk] {
-        let all = job.constraints + group.constraints + group.tasks.flatMap(\.constraints)
-        return all.indices.flatMap { first in
-            all[(first + 1)...].filter { contradict(all[first], $0) }.map { second in
-                .contradiction(Predicate(all[first]).label, Predicate(second).label)
-            }
-        }
+        let devices = group.tasks.flatMap { $0.resources?.devices ?? [] }
+        return contradictions(among: job.constraints + group.constraints + group.tasks.flatMap(\.constraints))
+            + devices.flatMap { contradictions(among: $0.constraints) }
     }
 
-    private static func contradict(_ first: Constraint, _ second: Constraint) -> Bool {
-        guard first.lTarget == second.lTarget, NodeTarget(first.lTarget).isOfNode,
-            let left = ConstraintOperator(spelling: first.operand),
-            let right = ConstraintOperator(spelling: second.operand)
-        else { return false }
-        return rulesOut(left, first.rTarget, right, second.rTarget)
-            || rulesOut(right, second.rTarget, left, first.rTarget)
-    }
-
-    /// Whether the first condition, met, makes the second one false.
-    private static func rulesOut(
-        _ first: ConstraintOperator, _ value: String, _ second: ConstraintOperator, _ other: String
-    ) -> Bool {
-        guard case .literal = NodeTarget(value), case .literal = NodeTarget(other) else { return false }
-        switch (first, second) {
-        case (.isSet, .isNotSet): return true
-        case (.equal, .isNotSet): return true
-        case (.equal, .isSet), (.equal, .distinctHosts), (.equal, .distinctProperty): return false
-        case (.equal, _):
-            var constraint = Constraint()
-            constraint.lTarget = value
-            constraint.operand = second.rawValue
-            constraint.rTarget = other
-            return !Predicate(constraint).holds(value, other)
-        default: return false
-        }
-    }
-}
-
-extension NodeTarget {
-    /// It names something that each node has at most one value of.
-    fileprivate var isOfNode: Bool {
-        switch self {
-        case .literal, .unknown, .neighbourMeta: false
-        default: true
+    private static func contradictions(among constraints: [Constraint]) -> [ImpossibleAsk] {
+        let conditions = constraints.compactMap(ExclusiveCondition.init)
+        return conditions.indices.flatMap { first in
+            let own = conditions[first].isEmpty ? [ImpossibleAsk.nothing(conditions[first].label)] : []
+            return own
+                + conditions[(first + 1)...].filter { !$0.isEmpty && conditions[first].excludes($0) }.map { second in
+                    .contradiction(conditions[first].label, second.label)
+                }
         }
     }
 }

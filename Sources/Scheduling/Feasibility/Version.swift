@@ -97,7 +97,7 @@ package struct VersionConstraint: Sendable {
     }
 
     private let terms: [(comparison: Comparison, version: Version)]
-    private let strict: Bool
+    let isStrict: Bool
 
     /// Reads conditions; with `strict` they compare as Semantic Versioning does, where `1.3.0-beta` satisfies `>= 1.2.0`; otherwise a
     ///   pre-release satisfies only terms that name a pre-release of the same numbers.
@@ -112,8 +112,14 @@ package struct VersionConstraint: Sendable {
         }
         guard !terms.isEmpty else { return nil }
         self.terms = terms
-        self.strict = strict
+        isStrict = strict
     }
+
+    /// The versions that its terms name.
+    var bounds: [Version] { terms.map(\.version) }
+
+    /// The most numbers that one of them has.
+    var partsMax: Int { terms.map(\.version.numbers.count).max() ?? 0 }
 
     package func allows(_ version: Version) -> Bool {
         terms.allSatisfy { holds($0.comparison, version, $0.version) }
@@ -133,7 +139,7 @@ package struct VersionConstraint: Sendable {
 
     /// Whether a pre-release may be compared with the bound at all.
     private func admits(_ version: Version, _ bound: Version) -> Bool {
-        if strict || version.prerelease.isEmpty { return true }
+        if isStrict || version.prerelease.isEmpty { return true }
         return !bound.prerelease.isEmpty && version.hasSameNumbers(as: bound)
     }
 

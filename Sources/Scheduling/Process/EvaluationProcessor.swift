@@ -143,7 +143,9 @@ package final class EvaluationProcessor: @unchecked Sendable {
             outcome.block(on: short, prepared.quotaCut, newID: ID(random: &generator))
         }
         for group in short {
-            for ask in ImpossibleAsks.oversized(group, view) { outcome.note(ask.sentence(of: group.name)) }
+            let impossible =
+                ImpossibleAsks.oversized(group, view) + ImpossibleAsks.contradictions(job, group.definition)
+            for ask in impossible { outcome.note(ask.sentence(of: group.name)) }
         }
         return outcome
     }
