@@ -9,7 +9,7 @@ import Testing
 /// A state, a worker and a leader without clocks or sockets: evaluation in, committed plan out.
 struct Harness {
     var store = StateTables()
-    let processor = EvaluationProcessor()
+    var processor = EvaluationProcessor()
     var verifier = PlanVerifier()
     var generator: SeededGenerator
     var now = Timestamp(seconds: 1_000)

@@ -185,7 +185,7 @@ enum RandomCluster {
         var generator = SeededGenerator(seed: UInt64(seed) &* 91)
         for number in 0..<8 {
             let job = RandomCluster.job("job\(number % 5)", &generator)
-            let planned = try plan(job, harness)
+            let planned = try harness.plan(job)
             let (outcome, _) = try harness.process(try harness.register(job))
             #expect(Placed(planned.plan) == Placed(outcome.plan), "seed \(seed), job \(number)")
             #expect(planned.unplaced == outcome.unplaced && planned.desired == outcome.desired)
@@ -193,9 +193,12 @@ enum RandomCluster {
         }
     }
 
-    /// Decides on the job as it would be registered, as the server does for `job plan`.
-    private func plan(_ job: Job, _ cluster: Harness) throws -> EvaluationOutcome {
-        var harness = cluster
+}
+
+extension Harness {
+    /// Decides on the job as it would be registered, as the server does for `job plan`; changes nothing.
+    func plan(_ job: Job) throws -> EvaluationOutcome {
+        var harness = self
         var candidate = job
         let present = harness.snapshot.job(job.namespace, job.id)
         candidate.version = (present?.version ?? 0) + (present == nil ? 0 : 1)
@@ -209,17 +212,17 @@ enum RandomCluster {
         evaluation.priority = job.priority
         return try harness.decide(evaluation, job: candidate)
     }
+}
 
-    /// A plan without its ids.
-    private struct Placed: Equatable {
-        let nodes: [String: [NodeRow]]
-        let stops: Set<ID>
-        let updates: Set<ID>
+/// A plan without its ids.
+struct Placed: Equatable {
+    let nodes: [String: [NodeRow]]
+    let stops: Set<ID>
+    let updates: Set<ID>
 
-        init(_ plan: Plan) {
-            nodes = Dictionary(grouping: plan.placements, by: \.taskGroup).mapValues { $0.flatMap(\.nodes) }
-            stops = Set(plan.stops.map(\.id))
-            updates = Set(plan.inPlaceUpdates)
-        }
+    init(_ plan: Plan) {
+        nodes = Dictionary(grouping: plan.placements, by: \.taskGroup).mapValues { $0.flatMap(\.nodes) }
+        stops = Set(plan.stops.map(\.id))
+        updates = Set(plan.inPlaceUpdates)
     }
 }

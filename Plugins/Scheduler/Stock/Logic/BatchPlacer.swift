@@ -5,7 +5,7 @@ import CKernels
 package struct BatchPlacer {
     private let columns: ClusterColumns
     private let batch: UnsafeRawPointer
-    private let workspace: Workspace
+    let workspace: Workspace
     /// Limits by id, so that groups naming one id share its count.
     private var sharedLimits: [UInt32: LimitState] = [:]
 
@@ -66,6 +66,7 @@ package struct BatchPlacer {
         let groups = (0..<Int(problem.pointee.group_count)).map {
             GroupAsk(batch: batch, problem: problem, problemIndex: number, index: $0)
         }
+        let preemptions = answer.preemptions.count
         let start = groups.contains { $0.gang != 0 } ? (workspace.saved, answer.mark) : nil
         var given: Set<UInt32> = []
         var shortfalls = try place(groups, of: problem, without: given, strategy, into: &answer)
@@ -75,6 +76,7 @@ package struct BatchPlacer {
             answer.removeAll(since: mark)
             shortfalls = try place(groups, of: problem, without: given, strategy, into: &answer)
         }
+        spareSuperfluous(from: preemptions, in: &answer)
         for (group, shortfall) in zip(groups, shortfalls) where shortfall > 0 {
             answer.failures.append(failure(of: group, count: shortfall))
         }

@@ -84,6 +84,12 @@ package struct DeviceLedger {
         free[index] = isFreed ? free[index] &+ share.share_milli : free[index] &- share.share_milli
     }
 
+    /// Whether the share is not taken; rows that do not exist are ignored.
+    func isFree(_ share: drover_device_share) -> Bool {
+        let index = Int(share.index)
+        return index >= free.count || free[index] >= share.share_milli
+    }
+
     /// Device group of row `index`; nil when there is no such row.
     func group(of index: Int) -> UInt32? { index < devices.count ? devices[index].group : nil }
 

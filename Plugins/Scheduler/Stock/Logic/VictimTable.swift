@@ -4,6 +4,8 @@ import CDroverABI
 final class VictimTable {
     /// Allocations this batch has evicted, in whatever problem: each is evicted once.
     var evicted: Set<UInt64> = []
+    /// Numbers of those evicted for this problem, in order.
+    private(set) var taken: [Int] = []
     private var batch: UnsafeRawPointer?
     private var first: UnsafeRawPointer?
     private var stride = 0
@@ -28,6 +30,7 @@ final class VictimTable {
         count = mayPreempt ? Int(problem.pointee.candidate_count) : 0
         starts.removeAll(keepingCapacity: true)
         evictions.removeAll(keepingCapacity: true)
+        taken.removeAll(keepingCapacity: true)
         guard count > 0 else { return }
         self.batch = batch
         let first = batch.advanced(by: Int(problem.pointee.candidates))
@@ -70,9 +73,13 @@ final class VictimTable {
     func markEvicted(_ number: Int) {
         let victim = self[number].pointee
         isOpen[number] = false
+        taken.append(number)
         evicted.insert(victim.allocation)
         evictions[victim.job, default: 0] += 1
     }
+
+    /// The allocation stays after all.
+    func unmarkEvicted(_ number: Int) { evicted.remove(self[number].pointee.allocation) }
 
     // MARK: - What a victim holds
 
@@ -84,6 +91,12 @@ final class VictimTable {
     func devices(of number: Int) -> UnsafeBufferPointer<drover_device_share> {
         let victim = self[number].pointee
         return UnsafeBufferPointer(start: batch?.optionalArray(victim.devices), count: Int(victim.device_count))
+    }
+
+    func staticPorts(of number: Int) -> UnsafeBufferPointer<UInt32> {
+        let victim = self[number].pointee
+        return UnsafeBufferPointer(
+            start: batch?.optionalArray(victim.static_ports), count: Int(victim.static_port_count))
     }
 
     /// Whether the victim holds a static port that `group` needs.

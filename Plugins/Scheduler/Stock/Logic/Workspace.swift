@@ -116,6 +116,14 @@ final class Workspace {
         return max(1, ask &- (capacities[dimension][row] &- max(0, used)))
     }
 
+    /// Whether amounts fit on `row` as they are; of what nothing is asked there may be too little.
+    func hasRoom(for amounts: UnsafePointer<Int64>, on row: Int) -> Bool {
+        (0..<dimensions).allSatisfy { dimension in
+            amounts[dimension] <= 0
+                || drover_fit_one(capacities[dimension][row], used[dimension * capacity + row], amounts[dimension]) != 0
+        }
+    }
+
     // MARK: - Devices and victims
 
     /// Whether `row` has the devices for one more instance.
@@ -149,6 +157,10 @@ final class Workspace {
     func isPortTaken(_ group: GroupAsk, on row: Int) -> Bool {
         guard group.staticPortCount > 0 else { return false }
         return portsTaken.contains { group.needs(port: $0.port) && $0.nodes[row >> 6] >> UInt64(row & 63) & 1 != 0 }
+    }
+
+    func isPortTaken(_ port: UInt32, on row: Int) -> Bool {
+        portsTaken.contains { $0.port == port && $0.nodes[row >> 6] >> UInt64(row & 63) & 1 != 0 }
     }
 
     // MARK: - Undoing
