@@ -77,6 +77,8 @@ import Testing
         let next = try harness.register(job)
         let (outcome, _) = try harness.process(next)
         #expect(outcome.failed["g"]?.dimensionExhausted == ["memory": 1])
+        #expect(outcome.failed["g"]?.resourcesExhausted["t"]?.memoryMB == 1_000_000)
+        #expect(outcome.failed["g"]?.resourcesExhausted["t"]?.cpu == nil)
         let told = try harness.explain(next.id, nodes: []).groups[0]
         #expect(told.failed == 1)
         #expect(

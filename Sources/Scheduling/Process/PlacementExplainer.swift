@@ -35,8 +35,22 @@ struct PlacementExplainer {
         if failed > 0 {
             metric.coalescedFailures = failed - 1
             countExhausted(&metric)
+            metric.resourcesExhausted = asked(by: failed, metric.dimensionExhausted)
         }
         return metric
+    }
+
+    /// What the missing instances ask for, by task, of the amounts that nodes are short of: what has to be added to a cluster.
+    private func asked(by instances: Int, _ exhausted: [String: Int]) -> [String: Resources] {
+        let isShort = [ResourceDimension.cpu, .memory].map { exhausted[$0.label] ?? 0 > 0 }
+        guard isShort.contains(true) else { return [:] }
+        let tasks = group.definition.tasks.map { task in
+            var sum = Resources()
+            if isShort[0] { sum.cpu = instances * (task.resources?.cpu ?? 0) }
+            if isShort[1] { sum.memoryMB = instances * (task.resources?.memoryMB ?? 0) }
+            return (task.name, sum)
+        }
+        return Dictionary(tasks) { first, _ in first }
     }
 
     private func countExhausted(_ metric: inout AllocationMetric) {

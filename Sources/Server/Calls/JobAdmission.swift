@@ -71,7 +71,7 @@ extension ServerAgent {
             ImpossibleAsks.contradictions(job, group).map { $0.sentence(of: group.name) }
         }
         let warnings =
-            job.ignoredFeatures + contradictions + ignoredMemory(of: job, scheduling)
+            job.ignoredFeatures + contradictions + ignoredMemory(of: job, scheduling) + ignoredNUMADevices(of: job)
             + unknownDrivers(of: job, snapshot)
         return ExaminedJob(job: job, problems: [], warnings: warnings, isConfigurationChecked: check.isComplete)
     }
@@ -80,9 +80,19 @@ extension ServerAgent {
     private func ignoredMemory(of job: Job, _ configuration: SchedulerConfiguration) -> [String] {
         guard !configuration.memoryOversubscriptionEnabled else { return [] }
         return job.taskGroups.flatMap { group in
-            group.tasks.filter { $0.resources?.memoryMaxMB ?? 0 > 0 }.map { task in
+            group.tasks.filter { $0.resources?.memoryMaxMB ?? 0 != 0 }.map { task in
                 "memory_max of task \"\(group.name).\(task.name)\" is ignored, as memory oversubscription is off for node pool "
                     + "\"\(job.nodePool)\"; \"drover operator scheduler set-config -memory-oversubscription=true\" turns it on"
+            }
+        }
+    }
+
+    /// A warning for each task that names the devices which are to be near its cores: all of them are, or none.
+    private func ignoredNUMADevices(of job: Job) -> [String] {
+        job.taskGroups.flatMap { group in
+            group.tasks.filter { $0.resources?.numa["Devices"]?.array?.isEmpty == false }.map { task in
+                "numa devices of task \"\(group.name).\(task.name)\" have no effect: with a numa affinity all instances of each "
+                    + "of its devices are taken from one NUMA node where possible, whichever are named"
             }
         }
     }

@@ -15,7 +15,9 @@ struct ResourcesHook: TaskHook {
         start.spec.resources.cpuMHz = assigned.cpu.cpuShares
         start.spec.resources.cores = assigned.cpu.reservedCores.map(Int.init)
         start.spec.resources.memoryBytes = assigned.memory.memoryMB << 20
-        start.spec.resources.memoryMaxBytes = assigned.memory.memoryMaxMB << 20
+        // -1 is no limit: all that the machine has.
+        let most = assigned.memory.memoryMaxMB
+        start.spec.resources.memoryMaxBytes = (most < 0 ? context.node().nodeResources.memory.memoryMB : most) << 20
         start.spec.resources.diskBytes = shared.diskMB << 20
     }
 }
