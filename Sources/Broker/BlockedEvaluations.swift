@@ -3,16 +3,18 @@ package import Model
 
 /// Evaluations that wait for capacity, and what would wake each of them.
 ///
-/// An evaluation that could not place everything knows which computed node classes its constraints admit. When capacity appears
-/// on a node, only evaluations of its pool that its class may serve are woken. One that a quota kept back knows which, and is woken
-/// in its turn when that quota has room for it (``QuotaLine``); if it waits for nothing else, nodes do not wake it. One whose
+/// An evaluation that could not place everything knows which computed node classes its constraints admit, and what it lacks
+/// (``PlacementNeed``). When a node gains room, as many of its pool as its class may serve and its room may hold are woken, by
+/// priority and age; what those may take is promised to them until they are settled, and what they leave goes to the next.
+/// One that a quota kept back knows which, and is woken in its turn when that quota has room for it (``QuotaLine``); if it waits
+/// for nothing else, nodes do not wake it. One whose
 /// constraints name labels of other jobs' allocations is woken when such allocations come or go. At most one evaluation a job
 /// waits; a newer one takes the place of the older.
 package struct BlockedEvaluations: Sendable {
     package enum Outcome: Sendable, Equatable {
         /// It waits; `superseded` is the older evaluation of its job that it displaced, to be cancelled.
         case waiting(superseded: Evaluation?)
-        /// Capacity appeared after the snapshot it was made from: try again at once.
+        /// Neighbours or rules changed after the snapshot it was made from: try again at once.
         case tryAgain(superseded: Evaluation?)
         /// A newer evaluation of its job waits already: this one is to be cancelled.
         case outdated
@@ -24,23 +26,51 @@ package struct BlockedEvaluations: Sendable {
         let nodePool: String
         /// Labels of other jobs' allocations that keep it off nodes.
         let labels: Set<String>
+        /// What it lacks of nodes; nil when that is not known.
+        let need: PlacementNeed?
 
         var job: JobName { JobName(namespace: evaluation.namespace, id: evaluation.jobID) }
 
         /// Nodes would not help it.
         var waitsForQuotaAlone: Bool { !evaluation.quotaLimitReached.isEmpty && evaluation.classEligibility.isEmpty }
+
+        /// What nodes it waits for; nil when none would help.
+        var kind: Kind? {
+            guard evaluation.escapedComputedClass || !waitsForQuotaAlone else { return nil }
+            let classes = evaluation.escapedComputedClass ? [:] : evaluation.classEligibility
+            return Kind(nodePool: nodePool, classes: classes, need: need?.ofOneInstance)
+        }
+    }
+
+    /// What many evaluations that wait for nodes have in common.
+    private struct Kind: Hashable {
+        let nodePool: String
+        /// Classes of nodes known to suit or not to.
+        let classes: [String: Bool]
+        let need: PlacementNeed?
+
+        /// Whether nodes of the class may hold what is waited for: unless it is known that they cannot.
+        func suits(_ room: NodeRoom) -> Bool {
+            (nodePool == "all" || nodePool == room.nodePool) && classes[room.computedClass] != false
+        }
+    }
+
+    /// What was promised to an evaluation that was woken.
+    package enum Promise: Sendable, Equatable {
+        case quota(String)
+        case node(UInt32)
     }
 
     private var waiting: [ID: Waiting] = [:]
     private var byJob: [JobName: ID] = [:]
     private var byLabel: [String: Set<ID>] = [:]
     private var lines: [String: QuotaLine] = [:]
-    /// Quotas of whose room something is reserved for an evaluation that was woken.
-    private var trying: [ID: String] = [:]
-    /// Index at which capacity last appeared, by class, and the pool the class is of.
-    private var appeared: [String: (index: UInt64, nodePool: String)] = [:]
-    /// Index at which capacity last appeared anywhere.
-    private var appearedAnywhere: UInt64 = 0
+    /// Those that wait for nodes.
+    private var kinds: [Kind: WaitingLine] = [:]
+    private var freed = FreedNodes()
+    /// By node's row, what those woken for it may take.
+    private var promised: [UInt32: [ID: RoomAmounts]] = [:]
+    private var trying: [ID: Promise] = [:]
     /// When it last changed how placements are made.
     private var rulesChanged: UInt64 = 0
     private var labelLog = LabelLog()
@@ -54,11 +84,13 @@ package struct BlockedEvaluations: Sendable {
     }
 
     /// Takes in an evaluation whose status is `blocked`; `nodePool` is the one its job's nodes are in, or `all`, `labels` are
-    /// those of other jobs' allocations that its constraints name and that kept it off nodes.
+    /// those of other jobs' allocations that its constraints name and that kept it off nodes, `need` is what it lacks of nodes.
+    ///
+    /// It may wait for what is there already: see ``unseenNodes(by:)`` and ``hasUnseenRoom(_:)``.
     package mutating func block(
-        _ evaluation: Evaluation, nodePool: String, labels: Set<String> = []
+        _ evaluation: Evaluation, nodePool: String, labels: Set<String> = [], need: PlacementNeed? = nil
     ) -> Outcome {
-        let entry = Waiting(evaluation: evaluation, nodePool: nodePool, labels: labels)
+        let entry = Waiting(evaluation: evaluation, nodePool: nodePool, labels: labels, need: need)
         var superseded: Evaluation?
         if let oldID = byJob[entry.job], let old = waiting[oldID]?.evaluation {
             if oldID != evaluation.id {
@@ -67,21 +99,14 @@ package struct BlockedEvaluations: Sendable {
             }
             remove(oldID)
         }
-        guard !missedCapacity(entry) else { return .tryAgain(superseded: superseded) }
+        guard !missedChange(entry) else { return .tryAgain(superseded: superseded) }
         waiting[evaluation.id] = entry
         byJob[entry.job] = evaluation.id
         for label in labels { byLabel[label, default: []].insert(evaluation.id) }
+        if let kind = entry.kind { kinds[kind, default: WaitingLine()].add(evaluation) }
         let quota = evaluation.quotaLimitReached
         if !quota.isEmpty { lines[quota, default: QuotaLine()].add(evaluation) }
         return .waiting(superseded: superseded)
-    }
-
-    /// Capacity appeared on nodes of `computedClass`, which are in `nodePool`, at `index`; takes out the evaluations it may
-    /// serve, oldest first.
-    package mutating func unblock(computedClass: String, nodePool: String, index: UInt64) -> [Evaluation] {
-        appeared[computedClass] = (max(index, appeared[computedClass]?.index ?? 0), nodePool)
-        appearedAnywhere = max(index, appearedAnywhere)
-        return take(waiting.values.filter { BlockedEvaluations.mayServe(computedClass, nodePool, $0) })
     }
 
     /// Allocations of `jobs` that have `label` came or went at `index`; takes out the evaluations of other jobs that wait for
@@ -104,24 +129,10 @@ package struct BlockedEvaluations: Sendable {
         return remove(evaluation)?.evaluation
     }
 
-    private func missedCapacity(_ entry: Waiting) -> Bool {
+    private func missedChange(_ entry: Waiting) -> Bool {
         let snapshotIndex = entry.evaluation.snapshotIndex
-        if entry.labels.contains(where: { labelLog.hasChanged($0, besides: entry.job, since: snapshotIndex) }) {
-            return true
-        }
         if rulesChanged > snapshotIndex, !entry.waitsForQuotaAlone { return true }
-        guard appearedAnywhere > snapshotIndex else { return false }
-        return appeared.contains { computedClass, last in
-            last.index > snapshotIndex && Self.mayServe(computedClass, last.nodePool, entry)
-        }
-    }
-
-    /// Whether nodes of the class may hold what the evaluation waits for: unless it is known that they cannot.
-    private static func mayServe(_ computedClass: String, _ nodePool: String, _ entry: Waiting) -> Bool {
-        guard entry.nodePool == "all" || entry.nodePool == nodePool else { return false }
-        let evaluation = entry.evaluation
-        if evaluation.escapedComputedClass { return true }
-        return !entry.waitsForQuotaAlone && evaluation.classEligibility[computedClass] != false
+        return entry.labels.contains { labelLog.hasChanged($0, besides: entry.job, since: snapshotIndex) }
     }
 
     private mutating func take(_ entries: [Waiting]) -> [Evaluation] {
@@ -138,6 +149,10 @@ package struct BlockedEvaluations: Sendable {
             if byLabel[label]?.isEmpty == true { byLabel[label] = nil }
         }
         lines[entry.evaluation.quotaLimitReached]?.remove(entry.evaluation)
+        if let kind = entry.kind {
+            kinds[kind]?.remove(entry.evaluation)
+            if kinds[kind]?.places.isEmpty == true { kinds[kind] = nil }
+        }
         return entry
     }
 }
@@ -172,7 +187,7 @@ extension BlockedEvaluations {
                 guard let share = Self.share(of: evaluation, left) else { continue }
                 left.take(share)
                 lines[quota]?.reserve(share, for: evaluation.id)
-                trying[evaluation.id] = quota
+                trying[evaluation.id] = .quota(quota)
             }
             woken.append(evaluation)
         }
@@ -187,10 +202,71 @@ extension BlockedEvaluations {
         return need.any.contains { left.holds(QuotaRoomLeft($0)) } ? QuotaRoomLeft(need.all) : nil
     }
 
-    /// An evaluation has come to an end, or waits again: what was reserved for it is free. Returns the quota whose room that is.
-    package mutating func settle(_ id: ID) -> String? {
-        guard let quota = trying.removeValue(forKey: id) else { return nil }
-        lines[quota]?.release(id)
-        return quota
+    /// An evaluation has come to an end, or waits again: what was promised to it is free. Returns of what that was.
+    package mutating func settle(_ id: ID) -> Promise? {
+        guard let promise = trying.removeValue(forKey: id) else { return nil }
+        switch promise {
+        case .quota(let quota): lines[quota]?.release(id)
+        case .node(let row):
+            promised[row]?[id] = nil
+            if promised[row]?.isEmpty == true { promised[row] = nil }
+        }
+        return promise
     }
+}
+
+// MARK: - Nodes
+
+extension BlockedEvaluations {
+    /// Whether somebody waits for nodes.
+    package var waitsForNodes: Bool { !kinds.isEmpty }
+
+    /// A node gained room at `index`, or came to suit more; ``serve(node:room:)`` gives it to those that wait.
+    package mutating func free(node row: UInt32, index: UInt64) { freed.note(row, index: index) }
+
+    /// Nodes that gained room after the snapshot that the evaluation was made from.
+    package func unseenNodes(by evaluation: Evaluation) -> Set<UInt32> { freed.rows(since: evaluation.snapshotIndex) }
+
+    /// Takes out evaluations that have not seen the node's newest room, by priority and the oldest first, as many as it may hold
+    /// beside what is promised; the others go on waiting until one of those is settled, or there is more.
+    ///
+    /// One that does not know what it lacks is woken whatever the room. The cost is that of the kinds of evaluations that wait.
+    package mutating func serve(node row: UInt32, room: NodeRoom) -> [Evaluation] {
+        var left = room
+        for amounts in promised[row, default: [:]].values { left.take(amounts) }
+        var open = kinds.filter { $0.key.suits(room) }.map { (kind: $0.key, places: $0.value.places[...]) }
+        var woken: [Evaluation] = []
+        while let next = next(&open, left, since: freed.index(of: row)) {
+            if let share = next.share {
+                left.take(share)
+                promised[row, default: [:]][next.evaluation.id] = share
+                trying[next.evaluation.id] = .node(row)
+            }
+            woken.append(next.evaluation)
+        }
+        for evaluation in woken { remove(evaluation.id) }
+        return woken
+    }
+
+    /// Whose turn it is of those in line, and what it may take of the node; takes it out of its line, and lines out for which there
+    /// is no room.
+    private func next(
+        _ lines: inout [(kind: Kind, places: ArraySlice<WaitingLine.Place>)], _ room: NodeRoom, since index: UInt64
+    ) -> (evaluation: Evaluation, share: RoomAmounts?)? {
+        lines.removeAll { line in line.kind.need.map { room.share(for: $0) == nil } ?? false }
+        var best: (position: Int, place: WaitingLine.Place)?
+        for position in lines.indices {
+            lines[position].places = lines[position].places.drop { place in
+                waiting[place.id].map { $0.evaluation.snapshotIndex >= index } ?? true
+            }
+            guard let place = lines[position].places.first else { continue }
+            if best.map({ place < $0.place }) ?? true { best = (position, place) }
+        }
+        guard let best, let entry = waiting[best.place.id] else { return nil }
+        lines[best.position].places.removeFirst()
+        return (entry.evaluation, entry.need.flatMap { room.share(for: $0) })
+    }
+
+    /// Whether some of those that wait for nodes may evict to get there.
+    package var waitsToEvict: Bool { kinds.keys.contains { $0.need?.evictsUpTo != nil } }
 }

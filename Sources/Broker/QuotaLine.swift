@@ -7,24 +7,7 @@ import Model
 /// in it has had its turn. What those that are woken may take is reserved for them until they are settled; what they leave goes
 /// to the next.
 struct QuotaLine: Sendable {
-    /// By priority, then by age.
-    struct Place: Comparable {
-        let priority: Int
-        let createIndex: UInt64
-        let id: ID
-
-        init(_ evaluation: Evaluation) {
-            priority = evaluation.priority
-            createIndex = evaluation.createIndex
-            id = evaluation.id
-        }
-
-        static func < (left: Place, right: Place) -> Bool {
-            (-left.priority, left.createIndex, left.id) < (-right.priority, right.createIndex, right.id)
-        }
-    }
-
-    private(set) var places: [Place] = []
+    private var line = WaitingLine()
     /// Index at which the quota last had more room than before.
     private(set) var loosenedIndex: UInt64 = 0
     /// What those that are woken and not settled may take.
@@ -32,15 +15,11 @@ struct QuotaLine: Sendable {
 
     mutating func loosen(index: UInt64) { loosenedIndex = max(loosenedIndex, index) }
 
-    mutating func add(_ evaluation: Evaluation) {
-        let place = Place(evaluation)
-        places.insert(place, at: position(place))
-    }
+    var places: [WaitingLine.Place] { line.places }
 
-    mutating func remove(_ evaluation: Evaluation) {
-        let position = position(Place(evaluation))
-        if position < places.count, places[position].id == evaluation.id { places.remove(at: position) }
-    }
+    mutating func add(_ evaluation: Evaluation) { line.add(evaluation) }
+
+    mutating func remove(_ evaluation: Evaluation) { line.remove(evaluation) }
 
     /// What is left of `room` beside reservations.
     func unreserved(_ room: QuotaRoomLeft) -> QuotaRoomLeft {
@@ -50,14 +29,4 @@ struct QuotaLine: Sendable {
     mutating func reserve(_ amounts: QuotaRoomLeft, for id: ID) { reserved[id] = amounts }
 
     mutating func release(_ id: ID) { reserved[id] = nil }
-
-    /// The first position that is not before `place`.
-    private func position(_ place: Place) -> Int {
-        var (low, high) = (0, places.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if places[middle] < place { low = middle + 1 } else { high = middle }
-        }
-        return low
-    }
 }

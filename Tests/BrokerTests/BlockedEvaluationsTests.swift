@@ -61,10 +61,11 @@ import Testing
     @Test func capacityThatCameBetweenSnapshotAndBlockingIsNotMissed() {
         let blocked = Subject()
         _ = blocked.unblock(computedClass: "v1:a", index: 150)
-        #expect(blocked.block(evaluation(1, job: "web", snapshot: 149)) == .tryAgain(superseded: nil))
-        #expect(blocked.block(evaluation(2, job: "web", snapshot: 150)) == .waiting(superseded: nil))
-        #expect(
-            blocked.block(evaluation(3, job: "db", classes: ["v1:a": false], snapshot: 1)) == .waiting(superseded: nil))
+        let (late, current) = (evaluation(1, job: "web", snapshot: 149), evaluation(2, job: "api", snapshot: 150))
+        let other = evaluation(3, job: "db", classes: ["v1:a": false], snapshot: 1)
+        for evaluation in [late, current, other] { #expect(blocked.block(evaluation) == .waiting(superseded: nil)) }
+        #expect([late, current].map(blocked.unseenNodes) == [[1], []])
+        #expect(blocked.serve(computedClass: "v1:a") == [late])
     }
 
     @Test func theNewestEvaluationOfAJobWaits() {
@@ -203,8 +204,8 @@ import Testing
         #expect(blocked.unblock(computedClass: "v1:a", nodePool: freed, index: 101).isEmpty == !woken)
         let late = Subject()
         _ = late.unblock(computedClass: "v1:a", nodePool: freed, index: 150)
-        let outcome = late.block(evaluation(1, job: "web", escaped: true), nodePool: own)
-        #expect((outcome == .tryAgain(superseded: nil)) == woken)
+        _ = late.block(evaluation(1, job: "web", escaped: true), nodePool: own)
+        #expect(late.serve(computedClass: "v1:a", nodePool: freed).isEmpty == !woken)
     }
 
     @Test func wokenOldestFirst() {
@@ -226,8 +227,14 @@ private final class Subject {
         blocked.block(evaluation, nodePool: nodePool, labels: labels)
     }
     func unblock(computedClass: String, nodePool: String = "default", index: UInt64) -> [Evaluation] {
-        blocked.unblock(computedClass: computedClass, nodePool: nodePool, index: index)
+        blocked.free(node: 1, index: index)
+        return serve(computedClass: computedClass, nodePool: nodePool)
     }
+    /// A node of that class shows its room, of which there is enough for all that do not say what they lack.
+    func serve(computedClass: String, nodePool: String = "default") -> [Evaluation] {
+        blocked.serve(node: 1, room: NodeRoom(computedClass: computedClass, nodePool: nodePool, free: RoomAmounts()))
+    }
+    func unseenNodes(by evaluation: Evaluation) -> Set<UInt32> { blocked.unseenNodes(by: evaluation) }
     func unblock(label: String, of job: String, index: UInt64) -> [Evaluation] {
         blocked.unblock(label: label, of: [JobName(namespace: "default", id: job)], index: index)
     }
@@ -243,7 +250,10 @@ private final class Subject {
         (left.cpu, left.cores, left.memoryMB, left.memoryMaxMB) = (cpu, 1, 1, 1)
         return blocked.serve(quota: quota, room: QuotaRoomLeft(left), isHeld: isHeld)
     }
-    func settle(_ number: UInt64) -> String? { blocked.settle(ID(high: 1, low: number)) }
+    func settle(_ number: UInt64) -> String? {
+        guard case .quota(let quota) = blocked.settle(ID(high: 1, low: number)) else { return nil }
+        return quota
+    }
     func hasUnseenRoom(_ evaluation: Evaluation) -> Bool { blocked.hasUnseenRoom(evaluation) }
     func forget(job id: String, namespace: String) -> Evaluation? { blocked.forget(job: id, namespace: namespace) }
 }

@@ -1,4 +1,5 @@
 import Basics
+import FragmentationSchedulerPlugin
 import Model
 import RPC
 import StateStore
@@ -27,6 +28,38 @@ import Testing
         }
     }
 
+    /// One freed place on full nodes wakes one of many that wait for it, the oldest, though all of them might have it; each gets
+    /// its turn.
+    @Test func aFreedPlaceWakesOneAfterTheOther() throws {
+        try ServerFixture.run(nodes: 1) { fixture in
+            let fitting = FragmentationScheduler()
+            fixture.schedulers.tell("service", .ask { try fitting.answer($0, $1) })
+            let running = (0..<15).map { "run\($0)" }
+            for name in running { _ = try await fixture.place(ServerFixture.job(name)) }
+            var small = ServerFixture.job("small")
+            small.taskGroups[0].tasks[0].resources?.cpu = 400
+            _ = try await fixture.place(small)
+            let names = (0..<8).map { "job\($0)" }
+            for name in names { _ = try await fixture.place(ServerFixture.job(name)) }
+            #expect(names.allSatisfy { fixture.nodes(of: $0).isEmpty })
+            for (position, name) in names.enumerated() {
+                let index = fixture.server.snapshot.index
+                if position == 3 {
+                    try await fixture.stop("small")
+                    try await fixture.sleep(.seconds(1))
+                    let processed = names.dropFirst(position).filter { fixture.lastChange(of: $0) > index }
+                    #expect(processed == [name], "400 MHz and the 100 that were left beside it are one place")
+                } else {
+                    try await fixture.stop(running[position])
+                    try await fixture.sleep(.seconds(1))
+                    let processed = names.dropFirst(position).filter { fixture.lastChange(of: $0) > index }
+                    #expect(processed == [name])
+                }
+                #expect(!fixture.nodes(of: name).isEmpty)
+            }
+        }
+    }
+
     /// Room for one instance wakes one of many that wait for a quota, the oldest; each gets its turn.
     @Test func roomInAQuotaWakesOneAfterTheOther() throws {
         try ServerFixture.run { fixture in
@@ -48,9 +81,7 @@ import Testing
                 let running = names.filter { !fixture.nodes(of: $0).isEmpty }
                 #expect(running == [name])
                 let index = fixture.server.snapshot.index
-                var stop = DeregisterJob()
-                stop.jobID = name
-                _ = try await fixture.call(stop)
+                try await fixture.stop(name)
                 try await fixture.sleep(.seconds(1))
                 // Of those that wait on, none was processed.
                 let processed = names.dropFirst(position + 2).filter { fixture.lastChange(of: $0) > index }
@@ -61,6 +92,12 @@ import Testing
 }
 
 extension ServerFixture {
+    fileprivate func stop(_ job: String) async throws {
+        var stop = DeregisterJob()
+        stop.jobID = job
+        _ = try await call(stop)
+    }
+
     /// Where a job's live allocations are.
     fileprivate func nodes(of job: String) -> [NodeRow] {
         server.snapshot.allocations(ofJob: job, namespace: "default").filter { !$0.isTerminal }.map(\.node)

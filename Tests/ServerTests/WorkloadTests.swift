@@ -86,7 +86,7 @@ private struct Told: Equatable {
 
 extension FragmentationScheduler {
     /// The records that the plug-in writes.
-    fileprivate func answer(_ view: Block, _ batch: Block) throws -> [UInt8] {
+    func answer(_ view: Block, _ batch: Block) throws -> [UInt8] {
         var bytes: [UInt8] = []
         try withUnsafeMutablePointer(to: &bytes) { pointer in
             let sink = drover_sink(context: UnsafeMutableRawPointer(pointer)) { context, written in

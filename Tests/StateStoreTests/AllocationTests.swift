@@ -185,7 +185,7 @@ import Testing
         fixture.apply(
             .nodeEligibility(NodeEligibilityChange(node: node, eligibility: .ineligible, time: fixture.time)))
         let outcome = fixture.send([fixture.report(plan.placements[0].ids[0], .complete)])
-        #expect(outcome.freedNodes.isEmpty && outcome.freedClasses.isEmpty)
+        #expect(outcome.freedNodes.isEmpty)
     }
 
     @Test func usageIsHeldUntilServerOrClientEndsIt() throws {
@@ -201,7 +201,6 @@ import Testing
         stop.stops = [PlannedStop(id: plan.placements[0].ids[0], description: "not needed")]
         let outcome = fixture.apply(.plans([stop]))
         #expect(outcome.freedNodes == [0])
-        #expect(outcome.freedClasses.count == 1)
         #expect(fixture.snapshot.nodeUsage(0).cpu == 100)
         fixture.send([fixture.report(plan.placements[0].ids[0], .complete)])
         #expect(fixture.snapshot.nodeUsage(0).cpu == 100)

@@ -35,7 +35,7 @@ import Testing
         let ready = NodeStatusChange(nodes: [node.id], status: .ready, message: "Node ready", time: fixture.time)
         let outcome = fixture.apply(.nodeStatus(ready))
         #expect(outcome.evaluations.map(\.jobID) == ["each"])
-        #expect(outcome.freedClasses == [fixture.snapshot.node(0)?.computedClass ?? "": "default"])
+        #expect(outcome.freedNodes == [0])
     }
 
     /// Who waits for room is woken by a node that has more of it, without an evaluation in the log.
@@ -56,7 +56,7 @@ import Testing
         _ = again { $0.nodeResources.devices = [group] }
         #expect(again { $0.nodeResources.devices[0].instances[0].healthDescription = "hot" }.freedNodes.isEmpty)
         let recovered = again { $0.nodeResources.devices[0].instances[0].healthy = true }
-        #expect(recovered.freedNodes == [0] && recovered.freedClasses.count == 1 && recovered.evaluations.isEmpty)
+        #expect(recovered.freedNodes == [0] && recovered.evaluations.isEmpty)
         #expect(again { $0.nodeResources.memory.memoryMB += 1 }.freedNodes == [0])
         #expect(again { $0.nodeResources.memory.memoryMB -= 1 }.freedNodes.isEmpty)
         #expect(again { $0.attributes["unique.hostname"] = "other" }.freedNodes == [0])

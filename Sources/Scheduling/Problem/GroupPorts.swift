@@ -19,5 +19,5 @@ package struct GroupPorts: Sendable, Equatable {
     var isEmpty: Bool { reserved.isEmpty && dynamic.isEmpty }
 
     /// Reserved ports that must not be held twice on a node.
-    var exclusive: [UInt16] { reserved.filter { !$0.ignoreCollision }.compactMap { UInt16(exactly: $0.value) } }
+    package var exclusive: [UInt16] { reserved.filter { !$0.ignoreCollision }.compactMap { UInt16(exactly: $0.value) } }
 }

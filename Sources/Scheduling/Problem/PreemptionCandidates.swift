@@ -1,5 +1,5 @@
 import CDroverABI
-import Model
+package import Model
 import StateStore
 
 /// The allocations an evaluation may evict to make room, numbered as the scheduler names them.
@@ -127,8 +127,11 @@ struct PreemptionCandidates: Sendable {
 }
 
 extension PreemptionConfig {
+    /// How far below the evaluation's a victim's priority must be (Nomad docs: preemption).
+    package static let priorityGap = PreemptionCandidates.priorityGap
+
     /// Whether jobs of the type may pre-empt.
-    func allows(_ type: JobType) -> Bool {
+    package func allows(_ type: JobType) -> Bool {
         switch type {
         case .service: serviceSchedulerEnabled
         case .batch: batchSchedulerEnabled

@@ -113,18 +113,24 @@ final class EvaluationQueue: Sendable {
                     state.cancelled.append(moot)
                 }
             }
-            var quotas = outcome.freedQuotas
+            var (quotas, nodes) = (outcome.freedQuotas, outcome.freedNodes)
             for quota in quotas { state.blocked.loosen(quota: quota, index: outcome.index) }
+            for row in nodes { state.blocked.free(node: row, index: outcome.index) }
             for evaluation in outcome.evaluations {
-                if evaluation.status != .pending, let quota = state.blocked.settle(evaluation.id) {
-                    quotas.insert(quota)
+                if evaluation.status != .pending {
+                    switch state.blocked.settle(evaluation.id) {
+                    case .quota(let quota): quotas.insert(quota)
+                    case .node(let row): nodes.insert(row)
+                    case nil: break
+                    }
                 }
                 state.take(evaluation, snapshot, wallClock: time.now)
-                if evaluation.status == .blocked, state.blocked.hasUnseenRoom(evaluation) {
-                    quotas.insert(evaluation.quotaLimitReached)
-                }
+                guard evaluation.status == .blocked else { continue }
+                if state.blocked.hasUnseenRoom(evaluation) { quotas.insert(evaluation.quotaLimitReached) }
+                nodes.formUnion(state.blocked.unseenNodes(by: evaluation))
             }
-            for evaluation in state.woken(by: outcome) + state.served(quotas, region: region, snapshot) {
+            let served = state.served(nodes, snapshot) + state.served(quotas, region: region, snapshot)
+            for evaluation in state.woken(by: outcome) + served {
                 state.broker.enqueue(evaluation, wallClock: time.now)
             }
         }
@@ -275,18 +281,24 @@ extension EvaluationQueue.State {
         loans = loans.filter { broker.outstandingToken($0.key) == $0.value.token }
     }
 
-    /// Takes out what waits for what an entry changed about nodes, neighbours and the rules of placement.
+    /// Takes out what waits for what an entry changed about neighbours and the rules of placement.
     fileprivate mutating func woken(by outcome: ApplyOutcome) -> [Evaluation] {
         var woken: [Evaluation] = []
         if outcome.tables.contains(.schedulerConfiguration) { woken += blocked.unblockAll(index: outcome.index) }
-        for (name, pool) in outcome.freedClasses.sorted(by: { $0.key < $1.key }) {
-            woken += blocked.unblock(computedClass: name, nodePool: pool, index: outcome.index)
-        }
         for (label, jobs) in outcome.movedLabels.sorted(by: { $0.key < $1.key }) {
             let names = jobs.sorted().map { JobName(namespace: $0.namespace, id: $0.id) }
             woken += blocked.unblock(label: label, of: names, index: outcome.index)
         }
         return woken
+    }
+
+    /// Takes out those whose turn it is to use what is left of nodes.
+    fileprivate mutating func served(_ nodes: Set<NodeRow>, _ snapshot: Snapshot) -> [Evaluation] {
+        guard blocked.waitsForNodes else { return [] }
+        let mayEvict = blocked.waitsToEvict
+        return nodes.sorted().flatMap { row in
+            NodeRoom(row, snapshot, withHeld: mayEvict).map { blocked.serve(node: row, room: $0) } ?? []
+        }
     }
 
     /// Takes out those whose turn it is to use what is left of quotas.
@@ -305,7 +317,10 @@ extension EvaluationQueue.State {
         case .blocked:
             let job = snapshot.jobRecord(evaluation.namespace, evaluation.jobID)?.current?.job ?? Job()
             let pool = job.nodePool.isEmpty ? "default" : job.nodePool
-            switch blocked.block(evaluation, nodePool: pool, labels: job.neighbourKeys(keepingBack: evaluation)) {
+            let outcome = blocked.block(
+                evaluation, nodePool: pool, labels: job.neighbourKeys(keepingBack: evaluation),
+                need: PlacementNeed(evaluation, snapshot))
+            switch outcome {
             case .waiting(let superseded): if let superseded { cancelled.append(superseded) }
             case .outdated: cancelled.append(evaluation)
             case .tryAgain(let superseded):

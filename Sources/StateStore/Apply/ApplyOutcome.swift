@@ -29,8 +29,6 @@ package struct ApplyOutcome: Sendable {
     package var unreadable: CodecError?
     /// Evaluations made or changed, in order: pending ones go to the broker, blocked ones to those that wait for capacity.
     package var evaluations: [Evaluation] = []
-    /// Computed classes of nodes that gained room, each with the pool its nodes are in.
-    package var freedClasses: [String: String] = [:]
     /// Nodes that gained room or became able to take work.
     package var freedNodes: Set<NodeRow> = []
     /// Quotas that were changed, or that a namespace no longer names.

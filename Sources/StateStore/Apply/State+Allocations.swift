@@ -55,10 +55,8 @@ extension State {
         }
         if isFirst { touched.append(node, index: outcome.index) }
         let isFreed = sign < 0 || ResourceDimension.allCases.contains { resources[$0] < 0 }
-        guard isFreed, let record = nodes[Int(node)], record.isReady, outcome.freedNodes.insert(node).inserted else {
-            return
-        }
-        outcome.freedClasses[record.node.computedClass] = record.node.nodePool
+        guard isFreed, nodes[Int(node)]?.isReady == true else { return }
+        outcome.freedNodes.insert(node)
     }
 
     private mutating func changePorts(_ row: UInt32, node: UInt32, isHeld: Bool) {

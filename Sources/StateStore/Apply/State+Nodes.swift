@@ -100,7 +100,6 @@ extension State {
             let comesBack = old.status.isAway && !new.status.isAway
             // More room is told to who waits for it; it makes no evaluation, which other releases would not make.
             if becomesReady || new.isReady && new.maySuitMore(than: old) {
-                outcome.freedClasses[new.computedClass] = new.nodePool
                 outcome.freedNodes.insert(row)
             }
             if new.isReady, !becomesReady { outcome.changedTraits.formUnion(NodeTrait.changed(from: old, to: new)) }
