@@ -72,13 +72,16 @@ import Testing
                 "group \"g\" has constraints \"${node.class} = a\" and \"${node.class} = b\", which exclude each other"
             ])
         #expect(try harness.explain(evaluation.id, nodes: []).groups[0].impossible == contradictions.map(\.description))
+        // Who looks at the one that waits, or at the one that is done, is told.
+        let notes = harness.snapshot.evaluations(ofJob: job.id, namespace: "default").map(\.statusDescription)
+        #expect(notes.count == 2 && notes.allSatisfy { $0.contains("which exclude each other") }, "\(notes)")
         job.constraints = []
         job.version = 1
         let next = try harness.register(job)
         let (outcome, _) = try harness.process(next)
         #expect(outcome.failed["g"]?.dimensionExhausted == ["memory": 1])
         #expect(outcome.failed["g"]?.resourcesExhausted["t"]?.memoryMB == 1_000_000)
-        #expect(outcome.failed["g"]?.resourcesExhausted["t"]?.cpu == nil)
+        #expect(outcome.failed["g"]?.resourcesExhausted["t"]?.cpu == 0)
         let told = try harness.explain(next.id, nodes: []).groups[0]
         #expect(told.failed == 1)
         #expect(

@@ -99,9 +99,12 @@ package struct EvaluationOutcome: Sendable {
     }
 
     /// Tells with the evaluation what its counts do not: who placed it, what can never be placed.
-    package mutating func note(_ text: String) {
-        let description = evaluation.statusDescription
-        evaluation.statusDescription = description.isEmpty ? text : "\(description); \(text)"
+    package mutating func note(_ text: String) { evaluation.note(text) }
+
+    /// Tells why waiting is in vain, with the evaluation and with the one that waits.
+    mutating func noteImpossible(_ text: String) {
+        evaluation.note(text)
+        blocked?.note(text)
     }
 
     /// What to store and whether to go on, now that the leader has answered.
@@ -164,4 +167,10 @@ package enum Settlement: Sendable {
     case done([Evaluation])
     /// Part of the plan was refused: prepare again from a snapshot at least this new.
     case retry(minimumIndex: UInt64)
+}
+
+extension Evaluation {
+    fileprivate mutating func note(_ text: String) {
+        statusDescription = statusDescription.isEmpty ? text : "\(statusDescription); \(text)"
+    }
 }

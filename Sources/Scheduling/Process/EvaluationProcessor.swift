@@ -145,7 +145,7 @@ package final class EvaluationProcessor: @unchecked Sendable {
         for group in short {
             let impossible =
                 ImpossibleAsks.oversized(group, view) + ImpossibleAsks.contradictions(job, group.definition)
-            for ask in impossible { outcome.note(ask.sentence(of: group.name)) }
+            for ask in impossible { outcome.noteImpossible(ask.sentence(of: group.name)) }
         }
         return outcome
     }

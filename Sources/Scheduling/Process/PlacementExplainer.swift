@@ -46,6 +46,7 @@ struct PlacementExplainer {
         guard isShort.contains(true) else { return [:] }
         let tasks = group.definition.tasks.map { task in
             var sum = Resources()
+            (sum.cpu, sum.cores, sum.memoryMB, sum.memoryMaxMB, sum.diskMB) = (0, 0, 0, 0, 0)
             if isShort[0] { sum.cpu = instances * (task.resources?.cpu ?? 0) }
             if isShort[1] { sum.memoryMB = instances * (task.resources?.memoryMB ?? 0) }
             return (task.name, sum)
