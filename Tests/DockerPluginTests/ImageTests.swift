@@ -1,6 +1,7 @@
 import DroverSDK
 import Glibc
 import PluginHostTestSupport
+import PluginSupport
 import Testing
 
 @testable import DockerPlugin
@@ -96,6 +97,29 @@ struct ImageTests {
             await #expect(throws: PluginError.self) { _ = try await ask(["config": "/no/file"], image: "a") }
             await #expect(throws: PluginError.self) { _ = try await ask(["helper": "absent"], image: "a") }
             #expect(try await ask(.object([:]), image: "a") == nil)
+        }
+    }
+
+    /// Whatever a helper does, it does not hold the plug-in's thread, and ends with its time.
+    @Test(arguments: [
+        (script: "exec >&-; exec sleep 600", word: "within 1 s"), ("sleep 600 & wait", "within 1 s"),
+        ("while :; do echo 0123456789012345678901234567890123456789; done", "more than"),
+    ])
+    func aHelperThatDoesNotEndIsKilled(script: String, word: String) async throws {
+        try await with(["docker-credential-slow": "#!/bin/sh\necho $$ >$(dirname $0)/pid\n\(script)\n"]) { folder in
+            let loop = EventLoop()
+            defer { loop.stop() }
+            let asked = Task {
+                try await CredentialHelper(name: "slow", secondsMax: 1).ask(
+                    "r.io", on: loop, clock: RealClock.clock)
+            }
+            try await eventually("it runs") { (SmallFile.readLine(folder + "/pid") ?? "").isEmpty == false }
+            // The thread is free meanwhile.
+            await Task(executorPreference: loop) {}.value
+            let error = await #expect(throws: PluginError.self) { _ = try await asked.value }
+            #expect(error?.message.contains(word) == true, "\(error?.message ?? "")")
+            let group = try #require(pid_t(SmallFile.readLine(folder + "/pid") ?? ""))
+            try await eventually("all of it has gone") { kill(-group, 0) != 0 }
         }
     }
 

@@ -89,6 +89,45 @@ final class LogTests {
         #expect(text("e.0") == "bad\nworse\n")
     }
 
+    @Test func aClockSetBackLosesNothing() throws {
+        var log = copy(try target())
+        _ = log.begin()
+        try log.feed(frame(1, 5, "one\n") + frame(1, 2, "two\n") + frame(1, 5, "three\n") + frame(1, 3, "four\n"))
+        #expect(log.begin() == 0, "the other stream has had nothing")
+        try log.feed(frame(1, 5, "one\n") + frame(1, 2, "two\n") + frame(1, 5, "three\n") + frame(1, 6, "five\n"))
+        log.close()
+        #expect(text("o.0") == "one\ntwo\nthree\nfour\nfive\n")
+    }
+
+    /// The engine goes with the container: its first stream ends before the last words, and both are back as ended.
+    @Test(arguments: [true, false])
+    func theRestIsReadOnceTheEngineIsBack(isCut: Bool) async throws {
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        func chunk(_ bytes: [UInt8]) -> [UInt8] {
+            Array("\(String(bytes.count, radix: 16))\r\n".utf8) + bytes + [13, 10]
+        }
+        let (early, late) = (frame(1, 1, "one\n") + frame(2, 1, "bad\n"), frame(1, 2, "last words\n"))
+        let end = Array("0\r\n\r\n".utf8)
+        let engine = try ScriptedEngine(
+            folder,
+            [
+                Array(head.utf8) + chunk(early) + (isCut ? [] : end), Array(head.utf8) + chunk(early + late) + end,
+            ])
+        let loop = EventLoop()
+        let client = EngineClient(
+            endpoint: try Endpoint("unix://" + engine.socket), transportSecurity: nil, loop: loop,
+            clock: RealClock.clock)
+        let told = Counter()
+        let collector = LogCollector(
+            client: client, container: "c", isTerminal: false, target: try target(),
+            positionFile: folder + "/position", progress: LogProgress(), speaker: { .ended },
+            tell: { _ in told.note() })
+        await Task(executorPreference: loop) { await collector.run() }.value
+        loop.stop()
+        #expect(text("o.0") == "one\nlast words\n" && text("e.0") == "bad\n" && told.begun == 0)
+        #expect(engine.requests.count == 2 && engine.requests.last?.contains("since=") == true, "\(engine.requests)")
+    }
+
     @Test func aWriteThatThePositionMissedIsTakenBack() throws {
         let target = try target()
         var log = copy(target)

@@ -65,7 +65,7 @@ struct RequestTests {
         (#""cpu_hard_limit":true"#, "HostConfig/CpuQuota", 25_000),
         (#""cpu_hard_limit":true,"cpu_cfs_period":20000"#, "HostConfig/CpuQuota", 5_000),
         (#""cpuset_cpus":"0-2""#, "HostConfig/CpusetCpus", "0-2"), (#""pids_limit":7"#, "HostConfig/PidsLimit", 7),
-        (#""oom_score_adj":-5"#, "HostConfig/OomScoreAdj", -5), (#""shm_size":4096"#, "HostConfig/ShmSize", 4_096),
+        (#""oom_score_adj":5"#, "HostConfig/OomScoreAdj", 5), (#""shm_size":4096"#, "HostConfig/ShmSize", 4_096),
         (#""sysctl":{"net.core.somaxconn":"16"}"#, "HostConfig/Sysctls", ["net.core.somaxconn": "16"]),
         (#""storage_opt":{"size":"1G"}"#, "HostConfig/StorageOpt", ["size": "1G"]),
         (
@@ -152,6 +152,9 @@ struct RequestTests {
         ),
         (#"{"pids_limit":50}"#, "\"tty\":false", "HostConfig/PidsLimit", 50),
         (#"{"oom_score_adj":100}"#, "\"tty\":false", "HostConfig/OomScoreAdj", 100),
+        (#"{"oom_score_adj":100}"#, "\"oom_score_adj\":1", "HostConfig/OomScoreAdj", 1),
+        (#"{"oom_score_adj":-100}"#, "\"oom_score_adj\":-50", "HostConfig/OomScoreAdj", -50),
+        (#"{"allow_privileged":true}"#, "\"oom_score_adj\":-1000", "HostConfig/OomScoreAdj", -1_000),
         (
             #"{"extra_labels":["job*","task_group_name","short_alloc_id"]}"#, "\"tty\":false", "Labels",
             [
@@ -178,6 +181,7 @@ struct RequestTests {
     static let refused: [(config: String, code: PluginError.Code, word: String)] = [
         (#""privileged":true"#, .denied, "allow_privileged"), (#""pid_mode":"host""#, .denied, "pid_mode"),
         (#""ipc_mode":"host""#, .denied, "allowed_modes.ipc"), (#""userns_mode":"host""#, .denied, "userns_mode"),
+        (#""oom_score_adj":-1"#, .denied, "allow_privileged"),
         (#""cap_add":["sys_admin"]"#, .denied, "SYS_ADMIN"), (#""cap_add":["net_raw"]"#, .denied, "NET_RAW"),
         (#""runtime":"kata""#, .denied, "allow_runtimes"), (#""volumes":["/etc:/e"]"#, .denied, "volumes.enabled"),
         (#""volumes":["../../../etc:/e"]"#, .denied, "volumes.enabled"), (#""volumes":["a"]"#, .invalid, "\"volumes\""),

@@ -47,6 +47,8 @@ final class Counter: Sendable {
     var begun: Int { counts.withLock { $0.begun } }
     var cancelled: Int { counts.withLock { $0.cancelled } }
 
+    func note() { counts.withLock { $0.begun += 1 } }
+
     func hold() async throws {
         counts.withLock { $0.begun += 1 }
         do {

@@ -183,6 +183,25 @@ struct UseTests {
         }
     }
 
+    /// The engine refuses while a container of somebody else's uses the image.
+    @Test func anImageThatIsInUseIsRemovedLater() async throws {
+        let soon: [(String, JSON)] = [("gc", .object([("image_delay", .string("10ms"))]))]
+        try await DockerFixture.run(config: soon) { fixture in
+            let engine = fixture.engine
+            engine.docker("create --name seed --network none -l x=\(fixture.scratch.path) box:1 true")
+            engine.docker("commit -m kept seed kept:1")
+            engine.docker("rm seed")
+            engine.docker("create --name stranger --network none kept:1 true")
+            let exit = try await fixture.run(fixture.task("t", "exit 2", [("image", .string("kept:1"))]))
+            #expect(exit == TaskExit(code: 2))
+            // Longer than the delay: it was asked for in vain.
+            try await Task.sleep(for: .milliseconds(300))
+            #expect(engine.docker("image inspect kept:1") == 0)
+            engine.docker("rm stranger")
+            try await eventually("the image has gone") { engine.docker("image inspect kept:1") != 0 }
+        }
+    }
+
     @Test func orphansOfThisAgentAreSwept() async throws {
         let sweep = JSON.object([
             ("dangling_containers", .object([("period", .string("50ms")), ("creation_grace", .string("0s"))]))
@@ -224,7 +243,9 @@ struct UseTests {
     func theEnginesDeathAndReturnAreTold(signal: Int32) async throws {
         try await DockerFixture.run { fixture in
             let events = fixture.host.driverEvents()
-            _ = try await fixture.driver.start(fixture.task("t", "echo ready; sleep 1000"))
+            // Sent SIGTERM, the engine goes before the container has said this.
+            let script = "trap 'sleep 0.3; echo last words; exit 137' TERM; echo ready; while :; do sleep 0.05; done"
+            _ = try await fixture.driver.start(fixture.task("t", script))
             try await fixture.says("ready")
             fixture.engine.stop(signal)
             for await event in events where event == .changed(driver: "docker") { break }
@@ -239,6 +260,7 @@ struct UseTests {
             #expect(try await fixture.driver.fingerprint().health == .healthy)
             // Without live-restore the engine ends what it leaves or finds: the task's end is told.
             #expect(try await fixture.driver.wait("t").code == 137)
+            if signal == SIGTERM { #expect(fixture.log() == "ready\nlast words\n") }
             #expect(fixture.engine.lines("ps -q").isEmpty)
             try await fixture.driver.destroy("t", force: true)
         }

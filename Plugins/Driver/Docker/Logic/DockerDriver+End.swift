@@ -91,8 +91,8 @@ extension DockerDriver {
                 throw EngineClient.failure(answer.status, answer.message, "cannot remove container \(entry.container)")
             }
         }
-        entry.collection?.cancel()
-        await entry.collection?.value
+        entry.collection?.work.cancel()
+        await entry.collection?.work.value
         table.remove(entry.id)
         images.release(entry.image, by: entry.id)
         if let own = try? host.folders.own() { unlink(DockerDriver.positionFile(own, entry.container)) }

@@ -91,7 +91,12 @@ extension DockerDriver {
             throw PluginError(.notFound, "the container of task \(task.id) was never started")
         }
         images.use(state.image, by: task.id)
-        return try await adopt(state.id, task, image: state.image, logs: handle?["logs"])
+        do {
+            return try await adopt(state.id, task, image: state.image, logs: handle?["logs"])
+        } catch {
+            images.release(state.image, by: task.id)
+            throw error
+        }
     }
 
     private func inspection(of task: TaskDocument, _ handle: JSON?) async throws -> ContainerState? {
@@ -147,21 +152,23 @@ extension DockerDriver {
 
     private func collect(_ logs: JSON, of id: String, _ container: String, isTerminal: Bool) {
         guard settings.collectsLogs, let target = LogTarget(logs), let own = try? host.folders.own() else { return }
+        let progress = LogProgress()
         let collector = LogCollector(
             client: client, container: container, isTerminal: isTerminal, target: target,
-            positionFile: DockerDriver.positionFile(own, container),
-            goesOn: { [self] in await mayRun(id, container) },
+            positionFile: DockerDriver.positionFile(own, container), progress: progress,
+            speaker: { [self] in await speaker(id, container) },
             tell: { [self] in tell(id, $0) })
-        if let collection = operations.spawn({ await collector.run() }) { table.setCollection(collection, of: id) }
+        guard let work = operations.spawn({ await collector.run() }) else { return }
+        table.setCollection(TaskTable.Collection(work: work, progress: progress), of: id)
     }
 
-    /// Whether a container runs, or may run when the engine is back.
-    private func mayRun(_ id: String, _ container: String) async -> Bool {
-        guard let entry = table.entry(id), entry.exit == nil else { return false }
+    private func speaker(_ id: String, _ container: String) async -> LogCollector.Speaker {
+        guard let entry = table.entry(id), entry.exit == nil else { return .gone }
         guard let answer = try? await client.ask(EngineRequest("GET", "/containers/\(container)/json")) else {
-            return true
+            return .living
         }
-        return answer.status != 404 && !ContainerState(answer.json).hasEnded
+        if answer.status == 404 { return .gone }
+        return answer.isSuccess && ContainerState(answer.json).hasEnded ? .ended : .living
     }
 
     static func positionFile(_ own: String, _ container: String) -> String { "\(own)/\(container).position" }

@@ -13,7 +13,7 @@ extension ContainerRequest {
         }
         let processesMax = processes > 0 ? processes : settings.processesMax
         if processesMax > 0 { limits["PidsLimit"] = .integer(processesMax) }
-        let score = try config.int("oom_score_adj", in: -1_000...1_000, otherwise: settings.oomScoreAdjustment)
+        let score = try outOfMemoryScore()
         if score != 0 { limits["OomScoreAdj"] = .integer(score) }
         let shared = try config.int("shm_size", in: 0 ... .max)
         if shared > 0 { limits["ShmSize"] = .integer(shared) }
@@ -24,6 +24,18 @@ extension ContainerRequest {
         let ulimits = try ulimits()
         if !ulimits.isEmpty { limits["Ulimits"] = .array(ulimits) }
         return limits
+    }
+
+    /// A score below 0 has the kernel end other processes of the machine first, the agent too: a right, as privileged containers are.
+    private func outOfMemoryScore() throws(PluginError) -> Int64 {
+        let score = try config.int("oom_score_adj", in: -1_000...1_000, otherwise: settings.oomScoreAdjustment)
+        guard score >= min(0, settings.oomScoreAdjustment) || settings.allowsPrivileged else {
+            throw PluginError(
+                .denied,
+                "\"oom_score_adj\": \(score) is below \(min(0, settings.oomScoreAdjustment)) and not allowed here; the "
+                    + "operator sets allow_privileged, or a lower oom_score_adj, in plugin \"docker\"")
+        }
+        return score
     }
 
     /// The hard limit is memory_max, else the older "memory_hard_limit" in MiB, else what was asked for; no swap on top.

@@ -12,8 +12,20 @@ final class ImageStore: Sendable {
     private struct State {
         /// Task ids by the id of the image that they use.
         var users: [String: Set<String>] = [:]
-        var removals: [String: Task<Void, Never>] = [:]
+        var removals: [String: Removal] = [:]
+        var count = 0
     }
+
+    /// An image that waits to be removed.
+    private struct Removal {
+        let number: Int
+        let work: Task<Void, Never>
+    }
+
+    /// How often the engine may refuse to remove an image before it is left alone. Each attempt comes after twice as long, first after
+    /// the operator's delay: with the usual 3 minutes it goes on for six hours.
+    static let removalAttemptsMax = 8
+    static let removalDelayNanosecondsMin: Int64 = 1_000_000_000
 
     private let client: EngineClient
     private let settings: DockerSettings
@@ -166,7 +178,7 @@ final class ImageStore: Sendable {
             state.users[image, default: []].insert(task)
             return state.removals.removeValue(forKey: image)
         }
-        removal?.cancel()
+        removal?.work.cancel()
         try? host.store.remove(ImageStore.key(image))
     }
 
@@ -196,25 +208,51 @@ final class ImageStore: Sendable {
     }
 
     private func remove(_ image: String, at due: Int64) {
-        let work = Task(executorPreference: client.loop) { [self] in
-            do {
-                try await client.clock.pause(nanoseconds: max(0, due - client.clock.wall))
-                let isUsed = state.withLock { $0.users[image] != nil }
-                guard !isUsed else { return }
-                // Not by force: what a container of somebody else's uses, or has another name, stays.
-                _ = try await client.ask(EngineRequest("DELETE", "/images/\(image)"))
-                try host.store.remove(ImageStore.key(image))
-            } catch {
-                // Cancelled, or the engine is away: the next instance tries again.
+        let earlier = state.withLock { state in
+            state.count += 1
+            let number = state.count
+            let work = Task(executorPreference: client.loop) { [self] in
+                if await removes(image, at: due) { try? host.store.remove(ImageStore.key(image)) }
+                self.state.withLock { state in
+                    if state.removals[image]?.number == number { state.removals[image] = nil }
+                }
             }
+            return state.removals.updateValue(Removal(number: number, work: work), forKey: image)
         }
-        state.withLock { $0.removals.updateValue(work, forKey: image) }?.cancel()
+        earlier?.work.cancel()
+    }
+
+    /// Asks the engine to remove an image from `due` on until it has, or has refused often enough.
+    ///
+    /// - Returns: false when cancelled: somebody uses it again, or the plug-in ends and its next instance goes on.
+    private func removes(_ image: String, at due: Int64) async -> Bool {
+        var wait = max(0, due - client.clock.wall)
+        var delay = max(settings.collection.imageDelayNanoseconds, ImageStore.removalDelayNanosecondsMin)
+        var refusals = 0
+        while (try? await client.clock.pause(nanoseconds: wait)) != nil {
+            // Not by force: what a container of somebody else's uses, or has another name, stays.
+            let answer = try? await client.ask(EngineRequest("DELETE", "/images/\(image)"))
+            if Task.isCancelled { return false }
+            // Without an answer the engine is away, which says nothing about the image.
+            guard let answer else {
+                wait = delay
+                continue
+            }
+            if answer.isSuccess || answer.status == 404 { return true }
+            refusals += 1
+            guard refusals < ImageStore.removalAttemptsMax else {
+                host.log.info("an unused image stays", ["image": image, "reason": answer.message])
+                return true
+            }
+            (wait, delay) = (delay, delay * 2)
+        }
+        return false
     }
 
     /// Ends what is under way.
     func shutdown() async {
         await pulls.cancelAll()
-        let removals = state.withLock { Array($0.removals.values) }
+        let removals = state.withLock { $0.removals.values.map(\.work) }
         for work in removals { work.cancel() }
         for work in removals { await work.value }
     }

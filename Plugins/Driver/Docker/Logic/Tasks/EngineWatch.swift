@@ -22,8 +22,8 @@ final class EngineWatch: Sendable {
     private let operations: Operations
     private let state = Mutex(State())
 
-    /// How long after its end a task's output is waited for.
-    static let outputSecondsMax: Int64 = 10
+    /// How long the engine may be silent after a task's end before the rest of its output is given up.
+    static let silenceNanosecondsMax: Int64 = 10_000_000_000
 
     init(client: EngineClient, host: Host, table: TaskTable, operations: Operations) {
         self.client = client
@@ -131,10 +131,38 @@ final class EngineWatch: Sendable {
             return true
         }
         guard isFirst else { return }
-        if let collection = table.entry(id)?.collection {
-            try? await client.clock.limit(seconds: Self.outputSecondsMax, "output") { await collection.value }
+        if let collection = table.entry(id)?.collection, !(await ends(collection)) {
+            try? host.events.task(id, "Output may not be complete: the engine did not send its end within 10 s")
         }
         table.finish(id, exit)
         state.withLock { $0.ends[id] = nil }
+    }
+
+    /// Waits until all output has been copied.
+    ///
+    /// - Returns: false when nothing came for too long: then the copying is ended.
+    private func ends(_ collection: TaskTable.Collection) async -> Bool {
+        await withTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                await withTaskCancellationHandler {
+                    await collection.work.value
+                } onCancel: {
+                    collection.work.cancel()
+                }
+                return true
+            }
+            group.addTask { [client] in
+                var seen: Int
+                repeat {
+                    seen = collection.progress.count
+                    guard (try? await client.clock.pause(nanoseconds: Self.silenceNanosecondsMax)) != nil else {
+                        return true
+                    }
+                } while collection.progress.count != seen
+                return false
+            }
+            defer { group.cancelAll() }
+            return await group.next() ?? true
+        }
     }
 }

@@ -1,5 +1,6 @@
 internal import DroverSDK
 internal import Glibc
+internal import Synchronization
 
 /// Where the output of a task goes: the document's "logs".
 struct LogTarget: Equatable, Sendable {
@@ -33,10 +34,20 @@ struct LogCollector: Sendable {
     let target: LogTarget
     /// Path of the file that keeps the position.
     let positionFile: String
-    /// Whether the container may say more.
-    let goesOn: @Sendable () async -> Bool
+    let progress: LogProgress
+    let speaker: @Sendable () async -> Speaker
     /// For what users should know.
     let tell: @Sendable (String) -> Void
+
+    /// What is known of the container.
+    enum Speaker: Sendable {
+        /// It may say more; so may one whose engine is away.
+        case living
+        /// It has said all, not all of which may have been copied.
+        case ended
+        /// Nobody keeps, or wants, what it said.
+        case gone
+    }
 
     /// Returns when the container has ended and all that it said has been copied, or when cancelled.
     func run() async {
@@ -47,15 +58,24 @@ struct LogCollector: Sendable {
         defer { close(folder) }
         var copy = LogCopy(target, folder: folder, positionFile: positionFile, isTerminal: isTerminal)
         defer { copy.close() }
+        // Whether it had ended before what there is of its output was asked for. A stream that ends says nothing of that: the engine ends
+        // it when it goes itself, before the container has said its last words.
+        var hadEnded = false
         while !Task.isCancelled {
             do {
                 try await follow(&copy)
+                if hadEnded { return }
             } catch let error as PluginError where error.code != .retry {
                 return tell("Output is not kept: \(error.message)")
             } catch {
                 // The engine went away: it may come back with the container.
             }
-            guard await goesOn(), (try? await client.clock.pause(nanoseconds: 200_000_000)) != nil else { return }
+            switch await speaker() {
+            case .gone: return
+            case .ended where !hadEnded: hadEnded = true
+            case .living, .ended:
+                guard (try? await client.clock.pause(nanoseconds: 200_000_000)) != nil else { return }
+            }
         }
     }
 
@@ -75,10 +95,20 @@ struct LogCollector: Sendable {
         while true {
             let part = try await stream.next()
             if part.isEmpty { break }
+            progress.note(part.count)
             try copy.feed(part)
         }
         copy.end()
     }
+}
+
+/// How much the engine has sent of a container's output.
+final class LogProgress: Sendable {
+    private let bytes = Atomic(0)
+
+    var count: Int { bytes.load(ordering: .relaxed) }
+
+    func note(_ count: Int) { bytes.wrappingAdd(count, ordering: .relaxed) }
 }
 
 /// The files of one container's output and how far they are.

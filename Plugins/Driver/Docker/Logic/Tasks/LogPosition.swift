@@ -4,7 +4,7 @@ internal import Glibc
 /// How far the output of a container has been copied: kept in a file, so that after any end of this process nothing is copied
 /// twice and nothing left out.
 struct LogPosition: Equatable, Sendable {
-    /// Of one stream. Times of one stream never fall; parts of one long line have the same.
+    /// Of one stream. Parts of one long line have the same time; times fall only where somebody sets the clock.
     struct Stream: Equatable, Sendable {
         /// Of the last message, in nanoseconds since 1970; 0: none yet.
         var time: Int64 = 0
@@ -13,6 +13,8 @@ struct LogPosition: Equatable, Sendable {
         var log = RotatedLog.Position()
         /// Messages with the last time that have come over the present connection.
         private var seen: Int64 = 0
+        /// Whether something new has come over the present connection: from then on all is, whatever its time.
+        private var isBeyond = false
 
         init(time: Int64 = 0, count: Int64 = 0, log: RotatedLog.Position = RotatedLog.Position()) {
             self.time = time
@@ -21,11 +23,12 @@ struct LogPosition: Equatable, Sendable {
         }
 
         /// A connection begins: messages come again.
-        mutating func reconnect() { seen = 0 }
+        mutating func reconnect() { (seen, isBeyond) = (0, false) }
 
         /// Whether a message with this time is still to be copied; if so it counts as copied.
         mutating func takes(_ time: Int64) -> Bool {
-            guard time >= self.time else { return false }
+            // The clock was set back: the latest time stays, as what has been copied is known by it.
+            guard time >= self.time else { return isBeyond }
             if time == self.time {
                 seen += 1
                 guard seen > count else { return false }
@@ -34,6 +37,7 @@ struct LogPosition: Equatable, Sendable {
                 self.time = time
                 (count, seen) = (1, 1)
             }
+            isBeyond = true
             return true
         }
     }

@@ -14,9 +14,14 @@ final class TaskTable: Sendable {
         let stopSignal: String
         /// What `start` and `recover` answer.
         let answer: JSON
-        /// Copies the container's output; ends by itself after the container.
-        var collection: Task<Void, Never>?
+        var collection: Collection?
         fileprivate(set) var exit: TaskExit?
+    }
+
+    /// Copies a container's output; ends by itself after the container.
+    struct Collection: Sendable {
+        let work: Task<Void, Never>
+        let progress: LogProgress
     }
 
     private struct Waiter {
@@ -67,7 +72,7 @@ final class TaskTable: Sendable {
 
     func insert(_ entry: Entry) { state.withLock { $0.entries[entry.id] = entry } }
 
-    func setCollection(_ collection: Task<Void, Never>, of id: String) {
+    func setCollection(_ collection: Collection, of id: String) {
         state.withLock { $0.entries[id]?.collection = collection }
     }
 
@@ -147,7 +152,7 @@ final class TaskTable: Sendable {
     func close() {
         let waiters = state.withLock { take(&$0) { _ in true } }
         for waiter in waiters { waiter.call.fail(PluginError(.cancelled, "the plug-in ends")) }
-        for entry in state.withLock({ Array($0.entries.values) }) { entry.collection?.cancel() }
+        for entry in state.withLock({ Array($0.entries.values) }) { entry.collection?.work.cancel() }
     }
 
     private func take(_ state: inout State, where condition: (Waiter) -> Bool) -> [Waiter] {
