@@ -138,7 +138,10 @@ struct NvidiaTests {
             ("ecc=2", "2 uncorrected ECC errors since its driver was loaded; reset the GPU"),
             ("remap=1", "its memory has more bad rows than can be replaced; replace the GPU"),
             ("\nxid 79", "the driver reported XID 79; reset the GPU and restart the machine"),
-            ("\nxid 31", nil),
+            ("\nxid 31", nil), ("recovery=0", nil), ("recovery=4", nil), ("recovery=0 \nxid 31", nil),
+            ("recovery=0 \nxid 79", "the driver reported XID 79; reset the GPU and restart the machine"),
+            ("recovery=1 \nxid 94", "the driver reported XID 94; reset the GPU"),
+            ("recovery=2", "the driver asks for it: restart the machine"),
         ] as [(String, String?)])
     func illOnesAreTold(change: String, fault: String?) throws {
         try withGPUs(Self.hopper, [:], "ill\(change.filter { $0.isLetter || $0.isNumber })\(fault?.count ?? 0)") {
@@ -149,6 +152,26 @@ struct NvidiaTests {
             #expect(try faults(devices)["GPU-1"] == fault, "it stays")
             #expect(try faults(devices)["GPU-2"] == nil)
             #expect(try instances(devices).count == 2)
+        }
+    }
+
+    /// A GPU that was reset is well again, in this session or a later one; a new error is a new illness.
+    @Test func anErrorIsForgottenOnceTheDriverSaysSo() throws {
+        let ill = "the driver reported XID 79; reset the GPU"
+        try withGPUs(Self.hopper, [:], "reset") { devices, _, write in
+            try write("\(Self.hopper) recovery=0")
+            #expect(try faults(devices).isEmpty)
+            for number in [79, 48] {
+                let told = ill.replacing("79", with: "\(number)")
+                try write("\(Self.hopper) recovery=0\nxid \(number)")
+                #expect(try faults(devices)["GPU-1"] == told + " and restart the machine", "the driver has yet to say")
+                try write("\(Self.hopper) recovery=1\nxid \(number)")
+                #expect(try faults(devices)["GPU-1"] == told)
+                try write("\(Self.hopper) lost=1\nxid \(number)")
+                #expect(try faults(devices).count == 1)
+                try write("\(Self.hopper) recovery=0\nxid \(number)")
+                #expect(try faults(devices).isEmpty, "it was reset")
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 // thing, words "key=value"; a name's blanks are written "_":
 //   driver 550.54              the driver's version
 //   fail 999                   every call fails with this code
-//   gpu uuid=GPU-1 name=NVIDIA_H100 bus=00000000:4A:00.0 minor=0 total=81559 used=1024 [busy=7] [ecc=2] [remap=1] [lost=1]
+//   gpu uuid=GPU-1 name=NVIDIA_H100 bus=00000000:4A:00.0 minor=0 total=81559 used=1024 [busy=7] [ecc=2] [remap=1] [lost=1] [recovery=1]
 //   mig uuid=MIG-1 gi=1 ci=0 total=9728 slices=1 [name=...]         an instance of the GPU before
 //   xid 79                     of the GPU before, told once
 #include <stdio.h>
@@ -11,7 +11,7 @@
 
 #define GPUS 16
 typedef struct { char uuid[80], name[96]; unsigned gi, ci, slices; unsigned long long total, used; } unit;
-typedef struct { unit self; char bus[32]; unsigned minor, ecc, remap, lost, parts; int busy; unit part[8]; unsigned xid; } gpu;
+typedef struct { unit self; char bus[32]; unsigned minor, ecc, remap, lost, parts; int busy, recovery; unit part[8]; unsigned xid; } gpu;
 
 static gpu gpus[GPUS];
 static unsigned count, told[GPUS];
@@ -65,6 +65,7 @@ static int read_script(void) {
             g->ecc = (unsigned)number(line, "ecc");
             g->remap = (unsigned)number(line, "remap");
             g->lost = (unsigned)number(line, "lost");
+            g->recovery = value(line, "recovery") ? (int)number(line, "recovery") : -1;
             g->busy = value(line, "busy") ? (int)number(line, "busy") : -1;
         }
         if (strncmp(line, "mig ", 4) == 0 && last && last->parts < 8) {
@@ -147,6 +148,14 @@ int nvmlDeviceGetMemoryErrorCounter(void *d, unsigned error, unsigned counter, u
 int nvmlDeviceGetRemappedRows(void *d, unsigned *corrected, unsigned *uncorrected, unsigned *pending, unsigned *failed) {
     *corrected = *uncorrected = *pending = 0;
     *failed = whole(d)->remap;
+    return 0;
+}
+typedef struct { unsigned id, scope; long long time, latency; int type, result; union { unsigned number; double real; } value; } field;
+int nvmlDeviceGetFieldValues(void *d, int count, field *f) {
+    for (int i = 0; i < count; i++) {
+        f[i].result = f[i].id == 230 && whole(d)->recovery >= 0 ? 0 : 3;
+        f[i].value.number = (unsigned)whole(d)->recovery;
+    }
     return 0;
 }
 int nvmlDeviceGetMigMode(void *d, unsigned *now, unsigned *later) {

@@ -29,10 +29,24 @@ enum SystemProbe {
             // They name disks: nodes that share all else must stay in one class.
             ("unique.kernel.arguments", machine.line("/proc/cmdline")),
             ("unique.hostname", machine.system.hostname()),
+            ("unique.host_id", machineID(machine)),
         ]
         for (name, value) in found {
             if let value, !value.isEmpty { fingerprint.attributes[name] = value }
         }
+    }
+
+    /// What names this machine over reinstallations, else over restarts: the firmware's UUID, else machine-id(5) in the same form.
+    static func machineID(_ machine: Machine) -> String? {
+        for path in ["/sys/class/dmi/id/product_uuid", "/etc/machine-id"] {
+            let digits = (machine.line(path) ?? "").lowercased().filter { $0 != "-" }
+            // All alike is what firmware says that has none.
+            guard digits.utf8.count == 32, digits.allSatisfy(\.isHexDigit), Set(digits).count > 1 else { continue }
+            let ends = [0, 8, 12, 16, 20, 32]
+            let parts = zip(ends, ends.dropFirst()).map { digits.dropFirst($0).prefix($1 - $0) }
+            return parts.joined(separator: "-")
+        }
+        return nil
     }
 
     /// The architecture as job files and artifacts name it.

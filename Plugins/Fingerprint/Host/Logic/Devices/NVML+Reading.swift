@@ -86,6 +86,23 @@ extension NVML {
         return perLane[Int(generation) - 1] * UInt64(width)
     }
 
+    /// What the driver wants done before the GPU is well again; `nil` when it does not tell, as drivers before release 570.
+    func recovery(_ device: Device) -> NVMLRecovery? {
+        typealias Fields = @convention(c) (Device, Int32, UnsafeMutableRawPointer) -> Int32
+        // nvmlFieldValue_t: unsigned int fieldId and scopeId, long long timestamp and latencyUsec, int valueType and nvmlReturn,
+        // a union of 8 bytes.
+        let field = UnsafeMutableRawBufferPointer.allocate(byteCount: 40, alignment: 8)
+        defer { field.deallocate() }
+        field.initializeMemory(as: UInt8.self, repeating: 0)
+        // NVML_FI_DEV_GET_GPU_RECOVERY_ACTION
+        field.storeBytes(of: 230, as: UInt32.self)
+        guard let base = field.baseAddress,
+            function("nvmlDeviceGetFieldValues", as: Fields.self)?(device, 1, base) == 0,
+            field.load(fromByteOffset: 28, as: Int32.self) == 0
+        else { return nil }
+        return NVMLRecovery(rawValue: field.load(fromByteOffset: 32, as: UInt32.self)) ?? .drain
+    }
+
     private func fault(_ device: Device) -> String? {
         // unsigned int corrRows, uncRows, isPending, failureOccurred; each an out parameter of its own.
         if remappingFailed(device) { return "its memory has more bad rows than can be replaced; replace the GPU" }

@@ -153,6 +153,24 @@ struct NVMLCode: Error, Equatable, Sendable, CustomStringConvertible {
     }
 }
 
+/// What a driver wants done about a GPU (nvmlDeviceGpuRecoveryAction_t).
+enum NVMLRecovery: UInt32 {
+    case none = 0
+    case reset = 1
+    case reboot = 2
+    /// Traffic, or work, must end first; then it says more. So do actions that are not known here.
+    case drain = 3
+
+    /// For an operator; `nil` where tasks may go on.
+    var advice: String? {
+        switch self {
+        case .none, .drain: nil
+        case .reset: "reset the GPU"
+        case .reboot: "restart the machine"
+        }
+    }
+}
+
 /// The bytes of a struct that the library filled.
 struct NVMLStruct {
     let bytes: [UInt8]

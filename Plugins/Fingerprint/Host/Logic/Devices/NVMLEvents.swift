@@ -33,6 +33,9 @@ final class NVMLEvents {
         _ = library.function("nvmlDeviceRegisterEvents", as: Register.self)?(device, Self.critical, set)
     }
 
+    /// The next registration listens anew: after a reset the driver may have forgotten the old one.
+    func forget(_ uuid: String) { registered.remove(uuid) }
+
     /// XIDs since the last call that are the GPUs' own fault, by the GPU's handle.
     func take() -> [(device: NVML.Device, xid: UInt64)] {
         guard let wait = library.function("nvmlEventSetWait_v2", as: Wait.self) else { return [] }

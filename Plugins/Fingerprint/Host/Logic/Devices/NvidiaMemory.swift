@@ -16,12 +16,12 @@ struct NvidiaMemory: Sendable {
         self.boot = boot
     }
 
-    /// The GPUs that there were, without fault and facts, and the XIDs by uuid; none when nothing is known of this start.
-    func read() -> (gpus: [NvidiaReport.GPU], xids: [String: UInt64]) {
+    /// The GPUs that there were, without fault and facts, and their errors; none when nothing is known of this start.
+    func read() -> (gpus: [NvidiaReport.GPU], errors: NvidiaErrors) {
         guard let bytes = try? store.get(Self.key),
             let record = try? JSON(parsing: String(decoding: bytes, as: UTF8.self)),
             record["boot"]?.string == boot
-        else { return ([], [:]) }
+        else { return ([], NvidiaErrors()) }
         let gpus = (record["gpus"]?.array ?? []).compactMap { json -> NvidiaReport.GPU? in
             guard let unit = Self.unit(json), let busID = json["bus_id"]?.string, let minor = json["minor"]?.integer
             else {
@@ -38,14 +38,14 @@ struct NvidiaMemory: Sendable {
             return NvidiaReport.GPU(unit: unit, busID: busID, minor: UInt32(clamping: minor), partitions: partitions)
         }
         let xids = (record["xids"]?.object ?? [:]).compactMapValues { $0.integer.map { UInt64(clamping: $0) } }
-        return (gpus, xids)
+        return (gpus, NvidiaErrors(xids: xids, asked: Set(record["asked"]?.strings ?? [])))
     }
 
     /// Keeps what ``record(_:_:)`` made. A store that cannot be written costs what it is for, and no more.
     func write(_ record: JSON) { try? store.put(Self.key, Array(record.text.utf8)) }
 
     /// What is known now, to be kept.
-    func record(_ gpus: [NvidiaReport.GPU], _ xids: [String: UInt64]) -> JSON {
+    func record(_ gpus: [NvidiaReport.GPU], _ errors: NvidiaErrors) -> JSON {
         let list = gpus.map { gpu -> JSON in
             var json = Self.json(gpu.unit)
             json["bus_id"] = .string(gpu.busID)
@@ -63,7 +63,8 @@ struct NvidiaMemory: Sendable {
         }
         return [
             "boot": .string(boot), "gpus": .array(list),
-            "xids": .object(xids.mapValues { .integer(Int64(clamping: $0)) }),
+            "xids": .object(errors.xids.mapValues { .integer(Int64(clamping: $0)) }),
+            "asked": .array(errors.asked.sorted().map(JSON.string)),
         ]
     }
 

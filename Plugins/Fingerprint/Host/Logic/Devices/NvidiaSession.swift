@@ -11,7 +11,7 @@ final class NvidiaSession: Sendable {
         var events: NVMLEvents?
         /// By uuid, as last seen in order.
         var known: [NvidiaReport.GPU] = []
-        var xids: [String: UInt64] = [:]
+        var errors = NvidiaErrors()
         var driverVersion = ""
         /// Looks in a row at which the library failed.
         var failures = 0
@@ -36,7 +36,7 @@ final class NvidiaSession: Sendable {
         self.names = names
         self.memory = memory
         var start = State()
-        if let memory { (start.known, start.xids) = memory.read() }
+        if let memory { (start.known, start.errors) = memory.read() }
         state = Mutex(start)
     }
 
@@ -102,12 +102,13 @@ final class NvidiaSession: Sendable {
             }
         }
         for (device, xid) in state.events?.take() ?? [] {
-            if let uuid = handles[device] { state.xids[uuid] = xid }
+            if let uuid = handles[device] { state.errors.note(xid, of: uuid) }
         }
-        for index in present.indices {
-            guard let xid = state.xids[present[index].unit.uuid] else { continue }
-            present[index].fault =
-                "the driver reported XID \(xid); reset the GPU and restart the machine"
+        for (device, uuid) in handles {
+            guard let index = present.firstIndex(where: { $0.unit.uuid == uuid }) else { continue }
+            let hadError = state.errors.xids[uuid] != nil
+            if let fault = state.errors.fault(of: uuid, library.recovery(device)) { present[index].fault = fault }
+            if hadError, state.errors.xids[uuid] == nil { state.events?.forget(uuid) }
         }
         return report(
             &state, present, loss.map { Loss(text: "it has fallen off the bus: \(library.text($0))", code: $0) })
@@ -129,7 +130,7 @@ final class NvidiaSession: Sendable {
 
     private func keep(_ state: inout State) {
         guard let memory else { return }
-        let record = memory.record(state.known, state.xids)
+        let record = memory.record(state.known, state.errors)
         guard record != state.kept else { return }
         memory.write(record)
         state.kept = record
