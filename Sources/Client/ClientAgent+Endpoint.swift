@@ -16,19 +16,6 @@ extension ClientAgent: ClientEndpoint {
         return FileInfo(try await world.seam.blocking.run { try access.entry(path) })
     }
 
-    package func read(allocation: ID, path: String, offset: Int64, limit: Int64) async throws -> [UInt8] {
-        guard offset >= 0, limit >= 0 else { throw CallError(.invalid, "offset and limit must not be negative") }
-        let access = try fileAccess(allocation)
-        return try await world.seam.blocking.run {
-            let (file, entry) = try access.open(path)
-            guard entry.isRegular else { throw CallError(.invalid, "\"\(path)\" is not a regular file") }
-            let count = Int(min(limit, max(0, entry.size - offset)))
-            return try FileAccess.translate(path) { () throws(LinuxError) in
-                try file.read(at: offset, count: count)
-            }
-        }
-    }
-
     package func stream(
         allocation: ID, path: String, from: FilePosition, follow: Bool
     ) async throws -> any FileStream {

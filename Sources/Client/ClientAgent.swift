@@ -24,6 +24,7 @@ package final class ClientAgent: Sendable {
     let addTicket: AsyncStream<RelayTicket>.Continuation
     /// Programs that run inside tasks for callers.
     let commandCount = Mutex(0)
+    let requestCount = Mutex(0)
     /// The node as last fingerprinted; changes are registered.
     let nodeState: Mutex<Node>
     let nodeChanged = ChangeSignal()

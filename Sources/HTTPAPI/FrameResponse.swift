@@ -30,12 +30,14 @@ struct FrameResponse: Sendable {
     func response() -> APIResponse {
         var response = APIResponse(
             body: .stream { writer in
-                guard follow else {
-                    while let frame = try await stream.next() { try await writer.write(encoded(frame)) }
-                    return try await writer.finish(nil)
-                }
-                try await request.body.consumeWithCancellationOnInboundClose { _ in
-                    try await pump(into: &writer)
+                try await stream.use {
+                    guard follow else {
+                        while let frame = try await stream.next() { try await writer.write(encoded(frame)) }
+                        return
+                    }
+                    try await request.body.consumeWithCancellationOnInboundClose { _ in
+                        try await pump(into: &writer)
+                    }
                 }
                 try await writer.finish(nil)
             })
@@ -84,11 +86,8 @@ struct FrameResponse: Sendable {
 
     private func encoded(_ frame: FileFrame) -> ByteBuffer {
         guard !isPlain else { return ByteBuffer(bytes: frame.data) }
-        var members: [(String, JSON)] = []
-        if frame.offset > 0 { members.append(("Offset", .integer(frame.offset))) }
-        if !frame.data.isEmpty { members.append(("Data", .string(Base64.encode(frame.data)))) }
-        members.append(("File", .string(frame.file)))
-        if !frame.event.isEmpty { members.append(("FileEvent", .string(frame.event))) }
-        return ByteBuffer(bytes: JSON.object(members).bytes)
+        var json = JSONWriter(capacity: 128 + frame.data.count / 3 * 4)
+        frame.write(to: &json)
+        return ByteBuffer(bytes: json.bytes)
     }
 }

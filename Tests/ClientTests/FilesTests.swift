@@ -34,9 +34,9 @@ import Testing
             #expect(names == ["alloc", "web"])
             let info = try await client.file(allocation: allocation.id, path: "web/local/data.json")
             #expect(info.size == 10 && info.contentType == "application/json" && info.fileMode == "-rw-------")
-            let part = try await client.read(
-                allocation: allocation.id, path: "web/local/data.json", offset: 3, limit: 4)
-            #expect(String(decoding: part, as: UTF8.self) == "3456")
+            let part = try await client.stream(
+                allocation: allocation.id, path: "web/local/data.json", from: FilePosition(offset: 3), follow: false)
+            #expect(try await text(part) == "3456789")
             await #expect(throws: CallError.self) { try await client.files(allocation: .none, path: "/") }
         }
     }
@@ -53,11 +53,14 @@ import Testing
                 "web/secrets/token", "web/local/../secrets/token", "web/private/attempt", "web//./secrets/token",
             ] {
                 await #expect(throws: CallError.self, "\(path)") {
-                    try await client.read(allocation: allocation.id, path: path, offset: 0, limit: 10)
+                    try await client.stream(
+                        allocation: allocation.id, path: path, from: FilePosition(), follow: false)
                 }
             }
             #expect(
-                try await client.read(allocation: allocation.id, path: "web/local/in", offset: 0, limit: 10) == [65])
+                try await text(
+                    client.stream(
+                        allocation: allocation.id, path: "web/local/in", from: FilePosition(), follow: false)) == "A")
             mkfifo(root + "/web/local/pipe", 0o600)
             await #expect(throws: CallError.self) {
                 try await client.stream(

@@ -8,6 +8,8 @@ import Testing
 @Suite("Client routes")
 struct ClientRouteTests {
     static let id = FakeClient.allocation
+    static let other = ID(high: 9, low: 9)
+    static let frame = #"{"Offset":3,"Data":"aGkK","File":"o"}"#
 
     @Test(arguments: [
         ("/v1/client/fs/cat/\(id)?path=a", "hello\nworld\n"),
@@ -27,7 +29,7 @@ struct ClientRouteTests {
     }
 
     @Test(arguments: [
-        ("/v1/client/fs/cat/\(ID(high: 9, low: 9))?path=a", 404, "unknown allocation"),
+        ("/v1/client/stats?node_id=abc", 400, "no whole node id"),
         ("/v1/client/fs/cat/\(id)", 400, "must provide a file name"),
         ("/v1/client/fs/cat/\(id)?path=/alloc", 400, "is a directory"),
         ("/v1/client/fs/readat/\(id)?path=a", 400, "must provide offset and limit"),
@@ -47,6 +49,50 @@ struct ClientRouteTests {
             let answer = try await client.send("GET", "/v1/client/stats")
             #expect(answer.status == 501)
         }
+    }
+
+    /// What the servers relay is asked of them once, and their end is closed, whatever comes of it.
+    @Test(arguments: [
+        ("fs/logs/\(other)?task=t&type=stdout&follow=false", ["{}", "{}", frame], 200, frame, NodeRequestKind.logs),
+        ("fs/logs/\(other)?task=t&type=stdout&plain=true", ["{}", "{}", frame], 200, "hi\n", .logs),
+        ("fs/stream/\(other)?path=a&follow=false", ["{}", "{}", frame, frame], 200, frame + frame, .stream),
+        ("fs/cat/\(other)?path=a", ["{}", "{}", frame, frame], 200, "hi\nhi\n", .stream),
+        ("fs/readat/\(other)?path=a&offset=1&limit=4", ["{}", "{}", frame, frame], 200, "hi\nh", .stream),
+        ("fs/ls/\(other)", ["{}", #"[{"Name":"a"}]"#, #"[{"Name":"b"}]"#], 200, #""Name":"b""#, .files),
+        ("allocation/\(other)/stats?task=t", ["{}", #"{"x":1}"#], 200, #"{"x":1}"#, .statistics),
+        ("allocation/\(other)/stats", ["{}"], 500, "gave no answer", .statistics),
+        ("allocation/\(other)/gc", ["{}"], 200, "", .collectAllocation),
+        ("stats?node_id=\(other)", ["{}", #"{"Uptime":7}"#], 200, #"{"Uptime":7}"#, .hostStatistics),
+        ("gc?node_id=\(other)", ["{}"], 200, "", .collectNode),
+        ("fs/stat/\(other)?path=a", [], 404, "nothing there", .file),
+        ("fs/logs/\(other)?task=t&type=stdout&follow=true", [], 404, "nothing there", .logs),
+    ])
+    func otherNodesAreAskedOverTheServers(
+        path: String, frames: [String], status: Int, text: String, kind: NodeRequestKind
+    ) async throws {
+        let left = Mutex<[String]>([])
+        let servers = FakeServers { call, _ in
+            switch call {
+            case let call as AskNode:
+                // Before a file is read it is looked at.
+                left.withLock { $0 = call.request.kind == kind ? frames : ["{}", "{}"] }
+                return RelayEnd(server: "s1", id: ID(high: 5, low: 5))
+            case is ReceiveRelayed:
+                var reply = ReceiveRelayedReply()
+                let next = left.withLock { $0.isEmpty ? nil : $0.removeFirst() }
+                if let next { reply.frames = [RawJSON(Array(next.utf8))] }
+                reply.isOver = next == nil
+                if frames.isEmpty { (reply.code, reply.message) = (404, "nothing there") }
+                return reply
+            default: return SendRelayedReply(isTaken: true)
+            }
+        }
+        try await withAPI(servers: servers) { client in
+            let answer = try await client.send("GET", "/v1/client/\(path)")
+            #expect(answer.status == status && answer.text.contains(text), "\(answer.status) \(answer.text)")
+        }
+        let asked = servers.received(AskNode.self).map(\.request.kind)
+        #expect(asked.last == kind && servers.received(CloseRelay.self).count == asked.count, "\(asked)")
     }
 
     @Test func filesAndActions() async throws {

@@ -70,6 +70,9 @@ import Testing
         let line = ["/bin/sh", "-c", "echo $NOMAD_REGION; exit 4"]
         let said = try a.drover(["alloc", "exec", "-region", "b", "-i=false", "-job", "there"] + line)
         #expect(said.code == 4 && said.output == "b\n", "\(said)")
+        let placed = try a.http.getJSON("/v1/job/there/allocations?region=b").array?.first?["ID"]?.string ?? ""
+        let listed = try a.drover("alloc", "fs", "-region", "b", placed, "t")
+        #expect(listed.code == 0 && listed.output.contains("local/"), "\(listed)")
         let stop = try a.drover("job", "stop", "-detach", "-region", "b", "there")
         #expect(stop.code == 0, "\(stop.output)")
         try b.wait("there", "complete")

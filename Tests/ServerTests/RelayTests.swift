@@ -138,22 +138,46 @@ import Testing
         }
     }
 
+    /// What is no program, too, is a ticket; what cannot be asked is told at once.
+    @Test func requestsReachTheNode() throws {
+        try ServerFixture.run(nodes: 1) { fixture in
+            let (_, _, ticket) = try await Self.open(fixture)
+            #expect(ticket.request == nil)
+            let allocation = try Self.allocation(fixture)
+            let node = try #require(fixture.server.snapshot.node(allocation.nodeID))
+            _ = try await fixture.call(AskNode(NodeRequest(.restart, allocation: allocation.id, task: "main")))
+            _ = try await fixture.call(AskNode(NodeRequest(.hostStatistics), node: node.id))
+            var watch = WatchAllocations()
+            (watch.nodeID, watch.secretID, watch.wait) = (node.id, node.secretID, .zero)
+            let requests = try await fixture.call(watch).tickets.compactMap(\.request)
+            #expect(requests.map(\.kind) == [.restart, .hostStatistics] && requests.first?.task == "main")
+            for call in [AskNode(NodeRequest(.file)), AskNode(NodeRequest(.collectNode), node: ID(high: 1, low: 9))] {
+                let error = await #expect(throws: CallError.self) { try await fixture.call(call) }
+                #expect(error?.code == .notFound && error?.message.contains("Unknown") == true)
+            }
+        }
+    }
+
     @Test func thereAreOnlySoMany() throws {
         let hub = RelayHub()
-        let now = Uptime(nanoseconds: 0)
+        func open(_ ids: (ID, ID)) throws -> RelayEnd {
+            try hub.open(node: ID(high: 3, low: 3), server: "s", ids: ids, now: Uptime(nanoseconds: 0)) {
+                RelayTicket(end: $0, command: TaskCommand())
+            }
+        }
         for number in 0..<UInt64(RelayHub.relaysMax) {
             let ids = (ID(high: 1, low: number), ID(high: 2, low: number))
-            _ = try hub.open(TaskCommand(), node: ID(high: 3, low: 3), server: "s", ids: ids, now: now)
+            _ = try open(ids)
         }
         let ids = (ID(high: 4, low: 1), ID(high: 4, low: 2))
         let error = #expect(throws: CallError.self) {
-            try hub.open(TaskCommand(), node: ID(high: 3, low: 3), server: "s", ids: ids, now: now)
+            try open(ids)
         }
         #expect(error?.code == .limited)
         hub.close(ID(high: 2, low: 0), RelayHub.Closing())
         hub.expire(now: Uptime(nanoseconds: 3_600_000_000_000))
         hub.expire(now: Uptime(nanoseconds: 7_200_000_000_000))
-        _ = try hub.open(TaskCommand(), node: ID(high: 3, low: 3), server: "s", ids: ids, now: now)
+        _ = try open(ids)
         #expect(hub.takeTickets(ID(high: 3, low: 3)).count == 1, "tickets go with their relays")
     }
 }

@@ -74,6 +74,7 @@ extension ClientAgent {
     private func serve(_ ticket: RelayTicket) async {
         let connection = RelayConnection(ticket.end, servers: world.servers, context: context)
         do {
+            if let request = ticket.request { return try await answer(request, over: connection) }
             try await run(ticket.command, over: RelayedCaller(connection))
             await connection.close()
         } catch let error as CallError {

@@ -5,15 +5,17 @@ internal import NIOCore
 internal import RPC
 
 extension Route {
-    /// `/v1/client/...`: answered by the client of this agent.
+    /// `/v1/client/...`: answered by the client of this agent, or over a relay by that of the node which it is about.
     static let clients: [Route] = [
         Route(.get, "/v1/client/fs/ls/:id", .readFiles) { request, endpoints in
-            let files = try await localClient(endpoints).files(allocation: try allocation(request), path: path(request))
+            let files = try await holder(request, endpoints).files(
+                allocation: try allocation(request), path: path(request))
             return .json(.array(files.map(\.json)))
         },
         Route(.get, "/v1/client/fs/stat/:id", .readFiles) { request, endpoints in
             .json(
-                try await localClient(endpoints).file(allocation: try allocation(request), path: try filePath(request)))
+                try await holder(request, endpoints).file(
+                    allocation: try allocation(request), path: try filePath(request)))
         },
         Route(.get, "/v1/client/fs/cat/:id", .readFiles) { request, endpoints in
             try await contents(request, endpoints, offset: 0, limit: .max)
@@ -25,7 +27,7 @@ extension Route {
             return try await contents(request, endpoints, offset: offset, limit: limit)
         },
         Route(.get, "/v1/client/fs/stream/:id", .readFiles) { request, endpoints in
-            let client = try localClient(endpoints)
+            let client = try holder(request, endpoints)
             let follow = try request.query.flag("follow") ?? true
             let stream = try await client.stream(
                 allocation: try allocation(request), path: try filePath(request), from: try position(request),
@@ -43,13 +45,13 @@ extension Route {
         Route(.get, "/v1/client/allocation/:id/stats", .readJob) { request, endpoints in
             let task = request.query.text("task", default: "")
             return .json(
-                try await localClient(endpoints).statistics(
+                try await holder(request, endpoints).statistics(
                     allocation: try allocation(request), task: task.isEmpty ? nil : task))
         },
         Route(.write, "/v1/client/allocation/:id/restart", .allocationLifecycle) { request, endpoints in
             let body = try await request.json()
             let task = body["TaskName"]?.string ?? ""
-            try await localClient(endpoints).restart(
+            try await holder(request, endpoints).restart(
                 allocation: try allocation(request), task: task.isEmpty ? nil : task,
                 allTasks: body["AllTasks"]?.bool ?? false)
             return .json(.object([]))
@@ -60,31 +62,30 @@ extension Route {
             guard let signal = body["Signal"]?.string, !signal.isEmpty else {
                 throw CallError(.invalid, "must provide the signal to send, such as SIGHUP, under \"Signal\"")
             }
-            try await localClient(endpoints).signal(allocation: try allocation(request), task: task, signal: signal)
+            try await holder(request, endpoints).signal(allocation: try allocation(request), task: task, signal: signal)
             return .json(.object([]))
         },
         Route(.get, "/v1/client/allocation/:id/gc", .submitJob) { request, endpoints in
-            try await localClient(endpoints).collectGarbage(allocation: try allocation(request))
+            try await holder(request, endpoints).collectGarbage(allocation: try allocation(request))
             return .done()
         },
     ]
 
-    private static func localClient(_ endpoints: Endpoints) throws(CallError) -> any ClientEndpoint {
-        guard let client = endpoints.client else {
-            throw CallError(.unsupported, "this agent runs no client; ask the agent of the allocation's node")
-        }
-        return client
+    /// Who answers for the allocation of the request.
+    private static func holder(_ request: APIRequest, _ endpoints: Endpoints) throws(CallError) -> any NodeEndpoint {
+        if let client = endpoints.client, client.holds(allocation: try allocation(request)) { return client }
+        return RelayedNode(servers: endpoints.caller, context: request.context)
     }
 
-    /// The local client, if the query's `node_id` is empty or names it.
-    private static func node(_ request: APIRequest, _ endpoints: Endpoints) throws(CallError) -> any ClientEndpoint {
-        let client = try localClient(endpoints)
+    /// Who answers for the node that the query's `node_id` names: this agent's when it is empty.
+    private static func node(_ request: APIRequest, _ endpoints: Endpoints) throws(CallError) -> any NodeEndpoint {
         let wanted = request.query.text("node_id", default: "")
-        guard wanted.isEmpty || client.nodeID.description.hasPrefix(wanted) else {
-            throw CallError(
-                .notFound, "node \"\(wanted)\" is not the node of this agent; ask the agent at the node's HTTPAddr")
+        if let client = endpoints.client, client.nodeID.description.hasPrefix(wanted) { return client }
+        guard !wanted.isEmpty else {
+            throw CallError(.unsupported, "this agent runs no client; say which node with node_id")
         }
-        return client
+        guard let id = ID(wanted) else { throw CallError(.invalid, "node_id \"\(wanted)\" is no whole node id") }
+        return RelayedNode(id, servers: endpoints.caller, context: request.context)
     }
 
     private static func allocation(_ request: APIRequest) throws(CallError) -> ID {
@@ -116,36 +117,47 @@ extension Route {
         }
         let follow = try request.query.flag("follow") ?? false
         let wanted = LogRequest(task: task, stream: stream, position: try position(request), follow: follow)
-        let frames = try await localClient(endpoints).logs(allocation: try allocation(request), request: wanted)
+        let frames = try await holder(request, endpoints).logs(allocation: try allocation(request), request: wanted)
         return try FrameResponse(frames, request, endpoints, follow: follow).response()
     }
-
-    /// Bytes of one read of a file.
-    private static let chunkBytes: Int64 = 64 << 10
 
     /// A file's bytes as they are; the first piece is read before the head is sent, so its errors have a status.
     private static func contents(
         _ request: APIRequest, _ endpoints: Endpoints, offset: Int64, limit: Int64
     ) async throws -> APIResponse {
-        let client = try localClient(endpoints)
+        let client = try holder(request, endpoints)
         let (id, path) = (try allocation(request), try filePath(request))
         let info = try await client.file(allocation: id, path: path)
         guard !info.isDirectory else { throw CallError(.invalid, "file \"\(path)\" is a directory") }
-        let first = try await client.read(allocation: id, path: path, offset: offset, limit: min(limit, chunkBytes))
+        let stream = try await client.stream(
+            allocation: id, path: path, from: FilePosition(offset: offset), follow: false)
+        let first = try await stream.next()
         var response = APIResponse(
             body: .stream { writer in
-                var (piece, position, left) = (first, offset, limit)
-                while !piece.isEmpty {
-                    try await writer.write(ByteBuffer(bytes: piece))
-                    position += Int64(piece.count)
-                    left -= Int64(piece.count)
-                    guard left > 0 else { break }
-                    piece = try await client.read(
-                        allocation: id, path: path, offset: position, limit: min(left, chunkBytes))
+                try await stream.use {
+                    var (piece, left) = (first, limit)
+                    while left > 0, let data = piece?.data {
+                        try await writer.write(ByteBuffer(bytes: data.prefix(Int(clamping: left))))
+                        left -= Int64(data.count)
+                        if left > 0 { piece = try await stream.next() }
+                    }
                 }
                 try await writer.finish(nil)
             })
         response.headers[.contentType] = "application/octet-stream"
         return response
+    }
+}
+
+extension FileStream {
+    /// Runs `body`, and ends the stream whatever comes of it.
+    func use(_ body: () async throws -> Void) async throws {
+        do {
+            try await body()
+        } catch {
+            await end()
+            throw error
+        }
+        await end()
     }
 }

@@ -123,6 +123,7 @@ package enum CallMethod: UInt16, Sendable, CaseIterable {
     case sendRelayed = 47
     case receiveRelayed = 48
     case closeRelay = 49
+    case askNode = 50
     // Of a server's workers to the leader; `submitPlan` is in Server.
     case takeEvaluation = 80
     case submitPlan = 81
@@ -144,6 +145,7 @@ package enum CallMethod: UInt16, Sendable, CaseIterable {
         switch self {
         case .query: .none  // each query kind declares its own
         case .openRelay: .allocationExec
+        case .askNode: .none  // each kind of request declares its own
         case .sendRelayed, .receiveRelayed, .closeRelay: .none
         case .registerJob, .deregisterJob, .planJob, .evaluateJob: .submitJob
         case .dispatchJob: .dispatchJob

@@ -1,18 +1,14 @@
 package import Basics
 
-/// What a client agent answers about the allocations on its node; the HTTP API calls it in the same process.
+/// What can be asked of a node's client about the node and its allocations: of the one in this process, or over a relay of another
+/// (``RelayedNode``).
 ///
 /// Paths are relative to the allocation's folder and cannot lead out of it. Every function throws ``CallError``: `notFound` for an
 /// unknown allocation, task or file, `invalid` for a bad argument.
-package protocol ClientEndpoint: Sendable {
-    var nodeID: ID { get }
-
+package protocol NodeEndpoint: Sendable {
     func files(allocation: ID, path: String) async throws -> [FileInfo]
 
     func file(allocation: ID, path: String) async throws -> FileInfo
-
-    /// Up to `limit` bytes from `offset`.
-    func read(allocation: ID, path: String, offset: Int64, limit: Int64) async throws -> [UInt8]
 
     /// Frames of a file, then, when `follow` is set, of what is appended to it.
     func stream(allocation: ID, path: String, from: FilePosition, follow: Bool) async throws -> any FileStream
@@ -30,6 +26,14 @@ package protocol ClientEndpoint: Sendable {
 
     func signal(allocation: ID, task: String?, signal: String) async throws
 
+    /// Removes ended allocations from the node; one, or all when nil.
+    func collectGarbage(allocation: ID?) async throws
+}
+
+/// The client of this agent, which the HTTP API calls in the same process.
+package protocol ClientEndpoint: NodeEndpoint {
+    var nodeID: ID { get }
+
     /// Whether the allocation is this node's.
     func holds(allocation: ID) -> Bool
 
@@ -39,9 +43,6 @@ package protocol ClientEndpoint: Sendable {
     /// Throws `permission` where tasks are not kept from the node's files and the caller may not reach those, `unsupported`
     /// when the task's driver runs no programs, `limited` when too many run; then the program has not been started.
     func run(_ command: TaskCommand, over channel: any CommandChannel) async throws
-
-    /// Removes ended allocations from the node; one, or all when nil.
-    func collectGarbage(allocation: ID?) async throws
 }
 
 /// A file's entry, as `/v1/client/fs/ls` answers.
@@ -96,7 +97,7 @@ package struct LogRequest: Sendable, Equatable {
     }
 }
 
-/// A piece of a streamed file.
+/// A piece of a streamed file; on the wire `{"Offset": ..., "Data": base64, "File": ..., "FileEvent": ...}`, without what is empty.
 package struct FileFrame: Sendable, Equatable {
     package var data: [UInt8]
     package var file: String
@@ -113,7 +114,35 @@ package struct FileFrame: Sendable, Equatable {
     }
 }
 
+extension FileFrame: JSONForm {
+    package func write(to writer: inout JSONWriter) {
+        var members: [(String, JSON)] = []
+        if offset > 0 { members.append(("Offset", .integer(offset))) }
+        if !data.isEmpty { members.append(("Data", .string(Base64.encode(data)))) }
+        members.append(("File", .string(file)))
+        if !event.isEmpty { members.append(("FileEvent", .string(event))) }
+        writer.raw(JSON.object(members).bytes)
+    }
+
+    package static func read(_ json: JSON) throws(DocumentError) -> FileFrame {
+        guard json.object != nil else { throw DocumentError(message: "expected an object") }
+        guard let data = Base64.decode(json["Data"]?.string ?? "") else {
+            throw DocumentError(path: "Data", message: "expected base64 in quotes")
+        }
+        return FileFrame(
+            data: data, file: json["File"]?.string ?? "", offset: json["Offset"]?.integer ?? 0,
+            event: json["FileEvent"]?.string ?? "")
+    }
+}
+
 /// Frames pulled one by one; nil at the end. The puller cancels by cancelling its task.
 package protocol FileStream: Sendable {
     func next() async throws -> FileFrame?
+
+    /// Says that no more is pulled, also after the last frame.
+    func end() async
+}
+
+extension FileStream {
+    package func end() async {}
 }

@@ -40,10 +40,12 @@ package struct RelayEnd: Document {
     }
 }
 
-/// What a client is asked to do, and the end of a relay at which somebody waits for it.
+/// What a client is asked to do, and the end of a relay at which somebody waits for it: ``request`` when there is one, else
+/// ``command``.
 package struct RelayTicket: Document {
     package var end = RelayEnd()
     package var command = TaskCommand()
+    package var request: NodeRequest?
 
     package init() {}
 
@@ -52,9 +54,15 @@ package struct RelayTicket: Document {
         self.command = command
     }
 
+    package init(end: RelayEnd, request: NodeRequest) {
+        self.end = end
+        self.request = request
+    }
+
     package mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
         try visitor.field("End", &end)
         try visitor.field("Command", &command)
+        try visitor.field("Request", &request)
     }
 }
 

@@ -10,23 +10,26 @@ extension OpenRelay: Served {
     var place: AnswerPlace { .confirmedLeader }
 
     func serve(on server: ServerAgent, context: CallContext) async throws -> RelayEnd {
-        let snapshot = server.snapshot
-        guard let allocation = snapshot.allocation(command.allocation) else {
-            throw CallError(.notFound, "Unknown allocation \"\(command.allocation)\"")
-        }
-        guard let node = snapshot.node(allocation.nodeID), node.status != .down, node.status != .disconnected else {
-            throw CallError(.unavailable, "node \(allocation.nodeID) of the allocation is down or out of touch")
-        }
-        var command = command
-        var inNamespace = context
-        inNamespace.namespace = allocation.namespace
+        let (node, inNamespace) = try server.node(of: command.allocation, context)
         try server.authorize(.allocationExec, inNamespace)
+        var command = command
         command.mayReachNode = server.accessControl.allows(.allocationNodeExec, inNamespace)
-        let ids = (server.seam.random.id(), server.seam.random.id())
-        let end = try server.relays.open(
-            command, node: node.id, server: server.id, ids: ids, now: server.seam.time.uptime)
-        server.state.feed.wake([.node(node.id)])
-        return end
+        return try server.relay(to: node) { [command] in RelayTicket(end: $0, command: command) }
+    }
+}
+
+extension AskNode: Served {
+    var place: AnswerPlace { .confirmedLeader }
+
+    func serve(on server: ServerAgent, context: CallContext) async throws -> RelayEnd {
+        var (node, context) = (node, context)
+        if request.kind.isOfNode {
+            guard server.snapshot.node(node) != nil else { throw CallError(.notFound, "Unknown node \"\(node)\"") }
+        } else {
+            (node, context) = try server.node(of: request.allocation, context)
+        }
+        try server.authorize(request.kind.capability, context)
+        return try server.relay(to: node) { RelayTicket(end: $0, request: request) }
     }
 }
 
@@ -72,6 +75,28 @@ extension CloseRelay: Served {
 extension ServerAgent {
     /// How long a call to a relay waits; below ``ServerCall/patience``, 20 s.
     static let relayWait = Duration.seconds(20)
+
+    /// The node of an allocation, and the caller in the allocation's namespace.
+    fileprivate func node(of id: ID, _ context: CallContext) throws -> (ID, CallContext) {
+        guard let allocation = snapshot.allocation(id) else {
+            throw CallError(.notFound, "Unknown allocation \"\(id)\"")
+        }
+        var context = context
+        context.namespace = allocation.namespace
+        return (allocation.nodeID, context)
+    }
+
+    /// Makes a relay to a node whose client can be expected to answer.
+    fileprivate func relay(to id: ID, _ ticket: (RelayEnd) -> RelayTicket) throws -> RelayEnd {
+        guard let node = snapshot.node(id), node.status != .down, node.status != .disconnected else {
+            throw CallError(.unavailable, "node \(id) is down or out of touch: its client cannot be asked")
+        }
+        let ids = (seam.random.id(), seam.random.id())
+        let end = try relays.open(
+            node: id, server: self.id, ids: ids, now: seam.time.uptime, ticket: ticket)
+        state.feed.wake([.node(id)])
+        return end
+    }
 
     /// Passes a call on to the server that it names.
     fileprivate func pass<Call: Served>(_ call: Call, to id: String, _ context: CallContext) async throws -> Call.Reply

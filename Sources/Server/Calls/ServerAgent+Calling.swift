@@ -163,6 +163,7 @@ extension ServerAgent: CallHandler {
         .sendRelayed: SendRelayed.self,
         .receiveRelayed: ReceiveRelayed.self,
         .closeRelay: CloseRelay.self,
+        .askNode: AskNode.self,
         .introduceServer: IntroduceServer.self,
         .promiseFounding: PromiseFounding.self,
         .joinCluster: JoinCluster.self,

@@ -43,18 +43,21 @@ final class RelayHub: Sendable {
     /// By the id of the end whose mailbox has changed.
     private let waiters = Waiters<ID>()
 
-    /// Makes a relay and leaves a ticket for the node's client; `ids` are two new ones, the caller's and the client's.
+    /// Makes a relay and leaves a ticket for the node's client, as `ticket` makes it for that end; `ids` are two new ones, the caller's
+    /// and the client's.
     ///
     /// Returns the caller's end. Throws ``CallError``: `limited` at ``relaysMax``.
-    func open(_ command: TaskCommand, node: ID, server: String, ids: (ID, ID), now: Uptime) throws -> RelayEnd {
+    func open(
+        node: ID, server: String, ids: (ID, ID), now: Uptime, ticket: (RelayEnd) -> RelayTicket
+    ) throws -> RelayEnd {
         try state.withLock { state in
             guard state.ends.count / 2 < RelayHub.relaysMax else {
-                throw CallError(.limited, "\(RelayHub.relaysMax) commands are relayed already; end some of them first")
+                throw CallError(
+                    .limited, "\(RelayHub.relaysMax) commands and streams are relayed already; end some of them first")
             }
             state.ends[ids.0] = End(other: ids.1, isTaken: true, lastSeen: now)
             state.ends[ids.1] = End(other: ids.0, isTaken: false, lastSeen: now)
-            let ticket = RelayTicket(end: RelayEnd(server: server, id: ids.1), command: command)
-            state.tickets[node, default: []].append(ticket)
+            state.tickets[node, default: []].append(ticket(RelayEnd(server: server, id: ids.1)))
         }
         return RelayEnd(server: server, id: ids.0)
     }

@@ -55,7 +55,7 @@ package struct AllocStatusCommand: AsyncParsableCommand {
     }
 
     private func details(_ allocation: Allocation, _ client: DroverClient, _ shown: Shown) async -> [String] {
-        // Usage is known only while the tasks run, and only by the node's own agent: shown when it can be had.
+        // Usage is known only while the tasks run, and only by the node's own client: shown when it can be had.
         var usage = JSON.null
         if allocation.clientStatus == .running {
             usage = (try? await client.get("/v1/client/allocation/\(allocation.id)/stats").json()) ?? .null
