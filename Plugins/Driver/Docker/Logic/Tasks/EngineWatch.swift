@@ -74,9 +74,8 @@ final class EngineWatch: Sendable {
     }
 
     private func follow(_ connected: () -> Void) async throws {
-        let filters: JSON = [
-            "type": ["container"], "event": ["die", "destroy"], "label": [.string(ContainerRequest.Label.task)],
-        ]
+        // Podman knows "die" as "died" (until its release 4.4) and "destroy" as "remove", and may leave labels out of events.
+        let filters: JSON = ["type": ["container"], "event": ["die", "died", "destroy", "remove"]]
         let stream = try await client.open(EngineRequest("GET", "/events", ["filters": filters.text]))
         defer { stream.close() }
         guard stream.head.status == 200 else { throw PluginError(.io, "events: status \(stream.head.status)") }
