@@ -2,6 +2,7 @@ import DroverSDK
 import Glibc
 import Linux
 import PluginHost
+import PluginHostTestSupport
 import TaskTestSupport
 import Testing
 
@@ -128,6 +129,93 @@ struct IsolationTests {
             try await fixture.launch("t", "true", TaskFixture.Wish(mounts: [shared]))
         }
         #expect(refused.map { "\($0)" }?.contains("rslave") == true, "\(refused.map { "\($0)" } ?? "")")
+    }
+
+    /// A terminal has a name inside the task, is its user's, and is the caller's for all purposes.
+    @Test(.timeLimit(.minutes(1))) func aCommandsTerminalHasAName() async throws {
+        let fixture = try TaskFixture(ExecPlugin.self)
+        defer { fixture.close("t") }
+        let task = try await fixture.launch("t", "sleep 1000", TaskFixture.Wish())
+        let (outer, inner) = try Terminal.open()
+        let user = try AsyncDescriptor(outer)
+        let executor = fixture.executor
+        let script = """
+            tty; stat -c %U $(tty); echo here >$(tty); stty size; read line; stty size; echo "got $line"
+            head -c 200000 /dev/zero | tr '\\0' x; exit 3
+            """
+        let request: JSON = ["argv": ["sh", "-c", .string(script)], "tty": true]
+        try Terminal.setSize(outer.number, rows: 31, columns: 99)
+        async let ended = fixture.ask {
+            executor.exec(
+                id: "t", commandID: "c", request: Array(request.text.utf8), stdin: inner.number, stdout: inner.number,
+                stderr: inner.number, call: $0)
+        }
+        var text = ""
+        func says(_ end: String) async throws {
+            while !text.contains(end) { text += String(decoding: try await user.read(count: 4_096), as: UTF8.self) }
+        }
+        try await says("31 99\r\n")
+        #expect(text == "/dev/pts/0\r\nnobody\r\nhere\r\n31 99\r\n")
+        try executor.resize(commandID: "c", rows: 21, columns: 77)
+        try await user.write(Array("wrox\u{7f}nd\r".utf8))
+        try await says("got wrond\r\n")
+        #expect(text.contains("21 77\r\n"), "\(text)")
+        // With the one that was typed, and taken back.
+        var left = 200_001 - text.utf8.count { $0 == UInt8(ascii: "x") }
+        while left > 0 { left -= try await user.read(count: 65_536).count { $0 == UInt8(ascii: "x") } }
+        #expect(try await ended["exit_code"]?.integer == 3)
+        #expect(try await eventually { access("/proc/\(task)/root/dev/pts/0", F_OK) != 0 }, "nothing is left of it")
+    }
+
+    /// Nobody reads, and what a killed command wrote does not hold its end.
+    @Test(.timeLimit(.minutes(1))) func aCommandOnATerminalEndsWithItsCaller() async throws {
+        let fixture = try TaskFixture(ExecPlugin.self)
+        defer { fixture.close("t") }
+        try await fixture.launch("t", "sleep 1000", TaskFixture.Wish())
+        let (outer, inner) = try Terminal.open()
+        let executor = fixture.executor
+        let request: JSON = ["argv": ["sh", "-c", "echo begun; exec yes"], "tty": true]
+        let user = try AsyncDescriptor(outer)
+        let result = await withCheckedContinuation { continuation in
+            let call = ClosureCall { continuation.resume(returning: ($0, $1)) }
+            executor.exec(
+                id: "t", commandID: "c", request: Array(request.text.utf8), stdin: inner.number, stdout: inner.number,
+                stderr: inner.number, call: call)
+            Task {
+                _ = try? await user.read(count: 5)
+                // By now it has filled all that holds what nobody reads.
+                try? await Task.sleep(for: .milliseconds(200))
+                call.cancel()
+            }
+        }
+        #expect(result.0 == 0 && String(decoding: result.1, as: UTF8.self).contains("\"signal\":9"))
+    }
+
+    /// A reservation's nodes and mounts, in their places.
+    @Test func whatADeviceBringsIsThere() async throws {
+        let fixture = try TaskFixture(ExecPlugin.self)
+        defer { fixture.close("t") }
+        try Folder.make(fixture.folder + "/lib", mode: 0o755)
+        try SmallFile.replace(fixture.folder + "/lib/file", with: Array("there\n".utf8), mode: 0o644)
+        var wish = TaskFixture.Wish(user: "root")
+        wish.devices = [
+            [
+                "vendor": "acme", "type": "board", "model": "one", "ids": ["1"],
+                "reservation": [
+                    "env": ["BOARD": "1"],
+                    "mounts": [
+                        ["source": .string(fixture.folder + "/lib"), "target": "/opt/board/lib", "read_only": true],
+                        ["source": .string(fixture.folder + "/lib"), "target": "/srv/board"],
+                    ],
+                    "devices": [["host_path": "/dev/zero", "task_path": "/dev/board/0", "permissions": "rw"]],
+                ],
+            ]
+        ]
+        let script = """
+            cat /opt/board/lib/file; touch /opt/board/lib/x 2>/dev/null || echo no; touch /srv/board/y && echo yes
+            head -c 3 /dev/board/0 | wc -c
+            """
+        #expect(try await fixture.run(script, wish) == ["there", "no", "yes", "3"])
     }
 
     /// What the reservation of a GPU of AMD or Intel shows.

@@ -92,6 +92,20 @@ struct JavaTaskTests {
         #expect(fixture.lines("t") == ["ready", "bye"])
     }
 
+    /// Commands see what the runtime sees: its process, folders, user and limits.
+    @Test func commandsRunBesideTheRuntime() async throws {
+        let fixture = try fixture()
+        defer { fixture.close("t") }
+        try await fixture.launch("t", jar(["wait"]))
+        #expect(try await fixture.says("ready"))
+        let lines = try await fixture.exec(
+            "t", "tr '\\0' ' ' </proc/1/cmdline; echo; id -un; ls /local; ls -d /root 2>&1 | grep -c cannot")
+        #expect(lines.first?.contains("-Xmx32m -jar local/guest.jar wait") == true, "\(lines)")
+        #expect(lines.dropFirst() == ["nobody", "classes", "guest.jar", "1"], "\(lines)")
+        #expect(try await fixture.exec("t", "java -version 2>&1 | grep -c Runtime") == ["1"])
+        #expect(fixture.lines("t") == ["ready"], "the runtime is not disturbed")
+    }
+
     /// With -Xrs the runtime takes no signals, and process 1 of a namespace is not ended by one it does not take.
     @Test func stopEndsWhatIgnoresItAndWhatForkedAway() async throws {
         let fixture = try fixture()

@@ -51,6 +51,8 @@ package final class TaskFixture: Sendable {
         package var user: String
         package var resources: JSON
         package var mounts: JSON
+        package var devices: JSON = []
+        package var network = "host"
 
         package init(
             config: [String: JSON] = [:], settings: String = "{}", user: String = "nobody",
@@ -77,6 +79,7 @@ package final class TaskFixture: Sendable {
         let document: JSON = [
             "id": .string(id), "user": .string(wish.user), "config": .object(wish.config), "dirs": directories,
             "logs": logs, "resources": wish.resources, "mounts": wish.mounts,
+            "devices": wish.devices, "network": ["mode": .string(wish.network)],
             "env": ["PATH": "/usr/bin:/bin:/usr/sbin"],
         ]
         if let user = UserIdentity.find(wish.user) { try FileMode.setOwner(folder: folder + "/task/secrets", user) }

@@ -66,7 +66,7 @@ extension LaunchPlan {
     }
 
     /// CLONE_NEWNS and CLONE_NEWUTS.
-    private static let mounts: UInt64 = 0x0002_0000
+    static let mounts: UInt64 = 0x0002_0000
     private static let hostNames: UInt64 = 0x0400_0000
 
     private static func capabilityMask(_ names: [String]) throws(ExecutorError) -> UInt64 {

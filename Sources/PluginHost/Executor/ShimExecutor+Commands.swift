@@ -10,8 +10,16 @@ internal import Synchronization
 /// A further program running inside a task.
 struct RunningCommand: Sendable {
     let pid: Int32
-    /// A copy of its terminal; nil without one.
-    let terminal: FileDescriptor?
+    let terminal: RunningTerminal
+}
+
+/// What a command that runs has for a terminal.
+enum RunningTerminal: Sendable {
+    case none
+    /// The caller's; a copy.
+    case callers(FileDescriptor)
+    /// One of the task's own.
+    case own(CommandTerminal, CommandTerminal.Carrying)
 }
 
 extension ShimExecutor {
@@ -29,11 +37,21 @@ extension ShimExecutor {
             guard let target = try openTask(task) else { throw .ended(id) }
             let isTaken = spawner.run { [self] in
                 do throws(ExecutorError) {
-                    let started = try command.start(
-                        stdio: (stdin, stdout, stderr), target: target, namespaces: namespaces)
-                    let terminal = command.tty ? fcntl(stdin, F_DUPFD_CLOEXEC, 3) : -1
-                    let record = RunningCommand(
-                        pid: started.pid, terminal: terminal >= 0 ? FileDescriptor(owning: terminal) : nil)
+                    // A task without mounts of its own sees the host's terminals.
+                    let isApart = namespaces & LaunchPlan.mounts != 0
+                    let own = command.tty && isApart ? try CommandTerminal(of: task, user: command.user) : nil
+                    let terminal = try command.tty ? ShimExecutor.join(own, caller: stdin) : .none
+                    let inner = own?.inner.number
+                    let started: (pid: Int32, pidfd: FileDescriptor)
+                    do throws(ExecutorError) {
+                        started = try command.start(
+                            stdio: (inner ?? stdin, inner ?? stdout, inner ?? stderr), target: target,
+                            namespaces: namespaces)
+                    } catch {
+                        if case .own(_, let carrying) = terminal { carrying.cancel() }
+                        throw error
+                    }
+                    let record = RunningCommand(pid: started.pid, terminal: terminal)
                     commands.withLock { $0[commandID] = record }
                     cancellation.set { [self] in kill(commandID) }
                     watch(started, commandID, call)
@@ -47,11 +65,20 @@ extension ShimExecutor {
         }
     }
 
+    private static func join(_ own: CommandTerminal?, caller: Int32) throws(ExecutorError) -> RunningTerminal {
+        guard let own else {
+            let copy = fcntl(caller, F_DUPFD_CLOEXEC, 3)
+            return copy >= 0 ? .callers(FileDescriptor(owning: copy)) : .none
+        }
+        return .own(own, try own.carry(for: caller))
+    }
+
     /// Kills a command and what it started in its session; a daemon with a session of its own is the task's.
     private func kill(_ commandID: String) {
         commands.withLock { commands in
             // While it has not been waited for, its number is nobody else's: see `watch`.
             guard let command = commands[commandID] else { return }
+            if case .own(_, let carrying) = command.terminal { carrying.cancel() }
             var killed: Set<Int32> = []
             while true {
                 let left = Set(ProcessTable.members(ofSession: command.pid) + [command.pid]).subtracting(killed)
@@ -67,11 +94,14 @@ extension ShimExecutor {
         guard let command = commands.withLock({ $0[commandID] }) else {
             throw ExecutorError(DROVER_E_NOT_FOUND, "no command \"\(commandID)\" is running")
         }
-        guard let terminal = command.terminal else {
-            throw ExecutorError(DROVER_E_STATE, "command \"\(commandID)\" has no terminal")
-        }
         let size = (UInt16(clamping: rows), UInt16(clamping: columns))
-        if clinux_set_terminal_size(terminal.number, size.0, size.1) != 0 {
+        let result: Int32
+        switch command.terminal {
+        case .none: throw ExecutorError(DROVER_E_STATE, "command \"\(commandID)\" has no terminal")
+        case .callers(let terminal): result = clinux_set_terminal_size(terminal.number, size.0, size.1)
+        case .own(let terminal, _): result = terminal.setSize(rows: size.0, columns: size.1)
+        }
+        if result != 0 {
             throw .system(LinuxError(call: "TIOCSWINSZ", path: commandID, errno: errno))
         }
     }
@@ -88,10 +118,11 @@ extension ShimExecutor {
         let source = DispatchSource.makeReadSource(fileDescriptor: started.pidfd.number, queue: queue)
         source.setEventHandler { [self] in
             var status: Int32 = 0
-            let hasEnded = commands.withLock { commands in
-                guard waitpid(started.pid, &status, WNOHANG) == started.pid else { return false }
-                commands[commandID] = nil
-                return true
+            let (hasEnded, command) = commands.withLock { commands in
+                guard waitpid(started.pid, &status, WNOHANG) == started.pid else {
+                    return (false, RunningCommand?.none)
+                }
+                return (true, commands.removeValue(forKey: commandID))
             }
             guard hasEnded else { return }
             source.cancel()
@@ -100,7 +131,11 @@ extension ShimExecutor {
                 ("exit_code", ShimExecutor.exitCode(Int(status >> 8 & 0xff), signal: signal)),
                 ("signal", .integer(Int64(signal))),
             ])
-            call.complete(DROVER_OK, result.bytes)
+            guard case .own(_, let carrying)? = command?.terminal else { return call.complete(DROVER_OK, result.bytes) }
+            Task {
+                await carrying.finish()
+                call.complete(DROVER_OK, result.bytes)
+            }
         }
         source.setCancelHandler { withExtendedLifetime(started.pidfd) {} }
         source.activate()
