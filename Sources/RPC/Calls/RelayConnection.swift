@@ -33,9 +33,9 @@ package struct RelayConnection: Sendable {
         }
     }
 
-    /// Tells the other end that nothing more comes, and why; also from a task that is cancelled. A relay that is gone needs no telling.
+    /// Tells the other end that nothing more comes, and why. A relay that is gone needs no telling.
     package func close(_ error: CallError? = nil) async {
-        await Task { _ = try? await servers.call(CloseRelay(end, error: error), context: context) }.value
+        _ = try? await servers.call(CloseRelay(end, error: error), context: context)
     }
 }
 
