@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <net/if.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -14,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -165,6 +167,18 @@ static int set_limits(const drover_spawn_spec *spec) {
     return 0;
 }
 
+// ip link set lo up: a new network has nothing else, and its loopback is down.
+static int raise_loopback(void) {
+    struct ifreq loopback = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+    long fd = syscall(SYS_socket, AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -1;
+    long result = syscall(SYS_ioctl, fd, SIOCSIFFLAGS, &loopback);
+    int saved = errno;
+    syscall(SYS_close, fd);
+    errno = saved;
+    return (int)result;
+}
+
 // The parts that act on the host's view: session, cgroups, descriptors, namespaces, root, folder.
 static void set_surroundings(child_context *context) {
     const drover_spawn_spec *spec = context->spec;
@@ -186,6 +200,7 @@ static void set_surroundings(child_context *context) {
     if ((spec->flags & DROVER_SPAWN_TERMINAL) != 0 && syscall(SYS_ioctl, 0, TIOCSCTTY, 0) < 0) {
         fail(context, DROVER_SPAWN_STAGE_SESSION);
     }
+    if ((spec->namespaces & CLONE_NEWNET) != 0 && raise_loopback() < 0) fail(context, DROVER_SPAWN_STAGE_NAMESPACE);
     int stage = DROVER_SPAWN_STAGE_MOUNT;
     if ((spec->namespaces & CLONE_NEWNS) != 0) {
         const char *what = NULL;

@@ -32,10 +32,11 @@ final class FakeDriver: Driver {
     let taskSchema: JSON?
     let state = Mutex(State())
 
-    init(_ name: String = "fake", schema: JSON? = nil) {
+    init(_ name: String = "fake", schema: JSON? = nil, networkIsolation: [String] = ["host", "none"]) {
         self.name = name
         var capabilities = DriverCapabilities()
         capabilities.sendSignals = true
+        capabilities.networkIsolation = networkIsolation
         self.capabilities = capabilities
         taskSchema = schema
     }

@@ -123,6 +123,28 @@ import Testing
         }
     }
 
+    /// The group's network reaches a driver that can do it; another one does not start the task in the host's instead.
+    @Test(arguments: [("", "host"), ("host", "host"), ("none", "none"), ("bridge", nil)])
+    func theGroupsNetworkReachesTheDriver(mode: String, expected: String?) async throws {
+        let fixture = ClientFixture()
+        defer { fixture.close() }
+        let allocation = makeAllocation(.batch, [makeTask("server")]) { group in
+            group.restartPolicy?.attempts = 0
+            var network = NetworkResource()
+            network.mode = mode
+            group.networks = [network]
+        }
+        fixture.servers.place(allocation)
+        try await fixture.run(try await fixture.client()) { _ in
+            let update = try await fixture.reported(allocation.id) { [.running, .failed].contains($0.clientStatus) }
+            #expect(fixture.driver.spec("server")?.networkMode == expected)
+            let told = update.taskStates["server"]?.events.contains {
+                $0.displayMessage.contains("network mode \"bridge\": driver \"fake\" knows only host, none")
+            }
+            #expect(told == (expected == nil))
+        }
+    }
+
     /// In its own folder a task may make what it likes, but not take away what the agent made there.
     @Test func aTaskCannotRenameTheAgentsFolders() async throws {
         let fixture = ClientFixture()

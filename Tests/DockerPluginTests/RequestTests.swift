@@ -244,6 +244,17 @@ struct RequestTests {
         #expect(throws: PluginError.self) { try document("{\"image\":\"box\"}", more: path) }
     }
 
+    @Test func aGroupWithoutNetworkHasNone() throws {
+        let alone = ",\"network\":{\"mode\":\"none\",\"path\":\"\"}"
+        for config in ["{\"image\":\"box\"}", "{\"image\":\"box\",\"network_mode\":\"none\"}"] {
+            #expect(try document(config, more: alone)["HostConfig"]?["NetworkMode"] == "none")
+        }
+        let error = #expect(throws: PluginError.self) {
+            try document("{\"image\":\"box\",\"network_mode\":\"host\"}", more: alone)
+        }
+        #expect(error?.code == .invalid && error?.message.contains("network_mode") == true)
+    }
+
     @Test func linksOutOfTheAllocationAreSeen() throws {
         let folder = PluginBuilder.makeFolder("links")
         defer { _ = system("rm -rf \(folder)") }

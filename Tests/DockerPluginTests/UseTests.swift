@@ -137,6 +137,27 @@ struct UseTests {
         }
     }
 
+    @Test func whatADeviceBringsIsThere() async throws {
+        try await DockerFixture.run { fixture in
+            let script = """
+                cat /opt/board/lib/file; touch /opt/board/lib/x 2>/dev/null || echo no; head -c 3 /dev/board | wc -c; echo $BOARD
+                """
+            var spec = fixture.task("t", script)
+            _ = try fixture.scratch.write("lib-file", Array("there\n".utf8))
+            _ = system(
+                "mkdir \(fixture.scratch.path)/lib && mv \(fixture.scratch.path)/lib-file \(fixture.scratch.path)/lib/file"
+            )
+            let text = """
+                {"vendor":"acme","type":"board","model":"one","ids":["1"],"reservation":{"env":{"BOARD":"7"},
+                 "mounts":[{"source":"\(fixture.scratch.path)/lib","target":"/opt/board/lib","read_only":true}],
+                 "devices":[{"host_path":"/dev/zero","task_path":"/dev/board","permissions":"rw"}]}}
+                """
+            spec.devices = [try JSONParser.parse(Array(text.utf8))]
+            let exit = try await fixture.run(spec)
+            #expect(exit == TaskExit(code: 0) && fixture.log() == "there\nno\n3\n7\n", "\(fixture.log())")
+        }
+    }
+
     /// What a job must not, or cannot, have; each leaves nothing.
     static let refused: [(config: [(String, JSON)], code: PluginError.Code, word: String)] = [
         ([("privileged", .bool(true))], .denied, "allow_privileged"),

@@ -191,6 +191,20 @@ struct IsolationTests {
         #expect(result.0 == 0 && String(decoding: result.1, as: UTF8.self).contains("\"signal\":9"))
     }
 
+    /// Nothing but a loopback that works; commands inside have it, too.
+    @Test func aGroupWithoutNetworkHasNone() async throws {
+        let fixture = try TaskFixture(ExecPlugin.self)
+        defer { fixture.close("t", "u") }
+        var wish = TaskFixture.Wish()
+        let script = "tail -n +3 /proc/net/dev | cut -d: -f1 | xargs; grep -c 127.0.0.1 /proc/net/fib_trie"
+        #expect(try await fixture.run(script, wish).first != "lo")
+        wish.network = "none"
+        try await fixture.launch("u", "\(script); sleep 1000", wish)
+        #expect(try await fixture.says("lo", "u"))
+        #expect((Int(fixture.lines("u").last ?? "") ?? 0) > 0, "\(fixture.lines("u"))")
+        #expect(try await fixture.exec("u", script).first == "lo")
+    }
+
     /// A reservation's nodes and mounts, in their places.
     @Test func whatADeviceBringsIsThere() async throws {
         let fixture = try TaskFixture(ExecPlugin.self)

@@ -60,6 +60,7 @@ extension IsolationSettings {
             "root": "tmpfs", "no_pivot_root": .bool(!pivotsRoot), "binds": .array(root.binds),
             "caps": .array(capabilities.names.sorted().map(JSON.string)), "seccomp": "default", "no_new_privs": true,
         ]
+        if task.json["network"]?["mode"]?.string == "none" { isolation["net"] = true }
         // Refused by name where the executor cannot enter it: the host's network must not be what the task gets instead.
         if let path = task.json["network"]?["path"]?.string, !path.isEmpty { isolation["net_path"] = .string(path) }
         return .object(isolation)

@@ -80,6 +80,10 @@ extension TaskGroup {
         var labels: Set<String> = []
         var holders: [String: String] = [:]
         if networks.count > 1 { faults.append("only one network block is allowed in a group") }
+        for network in networks where network.mode == "none" {
+            guard !network.reservedPorts.isEmpty || !network.dynamicPorts.isEmpty else { continue }
+            faults.append("network mode \"none\" has no ports: nothing outside could reach them")
+        }
         for network in networks + tasks.flatMap({ $0.resources?.networks ?? [] }) {
             for port in network.reservedPorts + network.dynamicPorts {
                 if !labels.insert(port.label).inserted { faults.append("Port label \(port.label) already in use") }

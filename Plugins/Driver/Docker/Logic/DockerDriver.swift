@@ -35,7 +35,7 @@ public final class DockerDriver: Driver {
 
     public var capabilities: DriverCapabilities {
         DriverCapabilities(
-            sendSignals: true, exec: true, filesystemIsolation: "image", networkIsolation: ["host", "task"],
+            sendSignals: true, exec: true, filesystemIsolation: "image", networkIsolation: ["host", "task", "none"],
             mounts: "all")
     }
 

@@ -1,4 +1,5 @@
 internal import Model
+internal import PluginHost
 
 /// Refuses what this client cannot do, by name, before anything is made.
 struct ValidationHook: TaskHook {
@@ -13,6 +14,13 @@ struct ValidationHook: TaskHook {
         if !task.artifacts.isEmpty { throw refusal("this client does not fetch artifact blocks; remove them") }
         if !task.user.isEmpty, context.world.configuration.deniedUsers.contains(task.user) {
             throw refusal("running as user \"\(task.user)\" is disallowed by the client's option user.denylist")
+        }
+        if let mode = start.group.networks.first?.mode, !["", "host"].contains(mode),
+            !start.driver.capabilities.networkIsolation.contains(mode)
+        {
+            throw refusal(
+                "network mode \"\(mode)\": driver \"\(start.driver.name)\" knows only "
+                    + start.driver.capabilities.networkIsolation.joined(separator: ", "))
         }
         for mount in task.volumeMounts {
             guard let volume = start.group.volumes[mount.volume] else {

@@ -16,7 +16,13 @@ extension ContainerRequest {
                 "the engine cannot put a container into the group's network namespace \(path); use network_mode")
         }
         let wish = try config.text("network_mode")
-        let mode = wish.isEmpty ? "bridge" : wish
+        let isAlone = task.json["network"]?["mode"]?.string == "none"
+        guard !isAlone || wish.isEmpty || wish == "none" else {
+            throw PluginError(
+                .invalid,
+                "\"network_mode\": \"\(wish)\", but the group's network is to be \"none\"; leave one of them out")
+        }
+        let mode = isAlone ? "none" : wish.isEmpty ? "bridge" : wish
         var endpoint: [String: JSON] = [:]
         let aliases = try config.texts("network_aliases")
         if !aliases.isEmpty { endpoint["Aliases"] = .array(aliases.map(JSON.string)) }

@@ -22,7 +22,7 @@ DROVER_BEGIN
 //   "logs"       {"dir", "stdout": file prefix, "stderr": file prefix, "files_max", "file_bytes_max", "enabled"}:
 //                output goes to <dir>/<prefix>.0, .1, ... ; the newest files_max are kept
 //   "resources"  {"cpu_mhz", "cores": [n], "memory_bytes", "memory_max_bytes" (0: none given), "disk_bytes"}
-//   "ports"      [{"label", "host_ip", "host_port", "to" (0: the same)}];  "network"  {"mode": "host", "path": text}
+//   "ports"      [{"label", "host_ip", "host_port", "to" (0: the same)}];  "network"  {"mode": "host"|"none", "path": text}
 //   "devices"    [{"vendor", "type", "model", "ids": [text], "reservation": as of drover.device/1 reserve}]; of several
 //                from one plug-in the first has the reservation of all; its "env" is in "env" already
 //   "mounts"     [{"source", "target", "read_only", "propagation"}]
