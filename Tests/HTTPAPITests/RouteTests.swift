@@ -55,7 +55,7 @@ struct RouteTests {
         ("PUT", "/v1/allocation/12/stop", 400, "allocation ID \"12\" is not a UUID"),
         ("PUT", "/v1/allocation/00000000-0000-0000-0000-000000000000/stop", 404, "Unknown allocation"),
         ("GET", "/v1/client/fs/logs/12", 400, "must provide task name"),
-        ("GET", "/v1/client/stats?node_id=99999999", 404, "is not the node of this agent"),
+        ("GET", "/v1/client/stats?node_id=99999999", 400, "is no whole node id"),
         ("PUT", "/v1/operator/scheduler/configuration?cas=x", 400, "Error parsing cas value"),
     ])
     func refusals(method: String, path: String, status: Int, text: String) async throws {
