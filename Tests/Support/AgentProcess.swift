@@ -1,6 +1,7 @@
 internal import Basics
 package import Glibc
 internal import Linux
+internal import Synchronization
 
 /// A real `drover agent` in a process of its own, with a folder and ports of its own; killed and cleaned up at the end.
 package final class AgentProcess {
@@ -107,8 +108,17 @@ package final class AgentProcess {
     }
 }
 
-/// A port that was free a moment ago.
+private let portsGiven = Mutex<Set<Int>>([])
+
+/// A port that was free a moment ago, and that nobody here was given before: the kernel may name one again at once.
 package func freePort() throws -> Int {
+    while true {
+        let port = try unusedPort()
+        if portsGiven.withLock({ $0.insert(port).inserted }) { return port }
+    }
+}
+
+private func unusedPort() throws -> Int {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     defer { close(descriptor) }
     var address = sockaddr_in()
