@@ -84,9 +84,10 @@ final class CommandTerminal: Sendable {
 
         /// The command has ended: hands on what it wrote, and nothing that others may write.
         func finish() async {
+            // Nobody reads what is typed now; a write that waits for room would wait on.
+            typed.cancel()
             outer.endWhenDry()
             await written.value
-            typed.cancel()
             await typed.value
         }
 

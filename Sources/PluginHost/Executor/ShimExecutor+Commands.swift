@@ -53,7 +53,11 @@ extension ShimExecutor {
                     }
                     let record = RunningCommand(pid: started.pid, terminal: terminal)
                     commands.withLock { $0[commandID] = record }
-                    cancellation.set { [self] in kill(commandID) }
+                    cancellation.set { [self] in
+                        kill(commandID)
+                        // Also once the command has ended: a caller that is gone reads nothing of what it left.
+                        if case .own(_, let carrying) = terminal { carrying.cancel() }
+                    }
                     watch(started, commandID, call)
                 } catch {
                     call.fail(error)

@@ -7,7 +7,7 @@ internal import StateStore
 
 extension OpenRelay: Served {
     /// The one that answers the clients' watches.
-    var place: AnswerPlace { .confirmedLeader }
+    var place: AnswerPlace { .leader }
 
     func serve(on server: ServerAgent, context: CallContext) async throws -> RelayEnd {
         let (node, inNamespace) = try server.node(of: command.allocation, context)
@@ -19,7 +19,7 @@ extension OpenRelay: Served {
 }
 
 extension AskNode: Served {
-    var place: AnswerPlace { .confirmedLeader }
+    var place: AnswerPlace { .leader }
 
     func serve(on server: ServerAgent, context: CallContext) async throws -> RelayEnd {
         var (node, context) = (node, context)
