@@ -14,7 +14,7 @@ extension Snapshot {
     package func allocations(ofEvaluation id: ID) -> [AllocationRow] { rows(state.evaluationRecord(id)?.allocations) }
 
     package func allocationRow(_ id: ID) -> AllocationRow? {
-        state.allocations.row(id).map(state.allocationRow)
+        state.allocations.row(id).map { state.allocationRow($0) }
     }
 
     /// The allocation with its job, or nil.

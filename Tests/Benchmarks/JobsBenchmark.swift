@@ -18,7 +18,9 @@ enum JobsBenchmark: Benchmark {
                 requests: (0..<clients).map { client in
                     (0..<jobs / clients).map { HTTPLoad.put("/v1/jobs", job(client, $0).immediate) }
                 })
+            let busy = Processes.cpuSeconds(field.agent.pid)
             let outcome = try await blocking { try load.run() }
+            let cost = (Processes.cpuSeconds(field.agent.pid) - busy) * 1e6 / Double(jobs)
             for answer in outcome.answers { try check(answer) }
             let samples = outcome.milliseconds
             print(
@@ -32,6 +34,7 @@ enum JobsBenchmark: Benchmark {
                 figures: [
                     ("jobs_per_second", rounded(outcome.perSecond, 0)),
                     ("p50_ms", rounded(percentile(samples, 0.5))), ("p99_ms", rounded(percentile(samples, 0.99))),
+                    ("cpu_us_a_job", rounded(cost, 0)),
                 ])
         }
     }

@@ -1,3 +1,5 @@
+internal import Synchronization
+
 /// An object with named fields, described once and thereby written, read, compared and listed.
 ///
 /// A type names its fields in one method; visitors do the rest:
@@ -80,6 +82,13 @@ extension Document {
         return writer.bytes
     }
 
+    /// ``jsonBytes`` without the fields that are zero, and are so when they are left out: for what many machines read and keep.
+    public var terseBytes: [UInt8] {
+        var writer = JSONWriter(isTerse: true)
+        write(to: &writer)
+        return writer.bytes
+    }
+
     public var json: JSON {
         var lister = FieldLister()
         var copy = self
@@ -110,7 +119,8 @@ extension Document {
     public func write(to writer: inout JSONWriter) {
         writer.beginObject()
         // Swapped, not assigned: a second reference would make the next append copy all that has been written.
-        var encoder = FieldEncoder(writer: JSONWriter(capacity: 0))
+        var encoder = FieldEncoder(
+            writer: JSONWriter(capacity: 0), needed: writer.isTerse ? NonzeroDefaults.names(of: Self.self) : [])
         swap(&writer, &encoder.writer)
         encodeFields(to: &encoder)
         swap(&writer, &encoder.writer)
@@ -123,27 +133,64 @@ extension Document {
 /// Writes the fields of a document.
 public struct FieldEncoder: FieldVisitor {
     @usableFromInline var writer: JSONWriter
+    /// Fields that a terse writer needs even when they are zero.
+    private let needed: [StaticString]
 
-    init(writer: JSONWriter) { self.writer = writer }
+    init(writer: JSONWriter, needed: [StaticString]) {
+        self.writer = writer
+        self.needed = needed
+    }
 
     @inlinable
     public mutating func field<Value: JSONForm>(_ name: StaticString, _ value: inout Value) {
+        if writer.isTerse, value.isZero, !isNeeded(name) { return }
         writer.key(name)
         value.write(to: &writer)
+    }
+
+    @usableFromInline
+    func isNeeded(_ name: StaticString) -> Bool { needed.contains { $0.description == name.description } }
+}
+
+/// By type: the fields that are not zero by default, so that leaving them out does not mean zero.
+private enum NonzeroDefaults {
+    private static let known = Mutex<[ObjectIdentifier: [StaticString]]>([:])
+
+    static func names<Kind: Document>(of kind: Kind.Type) -> [StaticString] {
+        known.withLock { known in
+            if let names = known[ObjectIdentifier(kind)] { return names }
+            var finder = Finder()
+            var empty = Kind()
+            try? empty.visitFields(&finder)
+            known[ObjectIdentifier(kind)] = finder.names
+            return finder.names
+        }
+    }
+
+    private struct Finder: FieldVisitor {
+        var names: [StaticString] = []
+
+        mutating func field<Value: JSONForm>(_ name: StaticString, _ value: inout Value) {
+            if !value.isZero { names.append(name) }
+        }
     }
 }
 
 /// Reads the fields of a document.
 public struct FieldDecoder: FieldVisitor {
-    let object: JSONObject
+    private let object: JSONObject
+    @usableFromInline let lengths: KeyLengths
     private var cursor = 0
     private var readCount = 0
 
-    init(object: JSONObject) { self.object = object }
+    init(object: JSONObject) {
+        self.object = object
+        lengths = KeyLengths(object)
+    }
 
     @inlinable
     public mutating func field<Value: JSONForm>(_ name: StaticString, _ value: inout Value) throws(DocumentError) {
-        guard let member = next(named: name), !member.isNull else { return }
+        guard lengths.mayContain(name), let member = next(named: name), !member.isNull else { return }
         do {
             value = try Value.read(member)
         } catch {
@@ -155,23 +202,43 @@ public struct FieldDecoder: FieldVisitor {
     /// asked, so the cursor nearly always hits; once all are read, the other fields are known to be absent.
     @usableFromInline
     mutating func next(named name: StaticString) -> JSON? {
-        let members = object.members
-        guard readCount < members.count else { return nil }
-        let position: Int
-        if cursor < members.count, members[cursor].key.isSpelt(name) {
-            position = cursor
-        } else if let found = members.lastIndex(where: { $0.key.isSpelt(name) })
-            ?? members.lastIndex(where: {
-                $0.key.isSpelt(name, foldingCase: true)
-            })
-        {
-            position = found
-        } else {
+        guard readCount < object.members.count, let position = object.position(of: name, near: cursor) else {
             return nil
         }
         cursor = position + 1
         readCount += 1
-        return members[position].value
+        return object.members[position].value
+    }
+}
+
+/// How long an object's keys are: tells without a look at them that most fields are absent.
+@usableFromInline
+struct KeyLengths {
+    /// Bit n is set for a key of n bytes, or of n and some times 64.
+    @usableFromInline let bits: UInt64
+
+    init(_ object: JSONObject) {
+        bits = object.members.reduce(0) { $0 | 1 << UInt64($1.key.utf8.count & 63) }
+    }
+
+    @inlinable
+    func mayContain(_ name: StaticString) -> Bool { bits >> UInt64(name.utf8CodeUnitCount & 63) & 1 == 1 }
+}
+
+extension JSONObject {
+    /// Where the member of that name stands: the last one that is spelt the same, else the last one that is but for ASCII case.
+    /// The one at `cursor` is taken if it is spelt the same.
+    func position(of name: StaticString, near cursor: Int) -> Int? {
+        members.withUnsafeBufferPointer { members in
+            if cursor < members.count, members[cursor].key.isSpelt(name) { return cursor }
+            var folded: Int?
+            for position in stride(from: members.count - 1, through: 0, by: -1) {
+                guard members[position].key.utf8.count == name.utf8CodeUnitCount else { continue }
+                if members[position].key.isSpelt(name) { return position }
+                if folded == nil, members[position].key.isSpelt(name, foldingCase: true) { folded = position }
+            }
+            return folded
+        }
     }
 }
 
@@ -179,8 +246,7 @@ extension String {
     /// Whether its bytes are those of `name`, but for the case of ASCII letters if that is folded.
     func isSpelt(_ name: StaticString, foldingCase: Bool = false) -> Bool {
         guard utf8.count == name.utf8CodeUnitCount else { return false }
-        var text = self
-        return text.withUTF8 { bytes in
+        let compare: (UnsafeBufferPointer<UInt8>) -> Bool = { bytes in
             for index in 0..<bytes.count {
                 let (own, wanted) = (bytes[index], name.utf8Start[index])
                 guard own != wanted else { continue }
@@ -188,6 +254,7 @@ extension String {
             }
             return true
         }
+        return utf8.withContiguousStorageIfAvailable(compare) ?? Array(utf8).withUnsafeBufferPointer(compare)
     }
 }
 

@@ -88,7 +88,10 @@ public struct JSONObject: Equatable, Sendable {
     }
 
     /// Adds a member without looking for an earlier one of the same key.
-    public mutating func append(_ key: String, _ value: JSON) { members.append((key, value)) }
+    public mutating func append(_ key: String, _ value: JSON) {
+        if members.isEmpty { members.reserveCapacity(8) }
+        members.append((key, value))
+    }
 
     /// The member whose key is equal but for ASCII case; an exact match wins.
     public func member(foldingCase key: String) -> JSON? {

@@ -5,11 +5,22 @@ public protocol JSONForm: Sendable {
     /// Reads the form; never called with null, which leaves a field at its default.
     static func read(_ json: JSON) throws(DocumentError) -> Self
 
+    /// Whether it is empty, zero, false or absent, as a field is that nobody has set (Go's zero values).
+    var isZero: Bool { get }
+
     /// Adds the keys in `json` that ``read(_:)`` ignores; none unless the type has fields, or elements that have.
     static func findUnknownKeys(in json: JSON, _ found: inout UnknownKeys)
 }
 
+extension JSONForm {
+    @inlinable
+    public var isZero: Bool { false }
+}
+
 extension Bool: JSONForm {
+    @inlinable
+    public var isZero: Bool { !self }
+
     public func write(to writer: inout JSONWriter) { writer.bool(self) }
 
     public static func read(_ json: JSON) throws(DocumentError) -> Bool {
@@ -19,6 +30,9 @@ extension Bool: JSONForm {
 }
 
 extension String: JSONForm {
+    @inlinable
+    public var isZero: Bool { isEmpty }
+
     public func write(to writer: inout JSONWriter) { writer.string(self) }
 
     public static func read(_ json: JSON) throws(DocumentError) -> String {
@@ -37,6 +51,9 @@ extension Double: JSONForm {
 }
 
 extension FixedWidthInteger where Self: JSONForm {
+    @inlinable
+    public var isZero: Bool { self == 0 }
+
     @inlinable
     public func write(to writer: inout JSONWriter) { writer.integer(self) }
 
@@ -64,6 +81,8 @@ extension UInt32: JSONForm {}
 extension UInt64: JSONForm {}
 
 extension ID: JSONForm {
+    public var isZero: Bool { isNone }
+
     public func write(to writer: inout JSONWriter) { writer.id(self) }
 
     public static func read(_ json: JSON) throws(DocumentError) -> ID {
@@ -75,6 +94,8 @@ extension ID: JSONForm {
 
 /// Nanoseconds since the epoch, as a number.
 extension Timestamp: JSONForm {
+    public var isZero: Bool { nanoseconds == 0 }
+
     public func write(to writer: inout JSONWriter) { writer.integer(nanoseconds) }
 
     public static func read(_ json: JSON) throws(DocumentError) -> Timestamp {
@@ -99,6 +120,8 @@ public struct TimeText: JSONForm, Equatable {
 
 /// Nanoseconds as a number; read from Go's text form (`"30s"`) too.
 extension Duration: JSONForm {
+    public var isZero: Bool { self == .zero }
+
     public func write(to writer: inout JSONWriter) { writer.integer(nanosecondCount) }
 
     public static func read(_ json: JSON) throws(DocumentError) -> Duration {
@@ -113,12 +136,17 @@ extension Duration: JSONForm {
 }
 
 extension JSON: JSONForm {
+    public var isZero: Bool { isNull }
+
     public func write(to writer: inout JSONWriter) { writer.value(self) }
 
     public static func read(_ json: JSON) throws(DocumentError) -> JSON { json }
 }
 
 extension Optional: JSONForm where Wrapped: JSONForm {
+    @inlinable
+    public var isZero: Bool { self == nil }
+
     @inlinable
     public func write(to writer: inout JSONWriter) {
         if let self { self.write(to: &writer) } else { writer.null() }
@@ -134,6 +162,9 @@ extension Optional: JSONForm where Wrapped: JSONForm {
 
 /// Empty arrays are written as null, as Go writes an unset slice.
 extension Array: JSONForm where Element: JSONForm {
+    @inlinable
+    public var isZero: Bool { isEmpty }
+
     @inlinable
     public func write(to writer: inout JSONWriter) {
         guard !isEmpty else { return writer.null() }
@@ -167,6 +198,9 @@ extension Array: JSONForm where Element: JSONForm {
 /// Empty maps are written as null; keys in byte order, so equal maps give equal bytes.
 extension Dictionary: JSONForm where Key == String, Value: JSONForm {
     @inlinable
+    public var isZero: Bool { isEmpty }
+
+    @inlinable
     public func write(to writer: inout JSONWriter) {
         guard !isEmpty else { return writer.null() }
         writer.beginObject()
@@ -198,6 +232,9 @@ extension Dictionary: JSONForm where Key == String, Value: JSONForm {
 
 /// Enumerations with text values travel as their text.
 extension RawRepresentable where RawValue == String, Self: JSONForm {
+    @inlinable
+    public var isZero: Bool { rawValue.isEmpty }
+
     @inlinable
     public func write(to writer: inout JSONWriter) { writer.string(rawValue) }
 

@@ -104,15 +104,19 @@ public struct JSONParser {
     private mutating func string() throws(JSONError) -> String {
         position += 1
         let start = position
-        while position < bytes.count, bytes[position] >= 0x20, bytes[position] != 0x22, bytes[position] != 0x5c {
+        var seen: UInt8 = 0
+        while position < bytes.count {
+            let byte = bytes[position]
+            guard byte >= 0x20, byte != 0x22, byte != 0x5c else { break }
+            seen |= byte
             position += 1
         }
         guard position < bytes.count else { throw error("unterminated string") }
-        if bytes[position] == 0x22 {
-            defer { position += 1 }
-            return try text(UnsafeBufferPointer(rebasing: bytes[start..<position]))
-        }
-        return try escapedString(from: start)
+        guard bytes[position] == 0x22 else { return try escapedString(from: start) }
+        let plain = UnsafeBufferPointer(rebasing: bytes[start..<position])
+        position += 1
+        // Nearly all text is ASCII, which is valid as it stands.
+        return seen < 0x80 ? String(decoding: plain, as: UTF8.self) : try text(plain)
     }
 
     private mutating func escapedString(from start: Int) throws(JSONError) -> String {
@@ -135,8 +139,6 @@ public struct JSONParser {
     }
 
     private func text(_ bytes: UnsafeBufferPointer<UInt8>) throws(JSONError) -> String {
-        // Nearly all text is ASCII, which is valid as it stands.
-        if bytes.allSatisfy({ $0 < 0x80 }) { return String(decoding: bytes, as: UTF8.self) }
         guard let text = String(validating: bytes, as: UTF8.self) else { throw error("string is not valid UTF-8") }
         return text
     }
@@ -192,6 +194,11 @@ public struct JSONParser {
             whole = false
             if !take(UInt8(ascii: "+")) { _ = take(UInt8(ascii: "-")) }
             try digits()
+        }
+        // Eighteen digits always fit.
+        if whole, position - digitsStart <= 18 {
+            let magnitude = bytes[digitsStart..<position].reduce(Int64(0)) { $0 &* 10 &+ Int64($1 &- 0x30) }
+            return .integer(digitsStart > start ? -magnitude : magnitude)
         }
         let text = String(decoding: bytes[start..<position], as: UTF8.self)
         if whole, let value = Int64(text) { return .integer(value) }

@@ -2,8 +2,13 @@
 public struct JSONWriter: Sendable {
     public private(set) var bytes: [UInt8] = []
     private var needsComma = false
+    /// Whether documents leave out fields that are zero.
+    @usableFromInline let isTerse: Bool
 
-    public init(capacity: Int = 256) { bytes.reserveCapacity(capacity) }
+    public init(capacity: Int = 256, isTerse: Bool = false) {
+        self.isTerse = isTerse
+        bytes.reserveCapacity(capacity)
+    }
 
     public mutating func beginObject() { open(UInt8(ascii: "{")) }
     public mutating func endObject() { close(UInt8(ascii: "}")) }

@@ -81,7 +81,8 @@ extension Document {
 
 /// Counts the members that are fields, and looks for unknown keys in their values.
 public struct FieldFinder: FieldVisitor {
-    let object: JSONObject
+    private let object: JSONObject
+    @usableFromInline let lengths: KeyLengths
     var found: UnknownKeys
     private(set) var knownCount = 0
     private var cursor = 0
@@ -89,22 +90,21 @@ public struct FieldFinder: FieldVisitor {
     init(object: JSONObject, found: UnknownKeys) {
         self.object = object
         self.found = found
+        lengths = KeyLengths(object)
     }
 
     @inlinable
     public mutating func field<Value: JSONForm>(_ name: StaticString, _ value: inout Value) {
-        guard let position = position(of: name), mayHoldKeys(position) else { return }
+        guard lengths.mayContain(name), let position = position(of: name), mayHoldKeys(position) else { return }
         look(into: position, as: Value.self)
     }
 
     /// Where the member of that name stands. Members mostly come in the order of the fields.
     @usableFromInline
     mutating func position(of name: StaticString) -> Int? {
-        let members = object.members
-        guard knownCount < members.count else { return nil }
-        let isNext = cursor < members.count && members[cursor].key.isSpelt(name, foldingCase: true)
-        let position = isNext ? cursor : members.firstIndex { $0.key.isSpelt(name, foldingCase: true) }
-        guard let position else { return nil }
+        guard knownCount < object.members.count, let position = object.position(of: name, near: cursor) else {
+            return nil
+        }
         knownCount += 1
         cursor = position + 1
         return position

@@ -47,7 +47,7 @@ package struct ByteWriter {
 
     package mutating func time(_ time: Timestamp) { signed(time.nanoseconds) }
 
-    package mutating func document(_ document: some Document) { data(document.jsonBytes) }
+    package mutating func document(_ document: some Document) { data(document.terseBytes) }
 
     /// An optional document; absent ones take one byte.
     package mutating func optional(_ document: (some Document)?) {

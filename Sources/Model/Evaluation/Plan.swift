@@ -65,7 +65,7 @@ public struct PlacementBatch: Sendable, Equatable {
 
     public var metric: AllocationMetric {
         get { (try? AllocationMetric(json: metricJSON)) ?? AllocationMetric() }
-        set { metricJSON = newValue.jsonBytes }
+        set { metricJSON = newValue.terseBytes }
     }
 }
 

@@ -27,7 +27,7 @@ package struct RemoteCaller: Caller {
     package func call<Call: ServerCall>(
         _ call: Call, context: CallContext, deadline: Duration
     ) async throws -> Call.Reply {
-        let body = Envelope(context: context, call: call).jsonBytes
+        let body = Envelope(context: context, call: call).terseBytes
         let answer = try await peer.call(Call.method.rawValue, body, deadline: deadline)
         do {
             return try Call.Reply(json: answer)

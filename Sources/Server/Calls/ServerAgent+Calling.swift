@@ -221,7 +221,7 @@ extension ServerAgent: CallHandler {
         } catch {
             throw CallError(.invalid, "the call \(Call.method) cannot be read: \(error)")
         }
-        var writer = JSONWriter(capacity: 1024)
+        var writer = JSONWriter(capacity: 1024, isTerse: true)
         try await answer(envelope.call, envelope.context).write(to: &writer)
         return writer.bytes
     }

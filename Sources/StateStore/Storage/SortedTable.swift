@@ -1,4 +1,4 @@
-/// A persistent ordered map for up to some 100,000 keys: sorted runs of at most 64 entries under one array.
+/// A persistent ordered map for up to some 100,000 keys: sorted runs of at most 32 entries under one array.
 ///
 /// Copying is a reference count; a change copies one run and, when another version is held, the array of runs. One thread writes.
 struct SortedTable<Key: Comparable & Sendable, Value: Sendable>: Sendable {
@@ -43,14 +43,14 @@ struct SortedTable<Key: Comparable & Sendable, Value: Sendable>: Sendable {
         var high = runs.count
         while high - low > 1 {
             let middle = (low + high) / 2
-            if runs[middle].keys[0] <= key { low = middle } else { high = middle }
+            if runs[middle].first <= key { low = middle } else { high = middle }
         }
         return low
     }
 
     private mutating func insert(_ key: Key, _ value: Value) {
         guard let number = runNumber(key) else {
-            runs = [Run(keys: [key], values: [value])]
+            runs = [Run(first: key, keys: [key], values: [value])]
             count = 1
             return
         }
@@ -62,11 +62,13 @@ struct SortedTable<Key: Comparable & Sendable, Value: Sendable>: Sendable {
         }
         run.keys.insert(key, at: slot)
         run.values.insert(value, at: slot)
+        if slot == 0 { run.first = key }
         count += 1
-        guard run.keys.count > 64 else { return }
-        runs.insert(Run(keys: Array(run.keys[32...]), values: Array(run.values[32...])), at: number + 1)
-        run.keys.removeSubrange(32...)
-        run.values.removeSubrange(32...)
+        guard run.keys.count > 32 else { return }
+        let upper = Run(first: run.keys[16], keys: Array(run.keys[16...]), values: Array(run.values[16...]))
+        runs.insert(upper, at: number + 1)
+        run.keys.removeSubrange(16...)
+        run.values.removeSubrange(16...)
     }
 
     private mutating func remove(_ key: Key) {
@@ -76,22 +78,26 @@ struct SortedTable<Key: Comparable & Sendable, Value: Sendable>: Sendable {
         run.keys.remove(at: slot)
         run.values.remove(at: slot)
         count -= 1
-        if run.keys.isEmpty { runs.remove(at: number) }
+        if let first = run.keys.first { run.first = first } else { runs.remove(at: number) }
     }
 
     private mutating func ownRun(_ number: Int) -> Run {
         if !isKnownUniquelyReferenced(&runs[number]) {
-            runs[number] = Run(keys: runs[number].keys, values: runs[number].values)
+            let shared = runs[number]
+            runs[number] = Run(first: shared.first, keys: shared.keys, values: shared.values)
         }
         return runs[number]
     }
 
     /// Changed only while exactly one version refers to it.
     private final class Run: @unchecked Sendable {
+        /// `keys[0]`, where a search finds it one step sooner.
+        var first: Key
         var keys: [Key]
         var values: [Value]
 
-        init(keys: [Key], values: [Value]) {
+        init(first: Key, keys: [Key], values: [Value]) {
+            self.first = first
             self.keys = keys
             self.values = values
         }

@@ -33,7 +33,9 @@ package final class JobVersion: Sendable {
         self.row = row
         groups = job.taskGroups.map(GroupShape.init)
         work = zip(job.taskGroups, groups).map { WorkShape($0, resources: $1.resources) }
-        labels = job.taskGroups.map { Array(Set(job.meta.keys).union($0.meta.keys)) }
+        labels = job.taskGroups.map { group in
+            group.meta.isEmpty ? Array(job.meta.keys) : Array(Set(job.meta.keys).union(group.meta.keys))
+        }
     }
 
     /// The position of the group of that name.

@@ -85,11 +85,18 @@ struct State: Sendable {
 extension State {
     func nodeID(_ row: UInt32) -> ID { nodes[Int(row)]?.node.id ?? .none }
 
-    func nodeRow(_ id: ID) -> UInt32? { nodeIndex.find(id) { nodeID($0) } }
+    func nodeRow(_ id: ID) -> UInt32? {
+        // A closure that refers to the state would copy all of it.
+        let nodes = nodes
+        return nodeIndex.find(id) { nodes[Int($0)]?.node.id ?? .none }
+    }
 
     func evaluationID(_ row: UInt32) -> ID { evaluations[Int(row)]?.evaluation.id ?? .none }
 
-    func evaluationRow(_ id: ID) -> UInt32? { evaluationIndex.find(id) { evaluationID($0) } }
+    func evaluationRow(_ id: ID) -> UInt32? {
+        let evaluations = evaluations
+        return evaluationIndex.find(id) { evaluations[Int($0)]?.evaluation.id ?? .none }
+    }
 
     func evaluationRecord(_ id: ID) -> EvaluationRecord? { evaluationRow(id).flatMap { evaluations[Int($0)] } }
 
