@@ -83,6 +83,7 @@ extension Document {
     }
 
     /// ``jsonBytes`` without the fields that are zero, and are so when they are left out: for what many machines read and keep.
+    /// Therefore a field whose default was zero in any release must keep it.
     public var terseBytes: [UInt8] {
         var writer = JSONWriter(isTerse: true)
         write(to: &writer)

@@ -23,7 +23,11 @@ extension Job {
         for index in spreads.indices { spreads[index].canonicalize() }
         if update == nil, type == .service { update = UpdateStrategy() }
         update?.canonicalize()
-        for index in taskGroups.indices { taskGroups[index].canonicalize(in: self) }
+        // Taken out: what changes in place is not to be held by the job that is handed in.
+        var groups: [TaskGroup] = []
+        swap(&groups, &taskGroups)
+        for index in groups.indices { groups[index].canonicalize(in: self) }
+        taskGroups = groups
     }
 
     /// A complete copy of the job.

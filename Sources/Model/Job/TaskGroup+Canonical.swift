@@ -23,7 +23,10 @@ extension TaskGroup {
         for name in volumes.keys where volumes[name]?.name.isEmpty == true { volumes[name]?.name = name }
         for index in networks.indices { networks[index].canonicalize() }
         for index in services.indices { services[index].canonicalize(named: "\(job.name)-\(name)") }
+        var tasks: [JobTask] = []
+        swap(&tasks, &self.tasks)
         for index in tasks.indices { tasks[index].canonicalize(in: self, of: job) }
+        self.tasks = tasks
     }
 
     private mutating func canonicalizePolicies(in job: Job) {

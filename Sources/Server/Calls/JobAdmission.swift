@@ -37,7 +37,7 @@ extension ServerAgent {
         if job.region.isEmpty { job.region = settings.region }
         if job.priority == 0 { job.priority = settings.defaultPriority }
         job.keepOrigin(of: snapshot.job(job.namespace, job.id))
-        job = job.canonicalized()
+        job.canonicalize()
         var problems = job.validate()
         problems += job.unsupportedFeatures() + job.refusedFeatures + ConstraintFaults.of(job)
         if job.namespace != context.namespace, context.namespace != "default" {
