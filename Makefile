@@ -1,7 +1,7 @@
 # Drover. `make demo` shows it working, `make test` checks all of it; both set up what they need on Debian 12.
 
 SWIFT_FLAGS := --explicit-target-dependency-import-check error
-PACKAGES := libffi-dev libjemalloc-dev libsqlite3-dev zlib1g-dev pkg-config gcc iproute2 curl jq docker.io \
+PACKAGES := libffi-dev libjemalloc-dev libsqlite3-dev zlib1g-dev pkg-config gcc iproute2 iptables curl jq docker.io \
 	openjdk-17-jdk-headless qemu-system-x86 busybox-static
 
 .PHONY: help setup build release demo tour cluster test soak fuzz bench format lint abi-hash clean

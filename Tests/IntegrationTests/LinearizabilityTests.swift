@@ -8,7 +8,7 @@ import Testing
 ///
 /// `FAULT_SECONDS=n` makes the faults last so long, 12 s by default; `FAULT_SEED=n` draws the same faults again.
 @Suite(
-    .serialized, .enabled(if: PartedServers.isPossible, "needs root and network namespaces (ip netns, of iproute2)"))
+    .serialized, .enabled(if: NetworkSpace.isPossible, "needs root and network namespaces (ip netns, of iproute2)"))
 struct LinearizabilityTests {
     private static func variable(_ name: String) -> Int? { getenv(name).flatMap { Int(String(cString: $0)) } }
 

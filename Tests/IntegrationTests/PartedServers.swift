@@ -12,8 +12,6 @@ import Testing
 ///
 /// A server is parted from another one by a route that drops what it sends there; the test reaches all of them all the time.
 final class PartedServers {
-    static let isPossible = getuid() == 0 && (try? run("ip netns list")) != nil
-
     let all: [AgentProcess]
     let addresses: [String]
     private let name: String
@@ -34,13 +32,13 @@ final class PartedServers {
             ])
         }
         removeNetwork()
-        try Self.run("ip netns add \(name)-hub")
-        try Self.run("ip -n \(name)-hub link add bridge type bridge")
-        try Self.run("ip -n \(name)-hub link set bridge up")
+        try NetworkSpace.run("ip netns add \(name)-hub")
+        try NetworkSpace.run("ip -n \(name)-hub link add bridge type bridge")
+        try NetworkSpace.run("ip -n \(name)-hub link set bridge up")
         try plug("drv\(subnet)", nil, "\(network).254")
         for (number, address) in addresses.enumerated() {
-            try Self.run("ip netns add \(name)-\(number)")
-            try Self.run("ip -n \(name)-\(number) link set lo up")
+            try NetworkSpace.run("ip netns add \(name)-\(number)")
+            try NetworkSpace.run("ip -n \(name)-\(number) link set lo up")
             try plug("eth0", "\(name)-\(number)", address)
         }
         for number in all.indices { try start(number) }
@@ -58,32 +56,17 @@ final class PartedServers {
     private func plug(_ device: String, _ namespace: String?, _ address: String) throws {
         let port = "port\(address.split(separator: ".").last ?? "")"
         let here = namespace.map { "-n \($0) " } ?? ""
-        try Self.run("ip \(here)link add \(device) type veth peer name \(port) netns \(name)-hub")
-        try Self.run("ip \(here)addr add \(address)/24 dev \(device)")
-        try Self.run("ip \(here)link set \(device) up")
-        try Self.run("ip -n \(name)-hub link set \(port) master bridge up")
+        try NetworkSpace.run("ip \(here)link add \(device) type veth peer name \(port) netns \(name)-hub")
+        try NetworkSpace.run("ip \(here)addr add \(address)/24 dev \(device)")
+        try NetworkSpace.run("ip \(here)link set \(device) up")
+        try NetworkSpace.run("ip -n \(name)-hub link set \(port) master bridge up")
     }
 
     /// With a namespace go its ends of the cables, and with these the other ends.
     private func removeNetwork() {
-        for space in ["hub"] + all.indices.map(String.init) { _ = try? Self.run("ip netns del \(name)-\(space)") }
-    }
-
-    @discardableResult
-    private static func run(_ command: String) throws -> String {
-        guard let pipe = popen("\(command) 2>&1", "r") else {
-            throw NeverHappened(description: "cannot run \(command)")
+        for space in ["hub"] + all.indices.map(String.init) {
+            _ = try? NetworkSpace.run("ip netns del \(name)-\(space)")
         }
-        var output = ""
-        while let line = readLine(pipe) { output += line }
-        guard pclose(pipe) == 0 else { throw NeverHappened(description: "\(command): \(output)") }
-        return output
-    }
-
-    private static func readLine(_ pipe: UnsafeMutablePointer<FILE>) -> String? {
-        var buffer = [CChar](repeating: 0, count: 1_024)
-        guard fgets(&buffer, Int32(buffer.count), pipe) != nil else { return nil }
-        return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
     var log: String { all.map { "\($0.log.suffix(2_000))" }.joined(separator: "\n---\n") }
@@ -116,7 +99,7 @@ final class PartedServers {
 
     /// What one server sends to another is lost from now on.
     func cut(from sender: Int, to receiver: Int) throws {
-        try Self.run("ip -n \(name)-\(sender) route replace blackhole \(addresses[receiver])/32")
+        try NetworkSpace.run("ip -n \(name)-\(sender) route replace blackhole \(addresses[receiver])/32")
     }
 
     /// No server hears one of the other side.
@@ -132,7 +115,7 @@ final class PartedServers {
     func joinAll() {
         for sender in all.indices {
             for receiver in all.indices {
-                _ = try? Self.run("ip -n \(name)-\(sender) route del blackhole \(addresses[receiver])/32")
+                _ = try? NetworkSpace.run("ip -n \(name)-\(sender) route del blackhole \(addresses[receiver])/32")
             }
         }
     }
