@@ -31,6 +31,8 @@ package final class ServerAgent: Sendable {
     let shadow: ShadowPipeline
     let accessControl = AccessControl()
     let heartbeats: HeartbeatMonitor
+    /// Heartbeats for the leader that came here.
+    let heartbeatLine = HeartbeatLine()
     /// Connections between callers and clients that cannot reach each other.
     let relays = RelayHub()
     let locks: VariableLocks
@@ -222,6 +224,7 @@ package final class ServerAgent: Sendable {
             group.addTask { try await self.runJoining() }
             group.addTask { try await self.followLeadership() }
             group.addTask { try await self.runClock() }
+            group.addTask { try await self.passHeartbeatsOn() }
             group.addTask { try await self.runKeyring() }
             group.addTask { try await self.plans.run(self) }
             group.addTask { try await self.shadow.run(self) }

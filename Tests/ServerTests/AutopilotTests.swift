@@ -113,13 +113,13 @@ import Testing
         }
     }
 
-    private static let two = [1, 2].map { ServerGroup.Settings(number: $0) }
+    private static let two = [1, 2].map { SimulatedServers.Settings(number: $0) }
 
     /// A replacement gets the vote of a dead server; when that one comes back, it joins again.
     @Test func aDeadServerMakesRoomAndMayComeBack() throws {
-        try ServerGroup.run(Self.two) { group in
+        try SimulatedServers.run(Self.two) { group in
             try await withThrowingTaskGroup(of: Void.self) { tasks in
-                tasks.addTask { try? await group.run(ServerGroup.Settings(number: 3)) }
+                tasks.addTask { try? await group.run(SimulatedServers.Settings(number: 3)) }
                 try await group.eventually("three voters") { group.isFormed([1, 2, 3]) }
                 tasks.cancelAll()
             }
@@ -130,11 +130,11 @@ import Testing
             let health = try await group.health()
             #expect(!health.healthy && health.failureTolerance == 0 && health.voters.count == 3)
             try await withThrowingTaskGroup(of: Void.self) { tasks in
-                tasks.addTask { try? await group.run(ServerGroup.Settings(number: 4, expect: 0)) }
+                tasks.addTask { try? await group.run(SimulatedServers.Settings(number: 4, expect: 0)) }
                 try await group.eventually("the new one has taken the place") { group.isFormed([1, 2, 4]) }
                 let later = try await group.health()
                 #expect(later.healthy && later.failureTolerance == 1 && later.leader == group.leader?.id)
-                tasks.addTask { try? await group.run(ServerGroup.Settings(number: 3)) }
+                tasks.addTask { try? await group.run(SimulatedServers.Settings(number: 3)) }
                 try await group.eventually("the old one is back") { group.isFormed([1, 2, 3, 4]) }
                 tasks.cancelAll()
             }
@@ -143,10 +143,10 @@ import Testing
 
     /// Who was removed by hand is told, and is quiet from then on; also after a restart.
     @Test func anExpelledServerIsToldAndStaysOut() throws {
-        try ServerGroup.run(Self.two) { group in
+        try SimulatedServers.run(Self.two) { group in
             for round in 1...2 {
                 try await withThrowingTaskGroup(of: Void.self) { tasks in
-                    tasks.addTask { try? await group.run(ServerGroup.Settings(number: 3)) }
+                    tasks.addTask { try? await group.run(SimulatedServers.Settings(number: 3)) }
                     if round == 1 {
                         try await group.eventually("three voters") { group.isFormed([1, 2, 3]) }
                         var removal = RemoveRaftPeer()
@@ -171,7 +171,7 @@ import Testing
     }
 }
 
-extension ServerGroup {
+extension SimulatedServers {
     fileprivate func health() async throws -> AutopilotHealth {
         try await #require(leader).call(GetAutopilotHealth(), context: CallContext())
     }

@@ -11,127 +11,8 @@ import Testing
 
 @testable import Server
 
-/// Servers on simulated time, disks and network that find each other.
-final class ServerGroup: Sendable {
-    /// Of one of them.
-    struct Settings: Sendable {
-        var number: Int
-        var expect = 3
-        var region = "global"
-        var join = [1, 2, 3]
-        var id: String?
-        var name: String?
-        var pool: FakePool?
-        /// It answers as a release does that knows no workers of other servers.
-        var isEarlier = false
-    }
-
-    private struct EarlierRelease: CallHandler {
-        let server: ServerAgent
-
-        func handle(_ method: UInt16, _ body: [UInt8], from caller: CallOrigin) async throws -> [UInt8] {
-            let later: [CallMethod] = [.takeEvaluation, .submitPlan, .finishEvaluation]
-            guard !later.contains(where: { $0.rawValue == method }) else {
-                throw CallError(.unsupported, "this server knows no call number \(method)")
-            }
-            return try await server.handle(method, body, from: caller)
-        }
-
-        func handleStream(
-            _ method: UInt16, _ body: [UInt8], from caller: CallOrigin, to sink: any ItemSink
-        ) async throws {
-            try await server.handleStream(method, body, from: caller, to: sink)
-        }
-    }
-
-    let world: SimulatedWorld
-    private let disks = Mutex<[Int: SimulatedDisk]>([:])
-    private let servers = Mutex<[Int: ServerAgent]>([:])
-
-    init(seed: UInt64 = 1) { world = SimulatedWorld(seed: seed) }
-
-    static func address(_ number: Int) -> NetworkAddress { NetworkAddress(host: "192.0.2.\(number)", port: 4647) }
-
-    subscript(number: Int) -> ServerAgent? { servers.withLock { $0[number] } }
-
-    var all: [ServerAgent] { servers.withLock { $0.sorted { $0.key < $1.key }.map(\.value) } }
-
-    /// Opens and runs a server until its task is cancelled; with the same number again on the same disk.
-    func run(_ settings: Settings) async throws {
-        var options = ServerOptions(folder: "/data/server")
-        options.id = settings.id ?? "id-\(settings.number)"
-        options.name = settings.name ?? "server-\(settings.number)"
-        options.region = settings.region
-        options.expect = settings.expect
-        options.rpcAddress = Self.address(settings.number)
-        options.join = settings.join.map(Self.address)
-        // No snapshot but those that are asked for, and a log that soon has segments to let go.
-        options.snapshotAfterBytes = 1 << 30
-        options.logSegmentBytes = 64 << 10
-        let disk = disks.withLock { disks in
-            let disk = disks[settings.number]?.processDeath() ?? SimulatedDisk()
-            disks[settings.number] = disk
-            return disk
-        }
-        let seam = world.seam(disk: disk, name: "server-\(settings.number)")
-        let server = try await ServerAgent.open(
-            options, seam: seam, placers: FakeSchedulers(),
-            log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, pool: settings.pool)
-        servers.withLock { $0[settings.number] = server }
-        defer { servers.withLock { $0[settings.number] = nil } }
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await server.run() }
-            let address = Self.address(settings.number)
-            let handler: any CallHandler = settings.isEarlier ? EarlierRelease(server: server) : server
-            group.addTask { try await seam.network.serve(at: address, handler: handler) { _ in } }
-            defer { group.cancelAll() }
-            try await group.next()
-        }
-    }
-
-    /// Runs `body` while the servers run.
-    static func run(
-        _ settings: [Settings], seed: UInt64 = 1, _ body: @escaping @Sendable (ServerGroup) async throws -> Void
-    ) throws {
-        let group = ServerGroup(seed: seed)
-        try group.world.run {
-            try await withThrowingTaskGroup(of: Void.self) { tasks in
-                for one in settings { tasks.addTask { try? await group.run(one) } }
-                try await body(group)
-                tasks.cancelAll()
-            }
-        }
-    }
-
-    func sleep(_ duration: Duration) async throws { try await world.loop.sleep(for: duration) }
-
-    /// Waits up to a simulated minute.
-    func eventually(_ what: String, _ condition: () async throws -> Bool) async throws {
-        for _ in 0..<600 {
-            if try await condition() { return }
-            try await sleep(.milliseconds(100))
-        }
-        Issue.record("not within a minute: \(what)")
-    }
-
-    /// Whether all these servers are voters of one cluster, and all know it.
-    func isFormed(_ numbers: [Int]) -> Bool {
-        let agents = numbers.compactMap { self[$0] }
-        let ids = Set(numbers.map { ServerID("id-\($0)") })
-        return agents.count == numbers.count && Set(agents.map { $0.allegiance.cluster }).count == 1
-            && agents.allSatisfy { Set($0.consensus.status.membership.voters) == ids }
-            && agents.contains { $0.isLeader }
-    }
-
-    func snapshots(of number: Int) throws -> [String] {
-        try disks.withLock { $0[number] }?.list("/data/server/raft/snapshots") ?? []
-    }
-
-    var leader: ServerAgent? { all.first { $0.isLeader } }
-}
-
 struct JoiningTests {
-    private static let three = [1, 2, 3].map { ServerGroup.Settings(number: $0) }
+    private static let three = [1, 2, 3].map { SimulatedServers.Settings(number: $0) }
 
     private static func namespace(_ name: String, description: String = "") -> UpsertNamespace {
         var call = UpsertNamespace()
@@ -141,7 +22,7 @@ struct JoiningTests {
     }
 
     @Test(arguments: [1, 2, 3, 4, 5]) func threeServersFoundOneCluster(seed: UInt64) throws {
-        try ServerGroup.run(Self.three, seed: seed) { group in
+        try SimulatedServers.run(Self.three, seed: seed) { group in
             try await group.eventually("three voters") { group.isFormed([1, 2, 3]) }
             for server in group.all {
                 let peers = try await server.call(Query(.peers), context: CallContext())
@@ -156,14 +37,14 @@ struct JoiningTests {
 
     /// Each knows only the next one; what they tell each other completes the ring.
     @Test func oneAddressIsEnough() throws {
-        let ring = [1, 2, 3].map { ServerGroup.Settings(number: $0, join: [$0 % 3 + 1]) }
-        try ServerGroup.run(ring) { group in
+        let ring = [1, 2, 3].map { SimulatedServers.Settings(number: $0, join: [$0 % 3 + 1]) }
+        try SimulatedServers.run(ring) { group in
             try await group.eventually("three voters") { group.isFormed([1, 2, 3]) }
         }
     }
 
     @Test func anyServerTakesAWriteAndAllApplyIt() throws {
-        try ServerGroup.run(Self.three) { group in
+        try SimulatedServers.run(Self.three) { group in
             try await group.eventually("three voters") { group.isFormed([1, 2, 3]) }
             for (number, server) in group.all.enumerated() {
                 _ = try await server.call(Self.namespace("n\(number)"), context: CallContext())
@@ -186,7 +67,7 @@ struct JoiningTests {
     }
 
     @Test func twoOfThreeWaitForTheThird() throws {
-        try ServerGroup.run(Array(Self.three.prefix(2))) { group in
+        try SimulatedServers.run(Array(Self.three.prefix(2))) { group in
             try await group.sleep(.seconds(30))
             #expect(group.all.allSatisfy { $0.allegiance.cluster == nil && !$0.isLeader })
             try await withThrowingTaskGroup(of: Void.self) { tasks in
@@ -198,14 +79,14 @@ struct JoiningTests {
     }
 
     @Test func fourServersThatExpectThreeMakeOneCluster() throws {
-        let four = (1...4).map { ServerGroup.Settings(number: $0, join: [1, 2, 3, 4]) }
-        try ServerGroup.run(four) { group in
+        let four = (1...4).map { SimulatedServers.Settings(number: $0, join: [1, 2, 3, 4]) }
+        try SimulatedServers.run(four) { group in
             try await group.eventually("four voters") { group.isFormed([1, 2, 3, 4]) }
         }
     }
 
     @Test func aLaterServerGetsASnapshotAndBecomesAVoter() throws {
-        try ServerGroup.run(Self.three) { group in
+        try SimulatedServers.run(Self.three) { group in
             try await group.eventually("three voters") { group.isFormed([1, 2, 3]) }
             let leader = try #require(group.leader)
             let text = String(repeating: "x", count: 200)
@@ -218,7 +99,7 @@ struct JoiningTests {
                 _ = try await leader.call(Self.namespace("n\(number)"), context: CallContext())
             }
             try await withThrowingTaskGroup(of: Void.self) { tasks in
-                tasks.addTask { try? await group.run(ServerGroup.Settings(number: 4, expect: 0)) }
+                tasks.addTask { try? await group.run(SimulatedServers.Settings(number: 4, expect: 0)) }
                 try await group.eventually("four voters") { group.isFormed([1, 2, 3, 4]) }
                 #expect(group[4]?.snapshot.namespace("n0") != nil && group[4]?.snapshot.namespace("n209") != nil)
                 #expect(try group.snapshots(of: 4).count == 1, "it came as a snapshot")
@@ -228,7 +109,7 @@ struct JoiningTests {
     }
 
     @Test func leadershipIsHandedOverAndAServerRemoved() throws {
-        try ServerGroup.run(Self.three) { group in
+        try SimulatedServers.run(Self.three) { group in
             try await group.eventually("three voters") { group.isFormed([1, 2, 3]) }
             let old = try #require(group.leader)
             var transfer = TransferLeadership()
@@ -248,13 +129,13 @@ struct JoiningTests {
     }
 
     @Test(arguments: [
-        (ServerGroup.Settings(number: 3, region: "elsewhere"), "is in region"),
-        (ServerGroup.Settings(number: 3, id: "id-1"), "have the same id"),
-        (ServerGroup.Settings(number: 3, name: "server-1"), "have the same name"),
+        (SimulatedServers.Settings(number: 3, region: "elsewhere"), "is in region"),
+        (SimulatedServers.Settings(number: 3, id: "id-1"), "have the same id"),
+        (SimulatedServers.Settings(number: 3, name: "server-1"), "have the same name"),
     ])
-    func oddServersAreRefusedOnBothSides(odd: ServerGroup.Settings, message: String) throws {
-        let two = [1, 2].map { ServerGroup.Settings(number: $0, expect: 2, join: [1, 2]) }
-        try ServerGroup.run(two) { group in
+    func oddServersAreRefusedOnBothSides(odd: SimulatedServers.Settings, message: String) throws {
+        let two = [1, 2].map { SimulatedServers.Settings(number: $0, expect: 2, join: [1, 2]) }
+        try SimulatedServers.run(two) { group in
             try await group.eventually("two voters") { group.isFormed([1, 2]) }
             try await withThrowingTaskGroup(of: Void.self) { tasks in
                 tasks.addTask { try? await group.run(odd) }
@@ -263,7 +144,7 @@ struct JoiningTests {
                 #expect(refused.allegiance.cluster == nil && !refused.isLeader)
                 #expect(group.isFormed([1, 2]), "nothing is disturbed")
                 #expect(first.conflict(with: refused.introduction())?.contains(message) == true)
-                let (here, there) = (ServerGroup.address(1).description, ServerGroup.address(3).description)
+                let (here, there) = (SimulatedServers.address(1).description, SimulatedServers.address(3).description)
                 #expect(refused.introductions.withLock { $0.failures[here] } == .conflict)
                 #expect(first.introductions.withLock { $0.failures[there] } == .conflict)
                 tasks.cancelAll()
@@ -274,7 +155,7 @@ struct JoiningTests {
     @Test func differentExpectationsMakeNoCluster() throws {
         var servers = Self.three
         servers[2].expect = 5
-        try ServerGroup.run(servers) { group in
+        try SimulatedServers.run(servers) { group in
             try await group.sleep(.seconds(20))
             #expect(group.all.count == 3 && group.all.allSatisfy { $0.allegiance.cluster == nil })
             let conflict = try #require(group[1]).conflict(with: try #require(group[3]).introduction())
@@ -284,7 +165,9 @@ struct JoiningTests {
 
     /// A server that restarts with its clock set back is believed all the same.
     @Test func aClockSetBackSilencesNobody() throws {
-        try ServerGroup.run([ServerGroup.Settings(number: 1, expect: 2), ServerGroup.Settings(number: 2, expect: 2)]) {
+        try SimulatedServers.run([
+            SimulatedServers.Settings(number: 1, expect: 2), SimulatedServers.Settings(number: 2, expect: 2),
+        ]) {
             group in
             try await group.eventually("two voters") { group.isFormed([1, 2]) }
             let (first, second) = (try #require(group[1]), try #require(group[2]))

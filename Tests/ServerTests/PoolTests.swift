@@ -20,7 +20,7 @@ final class FakePool: MemberPool {
     func list(_ number: Int, region: String = "global", status: MemberStatus = .alive, name: String? = nil) {
         var options = ServerOptions(folder: "/")
         (options.id, options.name, options.region) = ("id-\(number)", name ?? "server-\(number)", region)
-        options.rpcAddress = ServerGroup.address(number)
+        options.rpcAddress = SimulatedServers.address(number)
         list(options.poolName, tags: options.poolTags, status: status)
     }
 
@@ -38,9 +38,9 @@ struct PoolTests {
     private static func settings(
         _ number: Int, _ pool: FakePool, expect: Int = 3, region: String = "global"
     )
-        -> ServerGroup.Settings
+        -> SimulatedServers.Settings
     {
-        var settings = ServerGroup.Settings(number: number, expect: expect, region: region, join: [])
+        var settings = SimulatedServers.Settings(number: number, expect: expect, region: region, join: [])
         settings.pool = pool
         return settings
     }
@@ -75,7 +75,7 @@ struct PoolTests {
         for number in 1...3 { pool.list(number) }
         pool.list(4, region: "elsewhere")
         pool.list("web-1", tags: ["role": "web"])
-        try ServerGroup.run((1...3).map { Self.settings($0, pool) }) { group in
+        try SimulatedServers.run((1...3).map { Self.settings($0, pool) }) { group in
             try await group.eventually("three voters") { group.isFormed([1, 2, 3]) }
             let members = try await #require(group[1]).call(Query(.members), context: CallContext())
             let list = try JSONParser.parse(members.body.bytes)["Members"]?.array ?? []
@@ -89,7 +89,7 @@ struct PoolTests {
     @Test func aServerThatLeftIsTakenOutOfTheGroup() throws {
         let pool = FakePool()
         for number in 1...3 { pool.list(number) }
-        try ServerGroup.run((1...2).map { Self.settings($0, pool) }) { group in
+        try SimulatedServers.run((1...2).map { Self.settings($0, pool) }) { group in
             try await withThrowingTaskGroup(of: Void.self) { tasks in
                 tasks.addTask { try? await group.run(Self.settings(3, pool)) }
                 try await group.eventually("three voters") { group.isFormed([1, 2, 3]) }
@@ -117,7 +117,7 @@ struct PoolTests {
         let pool = FakePool()
         for number in 1...3 { pool.list(number) }
         let settings = (1...2).map { Self.settings($0, pool) }
-        try ServerGroup.run(settings) { group in
+        try SimulatedServers.run(settings) { group in
             try await withThrowingTaskGroup(of: Void.self) { tasks in
                 tasks.addTask { try? await group.run(Self.settings(3, pool)) }
                 try await group.eventually("three voters") { group.isFormed([1, 2, 3]) }
@@ -143,7 +143,7 @@ struct PoolTests {
     @Test func theLeaderLeaves() throws {
         let pool = FakePool()
         for number in 1...3 { pool.list(number) }
-        try ServerGroup.run((1...3).map { Self.settings($0, pool) }) { group in
+        try SimulatedServers.run((1...3).map { Self.settings($0, pool) }) { group in
             try await group.eventually("three voters") { group.isFormed([1, 2, 3]) }
             let leader = try #require(group.leader)
             try await leader.leave()
@@ -162,7 +162,7 @@ struct PoolTests {
             Self.settings(1, pool, expect: 2, region: "a"), Self.settings(2, pool, expect: 2, region: "a"),
             Self.settings(3, pool, expect: 2, region: "b"), Self.settings(4, pool, expect: 2, region: "b"),
         ]
-        try ServerGroup.run(settings) { group in
+        try SimulatedServers.run(settings) { group in
             try await group.eventually("two clusters") { group.isFormed([1, 2]) && group.isFormed([3, 4]) }
             let (here, there) = (try #require(group[1]), try #require(group[3]))
             #expect(here.allegiance.cluster != there.allegiance.cluster)

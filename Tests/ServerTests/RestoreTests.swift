@@ -117,8 +117,8 @@ extension ServerAgent {
     }
 
     @Test func everyServerTakesItOver() throws {
-        let three = [1, 2, 3].map { ServerGroup.Settings(number: $0) }
-        try ServerGroup.run(three) { group in
+        let three = [1, 2, 3].map { SimulatedServers.Settings(number: $0) }
+        try SimulatedServers.run(three) { group in
             try await group.eventually("three voters") { group.isFormed([1, 2, 3]) }
             let follower = try #require(group.all.first { !$0.isLeader })
             try await Self.write("saved", to: follower)
@@ -144,8 +144,8 @@ extension ServerAgent {
             let bytes = try await fixture.server.archive()
             archive.withLock { $0 = bytes }
         }
-        let three = [1, 2, 3].map { ServerGroup.Settings(number: $0) }
-        try ServerGroup.run(three) { group in
+        let three = [1, 2, 3].map { SimulatedServers.Settings(number: $0) }
+        try SimulatedServers.run(three) { group in
             try await group.eventually("three voters") { group.isFormed([1, 2, 3]) }
             let leader = try #require(group.leader)
             let index = try await leader.restore(archive.withLock { $0 })
@@ -154,7 +154,7 @@ extension ServerAgent {
             #expect(leader.snapshot.index == index + 1)
             try await leader.saveSnapshot()
             try await withThrowingTaskGroup(of: Void.self) { tasks in
-                tasks.addTask { try? await group.run(ServerGroup.Settings(number: 4, expect: 0)) }
+                tasks.addTask { try? await group.run(SimulatedServers.Settings(number: 4, expect: 0)) }
                 try await group.eventually("four voters") { group.isFormed([1, 2, 3, 4]) }
                 let names: Set = ["n0", "n1", "n2", "n3", "after"]
                 try await group.eventually("it has all") { group[4].map(Self.names) == names }
@@ -166,10 +166,10 @@ extension ServerAgent {
 
     /// The leader dies with half of a state in the log: the next one drops it, and nothing has changed.
     @Test func aRestoreThatBrokeOffLeavesNothing() throws {
-        let two = [1, 2].map { ServerGroup.Settings(number: $0) }
-        try ServerGroup.run(two) { group in
+        let two = [1, 2].map { SimulatedServers.Settings(number: $0) }
+        try SimulatedServers.run(two) { group in
             try await withThrowingTaskGroup(of: Void.self) { tasks in
-                tasks.addTask { try? await group.run(ServerGroup.Settings(number: 3)) }
+                tasks.addTask { try? await group.run(SimulatedServers.Settings(number: 3)) }
                 try await group.eventually("three voters") { group.isFormed([1, 2, 3]) }
                 if group[3]?.isLeader != true {
                     var transfer = TransferLeadership()

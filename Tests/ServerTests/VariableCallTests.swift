@@ -220,8 +220,8 @@ import Testing
 
     /// Whoever leads next, whoever is new, and whoever has lost its keystore: all have the keys and read what was written.
     @Test func everyServerHasTheKeys() throws {
-        let three = [1, 2, 3].map { ServerGroup.Settings(number: $0) }
-        try ServerGroup.run(three, seed: 5) { group in
+        let three = [1, 2, 3].map { SimulatedServers.Settings(number: $0) }
+        try SimulatedServers.run(three, seed: 5) { group in
             try await group.eventually("a cluster of three") { group.isFormed([1, 2, 3]) }
             let other = try #require(group.all.first { !$0.isLeader })
             let written = try await other.call(Self.put("a", "hunter2"), context: CallContext())

@@ -41,7 +41,7 @@ import Testing
 
     /// Workers that an earlier release turned away go to work as soon as their own server leads.
     @Test func workersOfANewLeaderWorkAtOnce() throws {
-        try ServerGroup.run((1...3).map { ServerGroup.Settings(number: $0, isEarlier: true) }) { group in
+        try SimulatedServers.run((1...3).map { SimulatedServers.Settings(number: $0, isEarlier: true) }) { group in
             try await group.eventually("three voters") { group.isFormed([1, 2, 3]) }
             for number in 1...2 {
                 let old = try #require(group.leader)

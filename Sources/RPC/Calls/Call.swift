@@ -117,6 +117,7 @@ package enum CallMethod: UInt16, Sendable, CaseIterable {
     case joinCluster = 34
     case removeRaftPeer = 35
     case transferLeadership = 36
+    case heartbeatBatch = 37
     case leaveCluster = 45
     // Between a caller and the client of a node; whoever knows an end's id may use it.
     case openRelay = 46
@@ -158,7 +159,8 @@ package enum CallMethod: UInt16, Sendable, CaseIterable {
         case .deleteNodePool: .nodePoolDelete
         case .setNodeEligibility: .nodeWrite
         case .registerNode, .heartbeat, .watchAllocations, .updateAllocations: .node
-        case .raftMessages, .snapshotPart, .introduceServer, .promiseFounding, .joinCluster, .leaveCluster:
+        case .raftMessages, .snapshotPart, .introduceServer, .promiseFounding, .joinCluster, .leaveCluster,
+            .heartbeatBatch:
             .server
         case .takeEvaluation, .submitPlan, .finishEvaluation: .server
         case .removeRaftPeer, .transferLeadership: .operatorWrite

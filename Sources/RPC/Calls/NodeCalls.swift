@@ -29,6 +29,8 @@ package struct RegisterNodeReply: Document {
     package var index: UInt64 = 0
     /// RPC addresses of the servers.
     package var servers: [String] = []
+    /// Nodes that heartbeat; 0 from a server of a release that did not say it.
+    package var nodeCount = 0
 
     package init() {}
 
@@ -36,6 +38,7 @@ package struct RegisterNodeReply: Document {
         try visitor.field("HeartbeatTTL", &heartbeatTTL)
         try visitor.field("Index", &index)
         try visitor.field("Servers", &servers)
+        try visitor.field("Nodes", &nodeCount)
     }
 }
 
@@ -60,6 +63,68 @@ package struct Heartbeat: ServerCall {
         try visitor.field("NodeID", &nodeID)
         try visitor.field("SecretID", &secretID)
         try visitor.field("Status", &status)
+    }
+}
+
+/// Heartbeats that reached a server which does not lead, passed on as one call.
+package struct HeartbeatBatch: ServerCall {
+    package typealias Reply = HeartbeatBatchReply
+    package static let method = CallMethod.heartbeatBatch
+    /// Heartbeats of one call at most: some 150 bytes each.
+    package static let beatsMax = 4_096
+
+    package var beats: [Heartbeat] = []
+
+    package init() {}
+
+    package init(_ beats: [Heartbeat]) { self.beats = beats }
+
+    package mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+        try visitor.field("Beats", &beats)
+    }
+}
+
+package struct HeartbeatBatchReply: Document {
+    /// Of one node: the interval, or why its heartbeat was refused.
+    package struct Answer: Document {
+        package var heartbeatTTL = Duration.zero
+        /// A ``CallError/Code``, or 0.
+        package var code: UInt16 = 0
+        package var message = ""
+
+        package init() {}
+
+        package init(_ error: CallError) { (code, message) = (error.code.rawValue, error.message) }
+
+        package mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+            try visitor.field("HeartbeatTTL", &heartbeatTTL)
+            try visitor.field("Code", &code)
+            try visitor.field("Message", &message)
+        }
+    }
+
+    /// In the order of the heartbeats.
+    package var answers: [Answer] = []
+    /// What holds for all of them; its own interval says nothing.
+    package var common = RegisterNodeReply()
+
+    package init() {}
+
+    package mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
+        try visitor.field("Answers", &answers)
+        try visitor.field("Common", &common)
+    }
+
+    /// What each node is to be told.
+    package var results: [Result<RegisterNodeReply, CallError>] {
+        answers.map { answer in
+            guard answer.code == 0 else {
+                return .failure(CallError(CallError.Code(rawValue: answer.code) ?? .failed, answer.message))
+            }
+            var reply = common
+            reply.heartbeatTTL = answer.heartbeatTTL
+            return .success(reply)
+        }
     }
 }
 

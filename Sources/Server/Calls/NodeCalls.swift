@@ -11,7 +11,9 @@ extension RegisterNode: Served {
         try check(against: server.snapshot)
         let registration = NodeRegistration(node: node, schemas: schemas, time: server.seam.time.now)
         let outcome = try await server.propose(.nodeRegister(registration))
-        return server.reply(beating: node.id, index: outcome.index)
+        var reply = server.reply(index: outcome.index)
+        reply.heartbeatTTL = server.heartbeats.beat(node.id)
+        return reply
     }
 
     private func check(against snapshot: Snapshot) throws {
@@ -36,15 +38,44 @@ extension RegisterNode: Served {
 }
 
 extension Heartbeat: Served {
+    /// Servers that do not lead pass them on together.
+    var place: AnswerPlace { .anywhere }
+
     func serve(on server: ServerAgent, context: CallContext) async throws -> RegisterNodeReply {
-        let node = try server.node(nodeID, secret: secretID)
+        guard server.consensus.isLeader else { return try await server.heartbeatLine.pass(self).get() }
+        let reply = try await server.call(HeartbeatBatch([self]), context: server.serverContext)
+        guard let result = reply.results.first else { throw CallError(.failed, "a heartbeat was not answered") }
+        return try result.get()
+    }
+}
+
+extension HeartbeatBatch: Served {
+    func serve(on server: ServerAgent, context: CallContext) async throws -> HeartbeatBatchReply {
+        guard beats.count <= Self.beatsMax else {
+            throw CallError(.tooLarge, "\(beats.count) heartbeats in one call; at most \(Self.beatsMax)")
+        }
+        var reply = HeartbeatBatchReply()
+        var changed: [NodeStatus: [ID]] = [:]
+        reply.answers = beats.map { beat in
+            do throws(CallError) {
+                let node = try server.node(beat.nodeID, secret: beat.secretID)
+                if node.status != beat.status { changed[beat.status, default: []].append(beat.nodeID) }
+                return HeartbeatBatchReply.Answer()
+            } catch {
+                return HeartbeatBatchReply.Answer(error)
+            }
+        }
         var index = server.snapshot.index
-        if node.status != status {
+        for (status, nodes) in changed.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
             let message = status == .ready ? "Node reregistered by heartbeat" : "Node status is \(status.rawValue)"
-            let change = NodeStatusChange(nodes: [nodeID], status: status, message: message, time: server.seam.time.now)
+            let change = NodeStatusChange(nodes: nodes, status: status, message: message, time: server.seam.time.now)
             index = try await server.propose(.nodeStatus(change)).index
         }
-        return server.reply(beating: nodeID, index: index)
+        for position in beats.indices where reply.answers[position].code == 0 {
+            reply.answers[position].heartbeatTTL = server.heartbeats.beat(beats[position].nodeID)
+        }
+        reply.common = server.reply(index: index)
+        return reply
     }
 }
 
@@ -147,16 +178,17 @@ extension SetNodeEligibility: Served {
 
 extension ServerAgent {
     /// The node, if the caller knows its secret.
-    fileprivate func node(_ id: ID, secret: ID) throws -> Node {
+    fileprivate func node(_ id: ID, secret: ID) throws(CallError) -> Node {
         guard let node = snapshot.node(id) else { throw CallError(.notFound, "node not found") }
         guard node.secretID == secret else { throw CallError(.permission, "node secret ID does not match") }
         return node
     }
 
-    fileprivate func reply(beating node: ID, index: UInt64) -> RegisterNodeReply {
+    /// What every node is told that registers or heartbeats.
+    fileprivate func reply(index: UInt64) -> RegisterNodeReply {
         var reply = RegisterNodeReply()
-        reply.heartbeatTTL = heartbeats.beat(node)
         reply.index = index
+        reply.nodeCount = heartbeats.count
         reply.servers = consensus.status.membership.members.map(\.address)
         return reply
     }

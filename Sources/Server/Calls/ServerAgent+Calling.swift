@@ -66,7 +66,7 @@ extension ServerAgent: Caller {
     static let hopsMax = 2
 
     /// Passes a call on to the leader.
-    private func forward<Call: Served>(_ call: Call, _ context: CallContext) async throws -> Call.Reply {
+    func forward<Call: Served>(_ call: Call, _ context: CallContext) async throws -> Call.Reply {
         let status = consensus.status
         let leader = status.membership.members.first { $0.id == status.leader && $0.id.name != settings.id }
         guard context.hops < ServerAgent.hopsMax, let leader,
@@ -157,6 +157,7 @@ extension ServerAgent: CallHandler {
         .deleteNodePool: DeleteNodePool.self,
         .registerNode: RegisterNode.self,
         .heartbeat: Heartbeat.self,
+        .heartbeatBatch: HeartbeatBatch.self,
         .watchAllocations: WatchAllocations.self,
         .updateAllocations: UpdateAllocations.self,
         .openRelay: OpenRelay.self,

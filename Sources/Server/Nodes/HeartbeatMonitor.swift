@@ -36,6 +36,9 @@ final class HeartbeatMonitor: Sendable {
 
     func disable() { heartbeats.withLock { $0 = Heartbeats(settings: settings) } }
 
+    /// Nodes it listens for.
+    var count: Int { heartbeats.withLock { $0.count } }
+
     /// Notes a sign of life; returns the interval within which to report again.
     func beat(_ node: ID) -> Duration {
         let jitter = Double(seam.random.next() >> 11) / Double(1 << 53)
