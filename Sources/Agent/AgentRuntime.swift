@@ -58,9 +58,9 @@ package struct AgentRuntime {
         }
         let server = try await openServer(options, seam, plugins, pool)
         await loading
-        let servers: any Caller =
-            server
-            ?? ServerList(settings.servers, network: network, start: Int(seam.random.next() >> 33), random: seam.random)
+        let list = ServerList(
+            settings.servers, network: network, start: Int(seam.random.next() >> 33), random: seam.random)
+        let servers: any Caller = server ?? list
         let client = try await openClient(seam, servers, plugins)
         var services: [any ServiceLifecycle.Service] = [CancelledService { await plugins.run() }]
         if let pool { services.append(pool) }
@@ -71,6 +71,8 @@ package struct AgentRuntime {
                 CancelledService { [settings] in
                     try await network.serve(at: settings.rpcAddress, handler: server) { _ in }
                 })
+        } else {
+            services.append(CancelledService { try await list.rebalance(time: seam.time) })
         }
         if let client {
             // Its tasks run on without it, but for a development agent's.

@@ -8,11 +8,17 @@ private final class ScriptedNetwork: Network {
     enum Behaviour {
         case answers
         case fails(CallError.Code)
+        /// It answers, and knows of no leader.
+        case isLeaderless
+
+        var knowsLeader: Bool { if case .isLeaderless = self { false } else { true } }
     }
 
     let behaviour: Mutex<[NetworkAddress: Behaviour]>
     let asked = Mutex<[NetworkAddress]>([])
     let known: [String]
+    /// While closed, heartbeats wait for their answer.
+    let gate = Gate()
 
     init(_ behaviour: [NetworkAddress: Behaviour], known: [String] = []) {
         self.behaviour = Mutex(behaviour)
@@ -33,6 +39,39 @@ private final class ScriptedNetwork: Network {
     }
 }
 
+/// Open at first.
+private final class Gate: Sendable {
+    private struct State {
+        var isClosed = false
+        var waiting: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let state = Mutex(State())
+
+    var waitingCount: Int { state.withLock { $0.waiting.count } }
+
+    func close() { state.withLock { $0.isClosed = true } }
+
+    func open() {
+        let waiting = state.withLock { state in
+            state.isClosed = false
+            defer { state.waiting = [] }
+            return state.waiting
+        }
+        for one in waiting { one.resume() }
+    }
+
+    func pass() async {
+        await withCheckedContinuation { continuation in
+            let isOpen = state.withLock { state in
+                if state.isClosed { state.waiting.append(continuation) }
+                return !state.isClosed
+            }
+            if isOpen { continuation.resume() }
+        }
+    }
+}
+
 private struct ScriptedPeer: Peer {
     let network: ScriptedNetwork
     let address: NetworkAddress
@@ -40,6 +79,12 @@ private struct ScriptedPeer: Peer {
     func call(_ method: UInt16, _ body: [UInt8], deadline: Duration) async throws -> [UInt8] {
         network.asked.withLock { $0.append(address) }
         if case .fails(let code) = network.behaviour.withLock({ $0[address] }) { throw CallError(code, "as told") }
+        if method == CallMethod.query.rawValue {
+            var reply = QueryReply()
+            reply.knownLeader = network.behaviour.withLock { $0[address]?.knowsLeader } ?? true
+            return reply.jsonBytes
+        }
+        await network.gate.pass()
         var reply = RegisterNodeReply()
         reply.servers = network.known
         return reply.jsonBytes
@@ -48,6 +93,14 @@ private struct ScriptedPeer: Peer {
     func stream(_ method: UInt16, _ body: [UInt8]) async throws -> any ItemStream {
         throw CallError(.unsupported, "no streams here")
     }
+}
+
+private final class SeededRandom: RandomSource {
+    private let generator: Mutex<SeededGenerator>
+
+    init(_ seed: UInt64) { generator = Mutex(SeededGenerator(seed: seed)) }
+
+    func next() -> UInt64 { generator.withLock { $0.next() } }
 }
 
 private struct FixedRandom: RandomSource {
@@ -130,5 +183,47 @@ struct ServerListTests {
             found.insert(list.servers[0])
         }
         #expect(found == [Self.b, Self.c])
+    }
+
+    /// The present servers of many lists.
+    private static func loads(_ lists: [ServerList]) -> [NetworkAddress: Int] {
+        Dictionary(lists.map { ($0.servers[0], 1) }, uniquingKeysWith: +)
+    }
+
+    /// A server that was away gets its share again, and none goes to one that does not answer or knows no leader.
+    @Test func theLoadSpreadsWhenAServerIsBack() async throws {
+        let network = ScriptedNetwork([Self.a: .fails(.undone), Self.b: .isLeaderless])
+        let lists = (0..<300).map {
+            ServerList([Self.a, Self.b, Self.c], network: network, start: 2, random: SeededRandom(UInt64($0)))
+        }
+        for list in lists { await list.chooseAnew() }
+        #expect(Self.loads(lists) == [Self.c: 300])
+        network.behaviour.withLock { $0 = [:] }
+        for list in lists { await list.chooseAnew() }
+        let loads = Self.loads(lists)
+        #expect([Self.a, Self.b, Self.c].allSatisfy { (70...130).contains(loads[$0] ?? 0) }, "\(loads)")
+    }
+
+    /// What was asked before a move is answered by the server that was asked.
+    @Test func aMoveEndsNoCall() async throws {
+        let network = ScriptedNetwork([:])
+        let list = ServerList([Self.a, Self.b], network: network, random: SeededRandom(1))
+        network.gate.close()
+        async let answer = list.call(Heartbeat(), context: CallContext())
+        while network.gate.waitingCount == 0 { await Task.yield() }
+        for _ in 0..<10 where list.servers[0] == Self.a { await list.chooseAnew() }
+        #expect(list.servers[0] == Self.b)
+        network.gate.open()
+        _ = try await answer
+        #expect(list.servers[0] == Self.b && network.take().filter { $0 == Self.a }.count == 1)
+        try await Self.beat(list)
+        #expect(network.take() == [Self.b])
+    }
+
+    /// Without randomness, as in tests that follow one server, nobody moves.
+    @Test func whoHasNoRandomnessStays() async {
+        let list = ServerList([Self.a, Self.b], network: ScriptedNetwork([:]))
+        for _ in 0..<10 { await list.chooseAnew() }
+        #expect(list.servers[0] == Self.a)
     }
 }

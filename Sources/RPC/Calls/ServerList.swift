@@ -3,13 +3,16 @@ internal import Synchronization
 
 /// The servers an agent knows: calls go to one until it fails, then to the next.
 ///
-/// It begins with those it was configured with and learns all from every answer that names them.
+/// It begins with those it was configured with and learns all from every answer that names them. While ``rebalance(_:time:)`` runs
+/// it turns to another one now and then though its own answers.
 package final class ServerList: Caller {
     private struct State {
         let configured: [NetworkAddress]
         /// What a server said last, which counts more.
         var learned: [NetworkAddress] = []
         var position: Int
+        /// Nodes there were when a server last said it.
+        var nodeCount = 0
 
         /// Those learned, then those configured that are not among them.
         var all: [NetworkAddress] { learned + configured.filter { !learned.contains($0) } }
@@ -17,6 +20,9 @@ package final class ServerList: Caller {
 
     /// Servers remembered at most; 64.
     private static let serversMax = 64
+
+    /// How long a server may take to say that it knows a leader, before an agent turns to it; 5 s.
+    private static let answerMax = Duration.seconds(5)
 
     private let network: any Network
     private let random: (any RandomSource)?
@@ -52,7 +58,7 @@ package final class ServerList: Caller {
             do {
                 let reply = try await RemoteCaller(peer: network.peer(at: address)).call(
                     call, context: context, deadline: deadline)
-                if let node = reply as? RegisterNodeReply { learn(node.servers, from: address) }
+                if let node = reply as? RegisterNodeReply { learn(node, from: address) }
                 return reply
             } catch let error as CallError where [.undone, .unavailable, .deadline].contains(error.code) {
                 leave(address)
@@ -73,10 +79,46 @@ package final class ServerList: Caller {
         }
     }
 
+    // MARK: - Rebalancing
+
+    /// Chooses a server anew from time to time, until cancelled; without randomness it stays where it is.
+    ///
+    /// Calls that are under way, waiting ones too, end where they began; those made afterwards go to the new server.
+    package func rebalance(_ rhythm: Rebalancing = Rebalancing(), time: any TimeSource) async throws {
+        while true {
+            let (agents, servers) = state.withLock { ($0.nodeCount, $0.all.count) }
+            let chance = Double((random?.next() ?? 0) >> 11) / Double(1 << 53)
+            try await time.sleep(for: rhythm.stay(agents: agents, servers: servers, chance: chance))
+            await chooseAnew()
+        }
+    }
+
+    /// Turns to a server chosen among all, if that one answers and knows a leader, else to the next such one.
+    package func chooseAnew() async {
+        let servers = servers
+        guard let present = servers.first, var generator = random?.generator() else { return }
+        for address in Rebalancing.candidates(servers, present: present, using: &generator) {
+            guard await knowsLeader(address) else { continue }
+            return state.withLock { state in
+                let all = state.all
+                // A call that failed meanwhile has chosen already.
+                guard !all.isEmpty, all[state.position % all.count] == present else { return }
+                state.position = all.firstIndex(of: address) ?? state.position
+            }
+        }
+    }
+
+    private func knowsLeader(_ address: NetworkAddress) async -> Bool {
+        let reply = try? await RemoteCaller(peer: network.peer(at: address)).call(
+            Query(.leader), context: .ownRegion, deadline: ServerList.answerMax)
+        return reply?.knownLeader ?? false
+    }
+
     /// Takes what a server said are all servers, and stays with the one that answered.
-    private func learn(_ servers: [String], from address: NetworkAddress) {
-        let learned = servers.prefix(ServerList.serversMax).compactMap { NetworkAddress($0, defaultPort: 4647) }
+    private func learn(_ reply: RegisterNodeReply, from address: NetworkAddress) {
+        let learned = reply.servers.prefix(ServerList.serversMax).compactMap { NetworkAddress($0, defaultPort: 4647) }
         state.withLock { state in
+            state.nodeCount = reply.nodeCount
             guard !learned.isEmpty, learned != state.learned else { return }
             let current = state.all.isEmpty ? address : state.all[state.position % state.all.count]
             state.learned = learned

@@ -8,6 +8,8 @@ internal import Synchronization
 final class SimulatedMachine: Sendable {
     let node: Node
     let client: SimulatedClient
+    private let servers: ServerList
+    private let time: any TimeSource
     private let state = Mutex(false)
     private let switches: AsyncStream<Bool>
     private let switcher: AsyncStream<Bool>.Continuation
@@ -16,13 +18,15 @@ final class SimulatedMachine: Sendable {
         let random = world.random.fork("node.\(number)")
         let node = Node.simulated(number: number, random: random)
         let seam = world.seam(disk: SimulatedDisk(), name: node.name)
-        let caller = ServerList(servers, network: seam.network, start: number)
+        self.servers = ServerList(
+            servers, network: seam.network, start: number, random: world.random.fork("\(node.name).servers"))
+        time = seam.time
         var script = SimulatedClient.Script()
         script.watchWait = .seconds(30)
         script.patience = .seconds(3)
         self.node = node
         client = SimulatedClient(
-            node: node, seam: seam, servers: RecordingCaller(caller: caller, recorder: recorder), script: script)
+            node: node, seam: seam, servers: RecordingCaller(caller: self.servers, recorder: recorder), script: script)
         (switches, switcher) = AsyncStream.makeStream()
     }
 
@@ -35,6 +39,13 @@ final class SimulatedMachine: Sendable {
 
     func end() { switcher.finish() }
 
+    /// Several moves in a simulation, where a real client makes one in minutes.
+    private static let rhythm: Rebalancing = {
+        var rhythm = Rebalancing()
+        (rhythm.stayMin, rhythm.spreadMin) = (.seconds(20), .seconds(20))
+        return rhythm
+    }()
+
     /// Runs the client while it is switched on, until the end.
     func run() async {
         var orders = switches.makeAsyncIterator()
@@ -42,6 +53,7 @@ final class SimulatedMachine: Sendable {
             guard isOn else { continue }
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await self.client.run() }
+                group.addTask { try? await self.servers.rebalance(Self.rhythm, time: self.time) }
                 while let isOn = await orders.next(), isOn {}
                 group.cancelAll()
             }
