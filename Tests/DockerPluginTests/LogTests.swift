@@ -74,13 +74,13 @@ final class LogTests {
         let target = try target()
         let first = frame(1, 1, "one\n") + frame(2, 2, "bad\n") + frame(1, 3, "part ") + frame(1, 3, "of three\n")
         var log = copy(target)
-        #expect(log.begin() == 0)
+        #expect(log.begin(now: RealClock.wall) == 0)
         try log.feed(Array(first.prefix(40)))
         try log.feed(Array(first.dropFirst(40)))
         log.close()
-        // Another process goes on; the engine sends again from the earlier of the two streams' ends.
+        // Another process goes on; the engine sends again from a little before the last message.
         var later = copy(target)
-        #expect(later.begin() == LogTime.parse("2026-11-26T12:00:02.000000001Z"))
+        #expect(later.begin(now: RealClock.wall) == LogTime.parse("2026-11-26T11:59:53.000000001Z"))
         try later.feed(frame(2, 2, "bad\n") + frame(1, 3, "part ") + frame(1, 3, "of three\n") + frame(1, 3, "and\n"))
         try later.feed(frame(2, 5, "worse\n"))
         later.end()
@@ -89,14 +89,44 @@ final class LogTests {
         #expect(text("e.0") == "bad\nworse\n")
     }
 
-    @Test func aClockSetBackLosesNothing() throws {
+    @Test func aSilentStreamDoesNotBringEverythingAgain() throws {
         var log = copy(try target())
-        _ = log.begin()
-        try log.feed(frame(1, 5, "one\n") + frame(1, 2, "two\n") + frame(1, 5, "three\n") + frame(1, 3, "four\n"))
-        #expect(log.begin() == 0, "the other stream has had nothing")
-        try log.feed(frame(1, 5, "one\n") + frame(1, 2, "two\n") + frame(1, 5, "three\n") + frame(1, 6, "five\n"))
+        _ = log.begin(now: RealClock.wall)
+        try log.feed(frame(1, 1, "one\n") + frame(1, 40, "two\n"))
+        #expect(log.begin(now: RealClock.wall) == LogTime.parse("2026-11-26T12:00:30.000000001Z"))
+        // The engine wrote down the other stream's word a little late.
+        try log.feed(frame(2, 39, "bad\n") + frame(1, 40, "two\n") + frame(1, 41, "three\n"))
         log.close()
-        #expect(text("o.0") == "one\ntwo\nthree\nfour\nfive\n")
+        #expect(text("o.0") == "one\ntwo\nthree\n" && text("e.0") == "bad\n")
+    }
+
+    /// Also what came between two connections, and from engines that leave out whatever is of an earlier time.
+    @Test(arguments: [true, false])
+    func aClockSetBackLosesNothing(leavesOut: Bool) throws {
+        let all = [(50, "one\n"), (20, "two\n"), (50, "three\n"), (30, "four\n")]
+        let later = [(25, "five\n"), (31, "six\n"), (51, "seven\n")]
+        var log = copy(try target())
+        _ = log.begin(now: RealClock.wall)
+        for (second, word) in all { try log.feed(frame(1, second, word)) }
+        for _ in 0..<2 {
+            let since = log.begin(now: RealClock.wall)
+            for (second, word) in all + later {
+                let time = try #require(LogTime.parse("2026-11-26T12:00:\(second).000000001Z"))
+                if !leavesOut || time >= since { try log.feed(frame(1, second, word)) }
+            }
+        }
+        log.close()
+        #expect(text("o.0") == "one\ntwo\nthree\nfour\nfive\nsix\nseven\n")
+    }
+
+    @Test func aClockThatIsBehindAsksForAll() throws {
+        var log = copy(try target())
+        _ = log.begin(now: RealClock.wall)
+        try log.feed(frame(1, 50, "one\n"))
+        #expect(log.begin(now: try #require(LogTime.parse("2026-11-26T12:00:20Z"))) == 0)
+        try log.feed(frame(1, 50, "one\n") + frame(1, 20, "two\n"))
+        log.close()
+        #expect(text("o.0") == "one\ntwo\n")
     }
 
     /// The engine goes with the container: its first stream ends before the last words, and both are back as ended.
@@ -128,10 +158,34 @@ final class LogTests {
         #expect(engine.requests.count == 2 && engine.requests.last?.contains("since=") == true, "\(engine.requests)")
     }
 
+    /// A plug-in that ends while output is being copied leaves the task to the next one, which has it to the end.
+    @Test func aPlugInThatEndsTellsNoEndOfATaskWhoseOutputIsNotCopied() async throws {
+        let body = #"{"Id":"c","State":{"Status":"exited","ExitCode":3}}"#
+        let engine = try ScriptedEngine(
+            folder, [Array("HTTP/1.1 200 OK\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)".utf8)])
+        let loop = EventLoop()
+        let (operations, table) = (Operations(on: loop), TaskTable())
+        let client = EngineClient(
+            endpoint: try Endpoint("unix://" + engine.socket), transportSecurity: nil, loop: loop,
+            clock: RealClock.clock)
+        let watch = EngineWatch(client: client, host: RealClock.bareHost, table: table, operations: operations)
+        let copying = Counter()
+        let work = try #require(operations.spawn { try? await copying.hold() })
+        table.insert(
+            TaskTable.Entry(id: "t", container: "c", image: "i", pid: 1, stopSignal: "SIGTERM", answer: .null))
+        table.setCollection(TaskTable.Collection(work: work, progress: LogProgress()), of: "t")
+        watch.look(at: "t")
+        try await eventually("the end is seen") { watch.endSeen(of: "t") != nil }
+        operations.close {}
+        loop.stop()
+        #expect(copying.cancelled == 1)
+        #expect(table.entry("t")?.exit == nil)
+    }
+
     @Test func aWriteThatThePositionMissedIsTakenBack() throws {
         let target = try target()
         var log = copy(target)
-        _ = log.begin()
+        _ = log.begin(now: RealClock.wall)
         try log.feed(frame(1, 1, "one\n"))
         let position = try #require(text("position"))
         try log.feed(frame(1, 2, "two\n"))
@@ -141,7 +195,7 @@ final class LogTests {
         fputs(position, file)
         fclose(file)
         var later = copy(target)
-        _ = later.begin()
+        _ = later.begin(now: RealClock.wall)
         try later.feed(frame(1, 1, "one\n") + frame(1, 2, "two\n") + frame(1, 3, "three\n"))
         later.close()
         #expect(text("o.0") == "one\ntwo\nthree\n")
@@ -149,7 +203,7 @@ final class LogTests {
 
     @Test func terminalsSendLines() throws {
         var log = copy(try target(), isTerminal: true)
-        _ = log.begin()
+        _ = log.begin(now: RealClock.wall)
         try log.feed(Array("2026-11-26T12:00:01.5Z one\r\n2026-11-26T12:".utf8))
         try log.feed(Array("00:02Z two\r\n2026-11-26T12:00:03Z end".utf8))
         log.end()
@@ -170,7 +224,9 @@ final class LogTests {
         #expect(LogTime.parse(text) == nanoseconds)
     }
 
-    @Test(arguments: ["", "1 2 3\n", "1 2 3 4 5 6 7 x\n", "1 2 3 4 5 6 7 8", "-1 2 3 4 5 6 7 8\n"])
+    @Test(arguments: [
+        "", "1 2 3\n", "1 2 3 4 5 6 7 8 9 x\n", "1 2 3 4 5 6 7 8 9 10", "-1 2 3 4 5 6 7 8 9 10\n",
+    ])
     func brokenPositionsCountAsNone(text: String) {
         #expect(LogPosition(text) == nil)
     }

@@ -133,6 +133,8 @@ final class EngineWatch: Sendable {
         if let collection = table.entry(id)?.collection, !(await ends(collection)) {
             try? host.events.task(id, "Output may not be complete: the engine did not send its end within 10 s")
         }
+        // The plug-in ends: a later one finds the container, copies the rest and tells the end then.
+        guard !operations.isClosed else { return }
         table.finish(id, exit)
         state.withLock { $0.ends[id] = nil }
     }

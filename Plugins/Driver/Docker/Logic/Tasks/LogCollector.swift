@@ -83,7 +83,7 @@ struct LogCollector: Sendable {
         var request = EngineRequest(
             "GET", "/containers/\(container)/logs",
             ["follow": "1", "stdout": "1", "stderr": "1", "timestamps": "1"])
-        let since = copy.begin()
+        let since = copy.begin(now: client.clock.wall)
         if since > 0 { request.query.append(("since", LogTime.parameter(since))) }
         let stream = try await client.open(request)
         defer { stream.close() }
@@ -150,13 +150,13 @@ struct LogCopy {
         if positionFile >= 0 { Glibc.close(positionFile) }
     }
 
-    /// A connection begins; from when on messages are wanted, 0: all.
-    mutating func begin() -> Int64 {
+    /// A connection begins at the time `now`; from when on messages are wanted, 0: all.
+    mutating func begin(now: Int64) -> Int64 {
         frames = FrameDecoder()
         line = []
         position.output.reconnect()
         position.error.reconnect()
-        return isTerminal ? position.output.time : position.since
+        return position.since(now: now)
     }
 
     /// Takes in what the engine sends.

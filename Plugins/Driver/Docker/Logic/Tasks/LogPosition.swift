@@ -4,53 +4,68 @@ internal import Glibc
 /// How far the output of a container has been copied: kept in a file, so that after any end of this process nothing is copied
 /// twice and nothing left out.
 struct LogPosition: Equatable, Sendable {
-    /// Of one stream. Parts of one long line have the same time; times fall only where somebody sets the clock.
+    /// Of one stream: the message with the latest time, and how many have come with it and after it. The engine sends a stream's
+    /// messages in the same order each time. Parts of one long line have the same time; times fall where somebody sets the clock.
     struct Stream: Equatable, Sendable {
-        /// Of the last message, in nanoseconds since 1970; 0: none yet.
+        /// The latest time of a message, in nanoseconds since 1970; 0: none has come yet.
         var time: Int64 = 0
-        /// Messages with that very time that have been copied.
+        /// Messages that have been copied since the first one with that time, itself included.
         var count: Int64 = 0
+        /// The earliest time of those: with a clock that was set back, less than ``time``.
+        var floor: Int64 = 0
         var log = RotatedLog.Position()
-        /// Messages with the last time that have come over the present connection.
+        /// Of those messages, how many have come over the present connection.
         private var seen: Int64 = 0
-        /// Whether something new has come over the present connection: from then on all is, whatever its time.
-        private var isBeyond = false
 
-        init(time: Int64 = 0, count: Int64 = 0, log: RotatedLog.Position = RotatedLog.Position()) {
+        init(
+            time: Int64 = 0, count: Int64 = 0, floor: Int64 = 0, log: RotatedLog.Position = RotatedLog.Position()
+        ) {
             self.time = time
             self.count = count
+            self.floor = floor
             self.log = log
         }
 
         /// A connection begins: messages come again.
-        mutating func reconnect() { (seen, isBeyond) = (0, false) }
+        mutating func reconnect() { seen = 0 }
 
         /// Whether a message with this time is still to be copied; if so it counts as copied.
         mutating func takes(_ time: Int64) -> Bool {
-            // The clock was set back: the latest time stays, as what has been copied is known by it.
-            guard time >= self.time else { return isBeyond }
-            if time == self.time {
-                seen += 1
-                guard seen > count else { return false }
-                count = seen
-            } else {
-                self.time = time
-                (count, seen) = (1, 1)
+            guard time <= self.time else {
+                self = Stream(time: time, count: 1, floor: time, log: log)
+                seen = 1
+                return true
             }
-            isBeyond = true
+            // Up to the first message with the latest time all have been copied.
+            guard seen > 0 || time == self.time else { return false }
+            seen += 1
+            guard seen > count else { return false }
+            count = seen
+            floor = min(floor, time)
             return true
         }
     }
 
+    /// How much earlier than the last message of one stream the engine may yet give out one of the other; 10 s.
+    static let slackNanoseconds: Int64 = 10_000_000_000
+
     var output = Stream()
     var error = Stream()
 
-    /// From when on messages are wanted: what neither stream has had.
-    var since: Int64 { min(output.time, error.time) }
+    /// From when on messages are wanted: what may not have come yet, and what that is told apart by. 0: all.
+    ///
+    /// - Parameter now: the time; before that of a message the clock was set back, and what came since may have any time.
+    func since(now: Int64) -> Int64 {
+        let latest = max(output.time, error.time)
+        guard now >= latest else { return 0 }
+        var since = latest - LogPosition.slackNanoseconds
+        for stream in [output, error, output] where stream.time >= since { since = min(since, stream.floor) }
+        return max(0, since)
+    }
 
-    /// One line of eight numbers.
+    /// One line of ten numbers.
     var text: String {
-        let numbers = [output, error].flatMap { [$0.time, $0.count, $0.log.index, $0.log.bytes] }
+        let numbers = [output, error].flatMap { [$0.time, $0.count, $0.floor, $0.log.index, $0.log.bytes] }
         return numbers.map { String($0) }.joined(separator: " ") + "\n"
     }
 
@@ -59,14 +74,14 @@ struct LogPosition: Equatable, Sendable {
     init?(_ text: String) {
         guard text.hasSuffix("\n") else { return nil }
         let numbers = text.dropLast().split(separator: " ").map { Int64($0) ?? -1 }
-        guard numbers.count == 8, numbers.allSatisfy({ $0 >= 0 }) else { return nil }
+        guard numbers.count == 10, numbers.allSatisfy({ $0 >= 0 }) else { return nil }
         func stream(_ at: Int) -> Stream {
             Stream(
-                time: numbers[at], count: numbers[at + 1],
-                log: RotatedLog.Position(index: numbers[at + 2], bytes: numbers[at + 3]))
+                time: numbers[at], count: numbers[at + 1], floor: numbers[at + 2],
+                log: RotatedLog.Position(index: numbers[at + 3], bytes: numbers[at + 4]))
         }
         output = stream(0)
-        error = stream(4)
+        error = stream(5)
     }
 }
 

@@ -15,6 +15,9 @@ final class Operations: Sendable {
 
     init(on loop: EventLoop) { self.loop = loop }
 
+    /// Whether ``close(_:)`` has begun, which cancels all.
+    var isClosed: Bool { state.withLock { $0.isClosed } }
+
     /// Runs `body` on its own; after ``close()`` nothing begins.
     @discardableResult
     func spawn(_ body: @escaping @Sendable () async -> Void) -> Task<Void, Never>? {
