@@ -28,6 +28,22 @@ package struct Endpoints: Sendable {
     }
 }
 
+extension Endpoints {
+    /// The client of this agent, when the allocation is its own.
+    func client(ofAllocation id: ID) -> (any ClientEndpoint)? {
+        client?.namespace(ofAllocation: id) == nil ? nil : client
+    }
+
+    /// Throws when the caller may not do so with the allocation: what counts is the allocation's namespace, not the request's. Of one
+    /// that is not on this node the servers say so, as they make the relay (``AskNode``, ``OpenRelay``).
+    func authorize(_ capability: Capability, _ context: CallContext, onAllocation id: ID) async throws {
+        guard let namespace = client?.namespace(ofAllocation: id) else { return }
+        var context = context
+        context.namespace = namespace
+        try await authorize(capability, context)
+    }
+}
+
 /// The agent as `/v1/agent/...` shows it.
 package struct AgentInfo: Sendable {
     package var region: String

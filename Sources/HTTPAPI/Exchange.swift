@@ -55,6 +55,12 @@ struct Exchange: Sendable {
             ])
     }
 
+    private func authorize(_ route: Route, _ call: APIRequest) async throws {
+        guard route.isAboutAllocation else { return try await endpoints.authorize(route.capability, call.context) }
+        let id = try call.id("id", of: "allocation")
+        try await endpoints.authorize(route.capability, call.context, onAllocation: id)
+    }
+
     private func answer(_ request: Request, path: Substring, query: QueryItems) async -> APIResponse {
         // A browser asks before it lets a page make the request itself (Fetch standard, CORS-preflight).
         if request.method == .options, table.methodsForOthers(at: path) != nil {
@@ -68,7 +74,7 @@ struct Exchange: Sendable {
                 request, parameters: parameters, query: query, region: endpoints.agent.region, limits: configuration)
             do {
                 let isAskedLater = route.takesTokenFromSocket ? try call.takesTokenFromSocket : false
-                if !isAskedLater { try await endpoints.authorize(route.capability, call.context) }
+                if !isAskedLater { try await authorize(route, call) }
                 return try await route.handler(call, endpoints)
             } catch {
                 log.debug("request failed", metadata: ["http.path": "\(path)", "error": "\(error)"])

@@ -12,6 +12,10 @@ package struct Route: Sendable {
     /// Whether the caller may show its token in the first message of the WebSocket that the route becomes, instead of a header
     /// (`ws_handshake`); then the handler checks what the caller may do.
     var takesTokenFromSocket = false
+    /// Whether it asks the client of the allocation ":id", in whose namespace the capability counts.
+    var isAboutAllocation: Bool {
+        ["/v1/client/fs/", "/v1/client/allocation/"].contains { pattern.description.hasPrefix($0) }
+    }
     let handler: Handler
 
     typealias Handler = @Sendable (APIRequest, Endpoints) async throws -> APIResponse

@@ -21,7 +21,8 @@ import Testing
         fixture.servers.place(allocation)
         try await fixture.run(try await fixture.client()) { client in
             try await fixture.reported(allocation.id) { $0.taskStates["done"]?.state == .dead }
-            #expect(client.holds(allocation: allocation.id) && !client.holds(allocation: ID(high: 1, low: 1)))
+            #expect(client.namespace(ofAllocation: allocation.id) == "default")
+            #expect(client.namespace(ofAllocation: ID(high: 1, low: 1)) == nil)
             let rows: [(ID, String, [String], CallError.Code, String)] = [
                 (ID(high: 1, low: 1), "web", ["ls"], .notFound, "Unknown allocation"),
                 (allocation.id, "wab", ["ls"], .notFound, "its tasks are web, done"),

@@ -31,13 +31,20 @@ final class FakeDriver: Driver {
     let capabilities: DriverCapabilities
     let taskSchema: JSON?
     let state = Mutex(State())
+    /// What becomes of a program inside a task; nil where the driver runs none.
+    private let exec: (@Sendable () throws -> TaskExit)?
 
-    init(_ name: String = "fake", schema: JSON? = nil, networkIsolation: [String] = ["host", "none"]) {
+    init(
+        _ name: String = "fake", schema: JSON? = nil, networkIsolation: [String] = ["host", "none"],
+        exec: (@Sendable () throws -> TaskExit)? = nil
+    ) {
         self.name = name
         var capabilities = DriverCapabilities()
         capabilities.sendSignals = true
         capabilities.networkIsolation = networkIsolation
+        capabilities.exec = exec != nil
         self.capabilities = capabilities
+        self.exec = exec
         taskSchema = schema
     }
 
@@ -130,7 +137,7 @@ final class FakeDriver: Driver {
 
     func inspect(_ taskID: String) async throws -> JSON { .null }
 
-    func exec(_ taskID: String, _ request: ExecRequest) async throws -> TaskExit { TaskExit() }
+    func exec(_ taskID: String, _ request: ExecRequest) async throws -> TaskExit { try exec?() ?? TaskExit() }
 
     func resize(exec id: String, rows: Int, columns: Int) async throws {}
 }

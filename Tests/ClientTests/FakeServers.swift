@@ -15,6 +15,11 @@ final class FakeServers: Caller {
         var heartbeats = 0
         /// No call gets through.
         var isAway = false
+        var tickets: [RelayTicket] = []
+        /// What the client sent to relays, by its end; an empty list is a sign of life.
+        var sent: [ID: [[RawJSON]]] = [:]
+        /// How its ends closed: by the client, or as it was cancelled while it waited.
+        var closings: [ID: CloseRelay] = [:]
     }
 
     let state = Mutex(State())
@@ -70,10 +75,43 @@ final class FakeServers: Caller {
                 for report in call.reports.reports { state.updates[report.id, default: []].append(report.unpacked) }
             }
             reply = IndexReply()
+        case let call as SendRelayed:
+            state.withLock { $0.sent[call.end.id, default: []].append(call.frames) }
+            reply = SendRelayedReply(isTaken: true)
+        case let call as ReceiveRelayed:
+            do {
+                try await Task.sleep(for: .seconds(3_600))
+            } catch {
+                close(CloseRelay(call.end, error: CallError(.unavailable, "the other side of the connection is gone")))
+                throw error
+            }
+            reply = ReceiveRelayedReply()
+        case let call as CloseRelay:
+            close(call)
+            reply = SendRelayedReply(isTaken: true)
         default: throw CallError(.unsupported, "not in this test")
         }
         guard let typed = reply as? Call.Reply else { throw CallError(.failed, "wrong reply") }
         return typed
+    }
+
+    /// Only the first closing counts.
+    private func close(_ call: CloseRelay) {
+        state.withLock { state in
+            if state.closings[call.end.id] == nil { state.closings[call.end.id] = call }
+        }
+    }
+
+    /// Asks the client for something over a relay; what it sent, and how it closed.
+    func relay(_ ticket: (RelayEnd) -> RelayTicket) async throws -> (frames: [RawJSON], closing: CloseRelay) {
+        let end = RelayEnd(server: "s", id: SystemRandom().id())
+        state.withLock { $0.tickets.append(ticket(end)) }
+        for _ in 0..<2_000 {
+            let (sent, closing) = state.withLock { ($0.sent[end.id] ?? [], $0.closings[end.id]) }
+            if let closing { return (sent.flatMap { $0 }, closing) }
+            try await Task.sleep(for: .milliseconds(5))
+        }
+        throw CallError(.deadline, "the client never closed the relay")
     }
 
     private var registered: RegisterNodeReply {
@@ -85,9 +123,11 @@ final class FakeServers: Caller {
     private func watch(_ call: WatchAllocations) async throws -> WatchAllocationsReply {
         while true {
             let reply = state.withLock { state -> WatchAllocationsReply? in
-                guard state.index > call.minIndex else { return nil }
+                guard state.index > call.minIndex || !state.tickets.isEmpty else { return nil }
                 var reply = WatchAllocationsReply()
                 reply.index = state.index
+                reply.tickets = state.tickets
+                state.tickets = []
                 for (id, allocation) in state.allocations.sorted(by: { $0.key < $1.key }) {
                     reply.present["\(id)"] = allocation.allocModifyIndex
                     if allocation.allocModifyIndex > call.minIndex { reply.changed.append(allocation) }

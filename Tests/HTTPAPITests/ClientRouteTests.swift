@@ -60,29 +60,36 @@ struct ClientRouteTests {
         ("fs/readat/\(other)?path=a&offset=1&limit=4", ["{}", "{}", frame, frame], 200, "hi\nh", .stream),
         ("fs/ls/\(other)", ["{}", #"[{"Name":"a"}]"#, #"[{"Name":"b"}]"#], 200, #""Name":"b""#, .files),
         ("allocation/\(other)/stats?task=t", ["{}", #"{"x":1}"#], 200, #"{"x":1}"#, .statistics),
-        ("allocation/\(other)/stats", ["{}"], 500, "gave no answer", .statistics),
         ("allocation/\(other)/gc", ["{}"], 200, "", .collectAllocation),
         ("stats?node_id=\(other)", ["{}", #"{"Uptime":7}"#], 200, #"{"Uptime":7}"#, .hostStatistics),
         ("gc?node_id=\(other)", ["{}"], 200, "", .collectNode),
-        ("fs/stat/\(other)?path=a", [], 404, "nothing there", .file),
-        ("fs/logs/\(other)?task=t&type=stdout&follow=true", [], 404, "nothing there", .logs),
+        ("allocation/\(other)/stats", ["{}"], 404, "nothing there", .statistics),
+        ("fs/stat/\(other)?path=a", ["{}"], 404, "nothing there", .file),
+        ("fs/logs/\(other)?task=t&type=stdout&follow=true", ["{}"], 404, "nothing there", .logs),
+        ("fs/cat/\(other)?path=a", ["{}", "{}"], 404, "nothing there", .stream),
+        // A client of an earlier release, which says so of the command that it looks for.
+        ("fs/stat/\(other)?path=a", [], 501, "of an earlier release", .file),
+        ("fs/logs/\(other)?task=t&type=stdout&follow=true", [], 501, "of an earlier release", .logs),
     ])
     func otherNodesAreAskedOverTheServers(
         path: String, frames: [String], status: Int, text: String, kind: NodeRequestKind
     ) async throws {
-        let left = Mutex<[String]>([])
+        let (left, isWanted) = (Mutex<[String]>([]), Mutex(false))
         let servers = FakeServers { call, _ in
             switch call {
             case let call as AskNode:
                 // Before a file is read it is looked at.
                 left.withLock { $0 = call.request.kind == kind ? frames : ["{}", "{}"] }
+                isWanted.withLock { $0 = call.request.kind == kind }
                 return RelayEnd(server: "s1", id: ID(high: 5, low: 5))
             case is ReceiveRelayed:
                 var reply = ReceiveRelayedReply()
                 let next = left.withLock { $0.isEmpty ? nil : $0.removeFirst() }
                 if let next { reply.frames = [RawJSON(Array(next.utf8))] }
                 reply.isOver = next == nil
-                if frames.isEmpty { (reply.code, reply.message) = (404, "nothing there") }
+                if reply.isOver, status >= 404, isWanted.withLock({ $0 }) {
+                    (reply.code, reply.message) = (404, "nothing there")
+                }
                 return reply
             default: return SendRelayedReply(isTaken: true)
             }
@@ -93,6 +100,23 @@ struct ClientRouteTests {
         }
         let asked = servers.received(AskNode.self).map(\.request.kind)
         #expect(asked.last == kind && servers.received(CloseRelay.self).count == asked.count, "\(asked)")
+    }
+
+    /// However slowly a stream's caller reads, the stream is kept open for it, to its end and no longer.
+    @Test(arguments: ["fs/cat/\(id)?path=a", "fs/stream/\(id)?path=a&follow=false", "fs/logs/\(id)?task=t&type=stdout"])
+    func streamsAreKeptOpenForTheirCaller(path: String) async throws {
+        let fake = FakeClient()
+        try await withAPI(client: fake) { client in _ = try await client.get("/v1/client/\(path)") }
+        #expect(fake.streams.withLock { $0 } == ["kept open", "let go", "ended"])
+    }
+
+    @Test func aStreamWhoseFirstReadFailsIsEnded() async throws {
+        let fake = FakeClient()
+        try await withAPI(client: fake) { client in
+            let answer = try await client.send("GET", "/v1/client/fs/cat/\(ClientRouteTests.id)?path=broken")
+            #expect(answer.status == 403 && answer.text == "leads out")
+        }
+        #expect(fake.streams.withLock { $0 } == ["ended"])
     }
 
     @Test func filesAndActions() async throws {

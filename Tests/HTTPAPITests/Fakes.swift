@@ -33,21 +33,41 @@ final class FakeServers: Caller {
     }
 }
 
-/// Frames from a list; afterwards the end, or silence until cancelled.
+/// Frames from a list; afterwards the end, or silence until cancelled. `note` is told what becomes of the stream.
 final class FakeStream: FileStream {
     private let frames: Mutex<[FileFrame]>
     private let staysOpen: Bool
+    private let error: CallError?
+    private let note: @Sendable (String) -> Void
+    private let isKept = Mutex(false)
 
-    init(_ frames: [FileFrame], staysOpen: Bool) {
+    init(
+        _ frames: [FileFrame], staysOpen: Bool, error: CallError? = nil,
+        note: @escaping @Sendable (String) -> Void = { _ in }
+    ) {
         self.frames = Mutex(frames)
         self.staysOpen = staysOpen
+        self.error = error
+        self.note = note
     }
 
     func next() async throws -> FileFrame? {
+        if let error { throw error }
         if let frame = frames.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) { return frame }
         if staysOpen { try await Task.sleep(for: .seconds(3600)) }
+        // The reader is as slow as it takes to see that the stream is kept open meanwhile.
+        while !isKept.withLock({ $0 }) { try await Task.sleep(for: .milliseconds(1)) }
         return nil
     }
+
+    func keepOpen() async {
+        note("kept open")
+        isKept.withLock { $0 = true }
+        try? await Task.sleep(for: .seconds(3600))
+        note("let go")
+    }
+
+    func end() async { note("ended") }
 }
 
 /// A client with one allocation, whose one file and log say `text`.
@@ -56,6 +76,15 @@ final class FakeClient: ClientEndpoint {
     let nodeID = ID(high: 2, low: 2)
     let text = Array("hello\nworld\n".utf8)
     let asked = Mutex<[String]>([])
+    /// What became of the streams.
+    let streams = Mutex<[String]>([])
+
+    private func stream(_ data: [UInt8], staysOpen: Bool, error: CallError? = nil) -> FakeStream {
+        FakeStream([FileFrame(data: data, file: "out.0", offset: 12)], staysOpen: staysOpen, error: error) {
+            [self] text in
+            streams.withLock { $0.append(text) }
+        }
+    }
 
     private func check(_ allocation: ID) throws {
         guard allocation == FakeClient.allocation else { throw CallError(.notFound, "unknown allocation") }
@@ -77,13 +106,13 @@ final class FakeClient: ClientEndpoint {
     func stream(allocation: ID, path: String, from: FilePosition, follow: Bool) async throws -> any FileStream {
         try check(allocation)
         let data = Array(text.dropFirst(Int(from.offset)))
-        return FakeStream([FileFrame(data: data, file: "out.0", offset: 12)], staysOpen: follow)
+        return stream(data, staysOpen: follow, error: path == "broken" ? CallError(.permission, "leads out") : nil)
     }
 
     func logs(allocation: ID, request: LogRequest) async throws -> any FileStream {
         try check(allocation)
         asked.withLock { $0.append("\(request.task) \(request.stream) \(request.position) \(request.follow)") }
-        return FakeStream([FileFrame(data: text, file: "out.0", offset: 12)], staysOpen: request.follow)
+        return stream(text, staysOpen: request.follow)
     }
 
     func hostStatistics() async throws -> JSON { .object([("Uptime", .integer(5))]) }
@@ -98,7 +127,7 @@ final class FakeClient: ClientEndpoint {
         asked.withLock { $0.append("signal \(task ?? "-") \(signal)") }
     }
 
-    func holds(allocation: ID) -> Bool { allocation == FakeClient.allocation }
+    func namespace(ofAllocation id: ID) -> String? { id == FakeClient.allocation ? "home" : nil }
 
     /// Answers each input with itself, to the error stream at the end of input, and ends with the number of words.
     func run(_ command: TaskCommand, over channel: any CommandChannel) async throws {

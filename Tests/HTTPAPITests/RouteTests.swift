@@ -23,21 +23,29 @@ struct RouteTests {
         #expect(seen.count > 45)
     }
 
-    /// Walks the whole table: each route is reached by its path, asks for its capability first and answers 403 when refused.
+    /// Walks the whole table: each route is reached by its path, asks for its capability first and answers 403 when refused. On an
+    /// allocation of this node that counts in the allocation's namespace, whatever the request says.
     @Test func everyRouteAsksForItsCapability() async throws {
-        let asked = Mutex<[Capability]>([])
-        try await withAPI(authorize: { capability, _ in
-            asked.withLock { $0.append(capability) }
+        let asked = Mutex<[(capability: Capability, namespace: String)]>([])
+        try await withAPI(authorize: { capability, context in
+            asked.withLock { $0.append((capability, context.namespace)) }
             throw CallError(.permission, "Permission denied")
         }) { client in
             for route in RouteTable.standard.routes {
-                let path = route.pattern.description.split(separator: "/").map { part in
-                    part.hasPrefix(":") ? "a" : String(part)
+                let isAboutAllocation = ["/v1/client/fs/", "/v1/client/allocation/"].contains {
+                    route.pattern.description.hasPrefix($0)
                 }
-                let answer = try await client.send(route.method.rawValue, "/" + path.joined(separator: "/"))
+                let path = route.pattern.description.split(separator: "/").map { part in
+                    part == ":id" && isAboutAllocation
+                        ? "\(FakeClient.allocation)" : part.hasPrefix(":") ? "a" : String(part)
+                }
+                let answer = try await client.send(
+                    route.method.rawValue, "/\(path.joined(separator: "/"))?namespace=other")
                 #expect(answer.status == 403, "\(route.pattern)")
                 #expect(answer.text == "Permission denied")
-                #expect(asked.withLock { $0.last } == route.capability, "\(route.pattern)")
+                let last = asked.withLock { $0.last }
+                #expect(last?.capability == route.capability, "\(route.pattern)")
+                #expect(last?.namespace == (isAboutAllocation ? "home" : "other"), "\(route.pattern)")
             }
         }
     }
@@ -54,7 +62,8 @@ struct RouteTests {
         ("GET", "/v1/jobs?stale=perhaps", 400, "stale"),
         ("PUT", "/v1/allocation/12/stop", 400, "allocation ID \"12\" is not a UUID"),
         ("PUT", "/v1/allocation/00000000-0000-0000-0000-000000000000/stop", 404, "Unknown allocation"),
-        ("GET", "/v1/client/fs/logs/12", 400, "must provide task name"),
+        ("GET", "/v1/client/fs/logs/12", 400, "allocation ID \"12\" is not a UUID"),
+        ("GET", "/v1/client/fs/logs/\(FakeClient.allocation)", 400, "must provide task name"),
         ("GET", "/v1/client/stats?node_id=99999999", 400, "is no whole node id"),
         ("PUT", "/v1/operator/scheduler/configuration?cas=x", 400, "Error parsing cas value"),
     ])

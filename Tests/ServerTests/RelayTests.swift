@@ -59,7 +59,7 @@ import Testing
             #expect(try await caller.receive()?.count == 2, "what was sent before is read yet")
             #expect(try await caller.receive() == nil)
             let gone = await #expect(throws: CallError.self) { try await caller.send(CommandInput()) }
-            #expect(gone?.code == .notFound)
+            #expect(gone?.code == .unavailable)
         }
     }
 
@@ -123,6 +123,47 @@ import Testing
         }
     }
 
+    /// An end that works for long, and one whose reader takes no more, say that they are there.
+    @Test func whoPausesIsNotTakenForGone() throws {
+        try ServerFixture.run(nodes: 1) { fixture in
+            let (caller, client, _) = try await Self.open(fixture)
+            try await client.send(CommandOutput())
+            _ = try await caller.receive()
+            async let heard = caller.receive()
+            try await client.alive(fixture.world.loop) {
+                try await fixture.sleep(.seconds(150))
+                try await client.send(CommandOutput(exitCode: 1))
+            }
+            #expect(try await heard?.count == 1)
+        }
+        try ServerFixture.run(nodes: 1) { fixture in
+            let (_, _, _) = try await Self.open(fixture)
+            let allocation = try Self.allocation(fixture).id
+            let node = RelayedNode(servers: fixture.server, context: CallContext(), time: fixture.world.loop)
+            async let opened = node.stream(allocation: allocation, path: "a", from: FilePosition(), follow: true)
+            let client = try await Self.takeTicket(fixture)
+            for _ in 0..<2 { try await client.send(JSON.object([])) }
+            let stream = try await opened
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { while try await client.receive() != nil {} }
+                group.addTask { await stream.keepOpen() }
+                defer { group.cancelAll() }
+                try await fixture.sleep(.seconds(150))
+                try await client.send(FileFrame(data: [7], file: "a", offset: 1))
+                #expect(try await stream.next()?.data == [7])
+            }
+        }
+    }
+
+    /// The client's end of the relay that was asked for last.
+    private static func takeTicket(_ fixture: ServerFixture) async throws -> RelayConnection {
+        let node = try #require(fixture.server.snapshot.node(try allocation(fixture).nodeID))
+        var watch = WatchAllocations()
+        (watch.nodeID, watch.secretID, watch.minIndex) = (node.id, node.secretID, UInt64(Int64.max))
+        let ticket = try #require(try await fixture.call(watch).tickets.last)
+        return RelayConnection(ticket.end, servers: fixture.server, context: CallContext())
+    }
+
     @Test func whatCannotBeReachedIsSaid() throws {
         try ServerFixture.run(nodes: 1) { fixture in
             let unknown = await #expect(throws: CallError.self) { try await fixture.call(OpenRelay(TaskCommand())) }
@@ -155,6 +196,16 @@ import Testing
                 let error = await #expect(throws: CallError.self) { try await fixture.call(call) }
                 #expect(error?.code == .notFound && error?.message.contains("Unknown") == true)
             }
+            let later = AskNode(try NodeRequest(json: Array(#"{"Kind":"dance"}"#.utf8)), node: node.id)
+            let unknown = await #expect(throws: CallError.self) { try await fixture.call(later) }
+            #expect(unknown?.code == .unsupported)
+            try await fixture.server.propose(
+                .nodeStatus(
+                    NodeStatusChange(nodes: [node.id], status: .down, message: "", time: fixture.world.loop.now)))
+            let down = await #expect(throws: CallError.self) {
+                try await fixture.call(AskNode(NodeRequest(.hostStatistics), node: node.id))
+            }
+            #expect(down?.code == .unavailable && down?.message.contains("No path to node") == true)
         }
     }
 

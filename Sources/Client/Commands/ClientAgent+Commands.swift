@@ -1,4 +1,5 @@
 package import Basics
+internal import Model
 internal import PluginHost
 package import RPC
 internal import Synchronization
@@ -8,7 +9,7 @@ extension ClientAgent {
     /// Programs inside this node's tasks at a time; 256.
     private static let commandsMax = 256
 
-    package func holds(allocation: ID) -> Bool { runner(allocation) != nil }
+    package func namespace(ofAllocation id: ID) -> String? { runner(id)?.allocation.namespace }
 
     package func run(_ command: TaskCommand, over channel: any CommandChannel) async throws {
         let (driver, taskID) = try target(of: command)
@@ -26,8 +27,8 @@ extension ClientAgent {
             driver: driver, taskID: taskID, command: command, channel: channel, seam: world.seam)
         do {
             try await session.run()
-        } catch let error as PluginError {
-            throw CallError(error)
+        } catch {
+            throw CallError(command: error)
         }
     }
 
@@ -74,20 +75,27 @@ extension ClientAgent {
     private func serve(_ ticket: RelayTicket) async {
         let connection = RelayConnection(ticket.end, servers: world.servers, context: context)
         do {
-            if let request = ticket.request { return try await answer(request, over: connection) }
-            try await run(ticket.command, over: RelayedCaller(connection))
+            try await connection.alive(world.seam.time) {
+                if let request = ticket.request { return try await answer(request, over: connection) }
+                try await run(ticket.command, over: RelayedCaller(connection))
+            }
             await connection.close()
-        } catch let error as CallError {
-            await connection.close(error)
         } catch {
-            await connection.close(CallError(.failed, "\(error)"))
+            await connection.close(CallError(anything: error))
         }
     }
 }
 
 extension CallError {
-    /// What a driver says of a command.
-    fileprivate init(_ error: PluginError) {
+    /// What went wrong, for a caller elsewhere.
+    init(anything error: any Error) { self = error as? CallError ?? CallError(.failed, "\(error)") }
+
+    /// What went wrong with a command, be it in its driver.
+    init(command error: any Error) {
+        guard let error = error as? PluginError else {
+            self.init(anything: error)
+            return
+        }
         switch error.code {
         case .invalid, .state: self.init(.invalid, error.message)
         case .notFound: self.init(.notFound, error.message)

@@ -6,10 +6,10 @@ internal import Synchronization
 extension ClientAgent {
     /// Requests at a time; 256. Streams that are followed last.
     private static let requestsMax = 256
-    /// Entries of a folder in one frame.
-    private static let entriesAFrame = 1_000
+    /// Bytes of a folder's entries in one frame, which the last one may exceed; 256 KiB. Servers relay 1 MiB at most.
+    private static let entryBytesAFrame = 256 << 10
 
-    /// Answers and closes; throws when nothing has been answered, and the caller is to be told why.
+    /// Answers all; throws what the caller is to be told.
     func answer(_ request: NodeRequest, over connection: RelayConnection) async throws {
         let isFree = requestCount.withLock { count in
             guard count < ClientAgent.requestsMax else { return false }
@@ -26,7 +26,6 @@ extension ClientAgent {
         case .stream, .logs: try await stream(request, over: connection)
         default:
             for frame in try await frames(request) { try await connection.send(frame) }
-            await connection.close()
         }
     }
 
@@ -35,10 +34,7 @@ extension ClientAgent {
         let (allocation, task) = (request.allocation, request.task.isEmpty ? nil : request.task)
         switch request.kind {
         case .files:
-            let files = try await files(allocation: allocation, path: request.path)
-            return stride(from: 0, to: files.count, by: ClientAgent.entriesAFrame).map { start in
-                .array(files[start..<min(start + ClientAgent.entriesAFrame, files.count)].map(\.json))
-            }
+            return ClientAgent.frames(try await files(allocation: allocation, path: request.path).map(\.json))
         case .file: return [try await file(allocation: allocation, path: request.path).json]
         case .hostStatistics: return [try await hostStatistics()]
         case .statistics: return [try await statistics(allocation: allocation, task: task)]
@@ -47,8 +43,25 @@ extension ClientAgent {
         case .collectAllocation: try await collectGarbage(allocation: allocation)
         case .collectNode: try await collectGarbage(allocation: nil)
         case .stream, .logs: break
+        case .unknown:
+            throw CallError(
+                .unsupported,
+                "the release of node \(nodeID) does not know this request; update it, or ask its own agent")
         }
         return []
+    }
+
+    /// Lists of entries, each small enough to be sent.
+    private static func frames(_ entries: [JSON]) -> [JSON] {
+        var (frames, frame, bytes): ([JSON], [JSON], Int) = ([], [], 0)
+        for entry in entries {
+            frame.append(entry)
+            bytes += entry.bytes.count
+            guard bytes >= entryBytesAFrame else { continue }
+            frames.append(.array(frame))
+            (frame, bytes) = ([], 0)
+        }
+        return frame.isEmpty ? frames : frames + [.array(frame)]
     }
 
     /// Sends a stream until it ends or the caller goes. No more is read than the caller takes: a full mailbox holds the sender back.
@@ -69,9 +82,13 @@ extension ClientAgent {
         try await connection.send(JSON.object([]))
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
-                while let frame = try await stream.next() { try await connection.send(frame) }
                 // Closed before the other is cancelled: a reader that is cancelled ends the relay, as if it had broken.
-                await connection.close()
+                do {
+                    while let frame = try await stream.next() { try await connection.send(frame) }
+                    await connection.close()
+                } catch {
+                    await connection.close(CallError(anything: error))
+                }
             }
             // The caller says nothing: what comes is its end.
             group.addTask { while try await connection.receive() != nil {} }

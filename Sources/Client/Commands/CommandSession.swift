@@ -54,7 +54,13 @@ struct CommandSession: Sendable {
             }
             group.addTask { try await beat() }
             if command.isTerminal { group.addTask { try await resize(request.id, sizes) } }
-            try await follow(&group, outputs: streams.outputs.count)
+            do {
+                try await follow(&group, outputs: streams.outputs.count)
+            } catch {
+                await channel.end(CallError(command: error))
+                throw error
+            }
+            await channel.end(nil)
         }
     }
 

@@ -73,8 +73,8 @@ extension Route {
 
     /// Who answers for the allocation of the request.
     private static func holder(_ request: APIRequest, _ endpoints: Endpoints) throws(CallError) -> any NodeEndpoint {
-        if let client = endpoints.client, client.holds(allocation: try allocation(request)) { return client }
-        return RelayedNode(servers: endpoints.caller, context: request.context)
+        if let client = endpoints.client(ofAllocation: try allocation(request)) { return client }
+        return RelayedNode(servers: endpoints.caller, context: request.context, time: endpoints.time)
     }
 
     /// Who answers for the node that the query's `node_id` names: this agent's when it is empty.
@@ -85,7 +85,7 @@ extension Route {
             throw CallError(.unsupported, "this agent runs no client; say which node with node_id")
         }
         guard let id = ID(wanted) else { throw CallError(.invalid, "node_id \"\(wanted)\" is no whole node id") }
-        return RelayedNode(id, servers: endpoints.caller, context: request.context)
+        return RelayedNode(id, servers: endpoints.caller, context: request.context, time: endpoints.time)
     }
 
     private static func allocation(_ request: APIRequest) throws(CallError) -> ID {
@@ -131,7 +131,13 @@ extension Route {
         guard !info.isDirectory else { throw CallError(.invalid, "file \"\(path)\" is a directory") }
         let stream = try await client.stream(
             allocation: id, path: path, from: FilePosition(offset: offset), follow: false)
-        let first = try await stream.next()
+        let first: FileFrame?
+        do {
+            first = try await stream.next()
+        } catch {
+            await stream.end()
+            throw error
+        }
         var response = APIResponse(
             body: .stream { writer in
                 try await stream.use {
@@ -150,10 +156,14 @@ extension Route {
 }
 
 extension FileStream {
-    /// Runs `body`, and ends the stream whatever comes of it.
+    /// Runs `body`, which may pull as slowly as it likes, and ends the stream whatever comes of it.
     func use(_ body: () async throws -> Void) async throws {
         do {
-            try await body()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { await keepOpen() }
+                defer { group.cancelAll() }
+                try await body()
+            }
         } catch {
             await end()
             throw error

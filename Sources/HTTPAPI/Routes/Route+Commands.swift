@@ -71,18 +71,19 @@ private struct CommandDoor: Sendable {
             let parts: [@Sendable () async throws -> String] = [{ try await token() }, { try await expire() }]
             context.token = try await first(parts)
         }
-        try await endpoints.authorize(.allocationExec, context)
+        try await endpoints.authorize(.allocationExec, context, onAllocation: command.allocation)
         do {
-            try await endpoints.authorize(.allocationNodeExec, context)
+            try await endpoints.authorize(.allocationNodeExec, context, onAllocation: command.allocation)
             command.mayReachNode = true
         } catch let error as CallError where error.code == .permission {
             // It may still run where tasks are kept from the node's files.
         }
         let channel = SocketChannel(socket: socket)
-        if let client = endpoints.client, client.holds(allocation: command.allocation) {
+        if let client = endpoints.client(ofAllocation: command.allocation) {
             return try await client.run(command, over: channel)
         }
-        try await RelayedCommands(servers: endpoints.caller, context: context).run(command, over: channel)
+        let commands = RelayedCommands(servers: endpoints.caller, context: context, time: endpoints.time)
+        try await commands.run(command, over: channel)
     }
 
     /// The token in the first message, `{"version": 1, "auth_token": "..."}`.

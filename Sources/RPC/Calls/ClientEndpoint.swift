@@ -34,8 +34,8 @@ package protocol NodeEndpoint: Sendable {
 package protocol ClientEndpoint: NodeEndpoint {
     var nodeID: ID { get }
 
-    /// Whether the allocation is this node's.
-    func holds(allocation: ID) -> Bool
+    /// The namespace of an allocation; nil when it is none of this node's.
+    func namespace(ofAllocation id: ID) -> String?
 
     /// Runs a program inside a running task until it ends, which is the last that `channel` is told, or until its caller is
     /// gone, which ends it by force.
@@ -139,10 +139,15 @@ extension FileFrame: JSONForm {
 package protocol FileStream: Sendable {
     func next() async throws -> FileFrame?
 
+    /// Runs beside the puller, until cancelled, so that a long pause between two pulls does not end the stream.
+    func keepOpen() async
+
     /// Says that no more is pulled, also after the last frame.
     func end() async
 }
 
 extension FileStream {
+    package func keepOpen() async {}
+
     package func end() async {}
 }

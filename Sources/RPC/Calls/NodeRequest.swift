@@ -12,6 +12,12 @@ package enum NodeRequestKind: String, JSONForm, CaseIterable {
     case signal
     case collectAllocation
     case collectNode
+    /// One of a later release.
+    case unknown
+
+    package static func read(_ json: JSON) throws(DocumentError) -> NodeRequestKind {
+        json.string.flatMap(NodeRequestKind.init) ?? .unknown
+    }
 
     /// What the caller must be allowed to do.
     package var capability: Capability {
@@ -23,6 +29,7 @@ package enum NodeRequestKind: String, JSONForm, CaseIterable {
         case .collectAllocation: .submitJob
         case .hostStatistics: .nodeRead
         case .collectNode: .nodeWrite
+        case .unknown: .management
         }
     }
 

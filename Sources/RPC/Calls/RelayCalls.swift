@@ -66,7 +66,8 @@ package struct RelayTicket: Document {
     }
 }
 
-/// Puts frames into the mailbox of the other end; waits while that is full, and says so when it has stayed full.
+/// Puts frames into the mailbox of the other end; waits while that is full, and says so when it has stayed full. Without frames it is
+/// a sign of life.
 package struct SendRelayed: ServerCall {
     package typealias Reply = SendRelayedReply
     package static let method = CallMethod.sendRelayed

@@ -14,22 +14,50 @@ package struct RelayConnection: Sendable {
         self.context = context
     }
 
-    /// Hands a frame to the other end; waits while it takes none. Throws ``CallError``: `notFound` once it is gone.
+    /// How often an end says that it lives; 20 s. Servers take one for gone after three times that (`RelayHub.silenceMax`).
+    package static let signInterval = Duration.seconds(20)
+
+    /// Hands a frame to the other end; waits while it takes none. Throws ``CallError``: `unavailable` once it is gone.
     package func send(_ frame: some JSONForm) async throws {
         let call = SendRelayed([RawJSON(frame)], from: end)
-        while try await !servers.call(call, context: context).isTaken {}
+        while try await !ask(call).isTaken {}
     }
 
     /// The next frames, at least one; nil once the other end has closed. Throws what it closed with.
     package func receive() async throws -> [JSON]? {
         while true {
-            let reply = try await servers.call(ReceiveRelayed(at: end), context: context)
+            let reply = try await ask(ReceiveRelayed(at: end))
             guard reply.frames.isEmpty else { return try reply.frames.map { try JSONParser.parse($0.bytes) } }
             guard reply.isOver else { continue }
             guard reply.code == 0 else {
                 throw CallError(CallError.Code(rawValue: UInt16(clamping: reply.code)) ?? .failed, reply.message)
             }
             return nil
+        }
+    }
+
+    /// Runs `body`, and says meanwhile that this end lives: for who makes no call for long, as it works or waits for somebody else.
+    package func alive<Value>(_ time: any TimeSource, _ body: () async throws -> Value) async throws -> Value {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await sayAlive(time) }
+            defer { group.cancelAll() }
+            return try await body()
+        }
+    }
+
+    /// Says that this end lives, until cancelled. That the relay is gone shows when it is next used.
+    package func sayAlive(_ time: any TimeSource) async {
+        while (try? await time.sleep(for: RelayConnection.signInterval)) != nil {
+            _ = try? await servers.call(SendRelayed([], from: end), context: context)
+        }
+    }
+
+    /// A relay that is gone is no missing thing that the caller has asked for.
+    private func ask<Call: ServerCall>(_ call: Call) async throws -> Call.Reply {
+        do {
+            return try await servers.call(call, context: context)
+        } catch let error as CallError where error.code == .notFound {
+            throw CallError(.unavailable, error.message)
         }
     }
 
@@ -63,16 +91,20 @@ package final class RelayedCaller: CommandChannel {
     }
 
     package func send(_ output: CommandOutput) async throws { try await connection.send(output) }
+
+    package func end(_ error: CallError?) async { await connection.close(error) }
 }
 
 /// The caller's end: programs on nodes whose clients are elsewhere.
 package struct RelayedCommands: Sendable {
     private let servers: any Caller
     private let context: CallContext
+    private let time: any TimeSource
 
-    package init(servers: any Caller, context: CallContext) {
+    package init(servers: any Caller, context: CallContext, time: any TimeSource) {
         self.servers = servers
         self.context = context
+        self.time = time
     }
 
     /// As ``ClientEndpoint/run(_:over:)`` of the allocation's node.
@@ -80,7 +112,7 @@ package struct RelayedCommands: Sendable {
         let end = try await servers.call(OpenRelay(command), context: context)
         let connection = RelayConnection(end, servers: servers, context: context)
         do {
-            try await carry(channel, connection)
+            try await connection.alive(time) { try await carry(channel, connection) }
         } catch {
             await connection.close()
             throw error

@@ -9,12 +9,14 @@ package struct RelayedNode: NodeEndpoint {
     private let node: ID
     private let servers: any Caller
     private let context: CallContext
+    private let time: any TimeSource
 
     /// `node` is asked for what is no allocation's; an allocation's node is found by the servers.
-    package init(_ node: ID = .none, servers: any Caller, context: CallContext) {
+    package init(_ node: ID = .none, servers: any Caller, context: CallContext, time: any TimeSource) {
         self.node = node
         self.servers = servers
         self.context = context
+        self.time = time
     }
 
     package func files(allocation: ID, path: String) async throws -> [FileInfo] {
@@ -81,7 +83,7 @@ package struct RelayedNode: NodeEndpoint {
     private func ask(_ request: NodeRequest, _ body: (JSON) throws -> Void) async throws {
         let frames = try await connect(request)
         do {
-            _ = try await frames.next()
+            try await frames.begin()
             while let frame = try await frames.next() { try body(frame) }
         } catch {
             await frames.end()
@@ -100,14 +102,15 @@ package struct RelayedNode: NodeEndpoint {
     private func open(_ request: NodeRequest) async throws -> RelayedStream {
         let frames = try await connect(request)
         do {
-            for _ in 0..<2 where try await frames.next() == nil {
+            try await frames.begin()
+            guard try await frames.next() != nil else {
                 throw CallError(.failed, "the node's client opened no stream")
             }
         } catch {
             await frames.end()
             throw error
         }
-        return RelayedStream(frames: frames)
+        return RelayedStream(frames: frames, time: time)
     }
 }
 
@@ -128,13 +131,31 @@ private final class RelayedFrames: Sendable {
         }
     }
 
+    /// Takes the first frame, with which a client says that it has taken the request.
+    func begin() async throws {
+        do {
+            _ = try await next()
+        } catch let error as CallError where [.invalid, .notFound].contains(error.code) {
+            // It has taken the ticket for one of a command, and found none in it.
+            throw CallError(
+                .unsupported,
+                "the node's client does not know this request: it is of an earlier release; update it, or ask its own "
+                    + "agent")
+        }
+    }
+
+    func sayAlive(_ time: any TimeSource) async { await connection.sayAlive(time) }
+
     func end() async { await connection.close() }
 }
 
 private struct RelayedStream: FileStream {
     let frames: RelayedFrames
+    let time: any TimeSource
 
     func next() async throws -> FileFrame? { try await frames.next().map { try FileFrame.read($0) } }
+
+    func keepOpen() async { await frames.sayAlive(time) }
 
     func end() async { await frames.end() }
 }

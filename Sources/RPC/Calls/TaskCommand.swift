@@ -33,4 +33,12 @@ package protocol CommandChannel: Sendable {
 
     /// Tells the caller; waits while the caller takes nothing, throws once it is gone.
     func send(_ output: CommandOutput) async throws
+
+    /// Tells the caller that nothing more comes, and why; before the reader is cancelled, which may be taken for a connection that
+    /// broke.
+    func end(_ error: CallError?) async
+}
+
+extension CommandChannel {
+    package func end(_ error: CallError?) async {}
 }

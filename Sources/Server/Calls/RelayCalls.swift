@@ -23,11 +23,11 @@ extension AskNode: Served {
 
     func serve(on server: ServerAgent, context: CallContext) async throws -> RelayEnd {
         var (node, context) = (node, context)
-        if request.kind.isOfNode {
-            guard server.snapshot.node(node) != nil else { throw CallError(.notFound, "Unknown node \"\(node)\"") }
-        } else {
-            (node, context) = try server.node(of: request.allocation, context)
+        guard request.kind != .unknown else {
+            throw CallError(
+                .unsupported, "this server's release does not know this request to nodes; update the server")
         }
+        if !request.kind.isOfNode { (node, context) = try server.node(of: request.allocation, context) }
         try server.authorize(request.kind.capability, context)
         return try server.relay(to: node) { RelayTicket(end: $0, request: request) }
     }
@@ -88,8 +88,10 @@ extension ServerAgent {
 
     /// Makes a relay to a node whose client can be expected to answer.
     fileprivate func relay(to id: ID, _ ticket: (RelayEnd) -> RelayTicket) throws -> RelayEnd {
-        guard let node = snapshot.node(id), node.status != .down, node.status != .disconnected else {
-            throw CallError(.unavailable, "node \(id) is down or out of touch: its client cannot be asked")
+        guard let node = snapshot.node(id) else { throw CallError(.notFound, "Unknown node \"\(id)\"") }
+        guard node.status != .down, node.status != .disconnected else {
+            throw CallError(
+                .unavailable, "No path to node: \(id) is \(node.status.rawValue), so its client cannot be asked")
         }
         let ids = (seam.random.id(), seam.random.id())
         let end = try relays.open(
