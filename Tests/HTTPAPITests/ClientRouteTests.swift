@@ -74,7 +74,8 @@ struct ClientRouteTests {
     func otherNodesAreAskedOverTheServers(
         path: String, frames: [String], status: Int, text: String, kind: NodeRequestKind
     ) async throws {
-        let (left, isWanted) = (Mutex<[String]>([]), Mutex(false))
+        let left = Mutex<[String]>([])
+        let isWanted = Mutex(false)
         let servers = FakeServers { call, _ in
             switch call {
             case let call as AskNode:
