@@ -65,6 +65,23 @@ struct HostFingerprinterTests {
         #expect(try probe([path: text]).attributes[name] == value)
     }
 
+    /// What names the machine: the firmware's UUID, unless that is none, else machine-id(5).
+    @Test(
+        arguments: [
+            ("4C4C4544-0042-3510-8052-B4C04F564431\n", "a\n", "4c4c4544-0042-3510-8052-b4c04f564431"),
+            (
+                "00000000-0000-0000-0000-000000000000\n", "0123456789abcdef0123456789abcdee\n",
+                "01234567-89ab-cdef-0123-456789abcdee"
+            ),
+            ("FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF\n", "", nil),
+            ("", "0123456789abcdef0123456789abcdee\n", "01234567-89ab-cdef-0123-456789abcdee"),
+            ("Not Settable\n", "uninitialized\n", nil), ("", "", nil),
+        ] as [(String, String, String?)])
+    func machinesHaveNames(firmware: String, file: String, id: String?) throws {
+        let found = try probe(["/sys/class/dmi/id/product_uuid": firmware, "/etc/machine-id": file])
+        #expect(found.attributes["unique.host_id"] == id)
+    }
+
     @Test func anEmptyMachineIsNoError() throws {
         let found = try probe([:])
         #expect(found.attributes["cpu.numcores"] == nil)

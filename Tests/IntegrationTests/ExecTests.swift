@@ -8,15 +8,15 @@ import Testing
     /// A job of one `exec` task that runs a shell line.
     private static func job(
         _ id: String, _ line: String, type: String = "service", memoryMB: Int64 = 32, restart: JSON = .null,
-        more: [(String, JSON)] = []
+        network: String? = nil, driver: String = "exec", more: [(String, JSON)] = []
     ) -> JSON {
         let config: [(String, JSON)] = [
             ("command", .string("/bin/sh")), ("args", .array([.string("-c"), .string(line)])),
         ]
         return Jobs.task(
-            id, type: type, restart: restart,
+            id, type: type, restart: restart, network: network,
             .object([
-                ("Name", .string("main")), ("Driver", .string("exec")), ("KillTimeout", .integer(200_000_000)),
+                ("Name", .string("main")), ("Driver", .string(driver)), ("KillTimeout", .integer(200_000_000)),
                 ("Config", .object(JSONObject(config + more))),
                 ("Resources", .object([("CPU", .integer(20)), ("MemoryMB", .integer(memoryMB))])),
             ]))
@@ -82,6 +82,24 @@ import Testing
         #expect(ended?["Details"]?["oom_killed"] == .string("true"), "\(ended?.text ?? "")")
         let refused = try events(agent, "proud").map(\.text).joined()
         #expect(refused.contains("allow_caps do not hold sys_admin"), "\(refused)")
+        try expectNothingLeft(agent)
+    }
+
+    /// A group with network mode "none": an isolated task sees only a loopback interface of its own, one that cannot be isolated is
+    /// refused.
+    @Test func aGroupWithoutNetwork() throws {
+        let agent = try AgentProcess()
+        try agent.start()
+        try agent.waitUntilReady()
+        let line = "tail -n +3 /proc/net/dev | cut -d : -f 1 | tr -d ' '"
+        try agent.register(Self.job("alone", line, type: "batch", restart: Jobs.noRestart, network: "none"))
+        try agent.register(
+            Self.job("open", line, type: "batch", restart: Jobs.noRestart, network: "none", driver: "raw_exec"))
+        try agent.wait("alone", "complete")
+        #expect(try agent.logs(try #require(try agent.allocations("alone").first)) == "lo\n")
+        try agent.wait("open", "failed")
+        let refused = try events(agent, "open").map(\.text).joined()
+        #expect(refused.contains("network mode") && refused.contains("knows only host"), "\(refused)")
         try expectNothingLeft(agent)
     }
 
