@@ -52,9 +52,10 @@ struct LogPosition: Equatable, Sendable {
     var output = Stream()
     var error = Stream()
 
-    /// From when on messages are wanted: what may not have come yet, and what that is told apart by. 0: all.
+    /// From when on messages are wanted: those that may not have come yet, and those that they are told apart by.
     ///
     /// - Parameter now: the time; before that of a message the clock was set back, and what came since may have any time.
+    /// - Returns: 0 for all.
     func since(now: Int64) -> Int64 {
         let latest = max(output.time, error.time)
         guard now >= latest else { return 0 }
