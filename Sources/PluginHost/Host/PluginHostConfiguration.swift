@@ -38,8 +38,9 @@ package struct PluginHostConfiguration: Sendable {
     package var environment: [String]?
     /// Calls run on the caller's thread and every plug-in in the agent: for the simulation.
     package var callsInline = false
-    /// How long loading one plug-in may take.
-    package var loadTimeout: Duration = .seconds(10)
+    /// How long loading one plug-in may take; 30 s, for on a machine that others keep busy ten were not enough for those that load at
+    /// the same time, and who is late is quarantined.
+    package var loadTimeout: Duration = .seconds(30)
     /// First and longest delay before a crashed plug-in is started again.
     package var restartDelay: Duration = .milliseconds(100)
     package var restartDelayMax: Duration = .seconds(60)
