@@ -127,7 +127,7 @@ let modules: [Target] = [
     module("Consensus", ["Basics", "Raft"]),
     .systemLibrary(name: "CZlib", path: "Sources/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     module("Archive", ["Basics", "CZlib", crypto]),
-    module("Recovery", ["Basics", "Consensus", "Raft"]),
+    module("Recovery", ["Basics", "Consensus", "Raft", "StateStore"]),
     module("Membership", ["Basics", "Gossip", crypto, logging, nioCore, nioPosix]),
     cModule("CLinux"),
     module("Linux", ["Basics", "CLinux"]),
@@ -176,7 +176,9 @@ let modules: [Target] = [
         ], exclude: []),
     module(
         "TraceSimulation", path: "Sources/Simulation/Trace",
-        ["Basics", "Consensus", "Model", "PluginHost", "Raft", "Scheduling", "StateStore", abi, logging], exclude: []),
+        [
+            "Basics", "Consensus", "Model", "PluginHost", "Raft", "Recovery", "Scheduling", "StateStore", abi, logging,
+        ], exclude: []),
     cModule("CSpawn"),
     cModule("CKernels", [abi], flags: ["-ffp-contract=off", "-O2"]),
 ]
@@ -275,7 +277,8 @@ let testTargets: [Target] = [
     tests("Raft", ["Basics", "Raft"], exclude: ["Cases"]),
     tests("Gossip", ["Basics", "Gossip"]),
     tests("Consensus", ["Basics", "Consensus", "Raft"]),
-    tests("Recovery", ["Basics", "Consensus", "Linux", "Raft", "Recovery", "TestSupport"]),
+    tests(
+        "Recovery", ["Basics", "Consensus", "Linux", "Model", "Raft", "Recovery", "StateStore", "TestSupport"]),
     tests("Archive", ["Archive", "Basics", "Linux", "TestSupport"]),
     tests("Membership", ["Basics", "Gossip", "Linux", "Membership", "TestSupport", logging]),
     tests("StateStore", ["Basics", "Model", "StateStore"]),

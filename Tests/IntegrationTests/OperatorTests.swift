@@ -70,6 +70,22 @@ import Testing
             "drover", ["operator", "raft", "recover"] + options + [server.folder.path + "/data"], environment: [:])
     }
 
+    /// What is on the disk of a server that is stopped.
+    private static func lookInside(_ server: AgentProcess) throws {
+        func raft(_ command: String) throws -> String {
+            let words = ["operator", "raft", command, server.folder.path + "/data"]
+            let (code, output) = try Binaries.run("drover", words, environment: ["DROVER_CLI_NO_COLOR": "1"])
+            #expect(code == 0, "\(command): \(output)")
+            return output
+        }
+        let info = try raft("info")
+        #expect(info.contains("Last Index") && info.contains("127.0.0.1:\(server.rpcPort)"), "\(info)")
+        let logs = try raft("logs").split(separator: "\n").map { try JSONParser.parse(Array($0.utf8)) }
+        #expect(logs.contains { $0["Change"] == .string("jobRegister web") }, "\(logs.map(\.text))")
+        let state = try JSONParser.parse(Array(try raft("state").utf8))
+        #expect(state["Jobs"]?.array?.first?["ID"] == .string("web"), "\(state.text)")
+    }
+
     /// Two of three servers burn down.
     @Test func theServerThatIsLeftGoesOn() throws {
         let servers = try ClusterTests.Servers()
@@ -87,6 +103,7 @@ import Testing
         let busy = try Self.recover(left, "-yes")
         #expect(busy.code == 1 && busy.output.contains("another agent uses the data folder"), "\(busy.output)")
         left.kill()
+        try Self.lookInside(left)
         // Where a recovery was cut short, nobody starts a cluster of half of it.
         try left.folder.write("data/server/recovery.json", "{}")
         try servers.start(left)

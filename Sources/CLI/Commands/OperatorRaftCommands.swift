@@ -7,7 +7,7 @@ package struct OperatorRaftCommand: ParsableCommand {
         commandName: "raft", abstract: "The servers' Raft group: who is in it, and who leads.",
         subcommands: [
             RaftListPeersCommand.self, RaftRemovePeerCommand.self, RaftTransferLeadershipCommand.self,
-            RaftRecoverCommand.self,
+            RaftRecoverCommand.self, RaftInfoCommand.self, RaftLogsCommand.self, RaftStateCommand.self,
         ])
 
     package init() {}
