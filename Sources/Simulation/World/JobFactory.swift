@@ -2,7 +2,7 @@ internal import Basics
 internal import Model
 
 /// Makes the jobs of a simulation: small ones and large ones, of all four types, some with ports, some bound to a class
-/// of nodes.
+/// of nodes, some that wait for nodes out of reach.
 struct JobFactory {
     let random: any RandomSource
 
@@ -42,6 +42,7 @@ struct JobFactory {
         policy.delay = .seconds(5)
         policy.delayFunction = "constant"
         group.reschedulePolicy = type == .service || type == .batch ? policy : nil
+        group.disconnect = type.isEachNode || below(3) > 0 ? nil : disconnect()
         if below(3) == 0 {
             var network = NetworkResource()
             network.dynamicPorts = [port("http", 0)]
@@ -49,6 +50,16 @@ struct JobFactory {
             group.networks = [network]
         }
         return group
+    }
+
+    /// What becomes of work whose node is out of reach; nodes are for up to a minute. `stop_on_client_after` is left out: simulated
+    /// clients end nothing by themselves.
+    private func disconnect() -> DisconnectStrategy {
+        var strategy = DisconnectStrategy()
+        strategy.replace = below(4) > 0
+        if strategy.replace == true || below(2) == 0 { strategy.lostAfter = .seconds(Int64(5 + below(60))) }
+        strategy.reconcile = ReconcileStrategy.allCases[below(ReconcileStrategy.allCases.count)].rawValue
+        return strategy
     }
 
     private func port(_ label: String, _ value: Int) -> Port {

@@ -47,6 +47,12 @@ struct SettledChecker {
         for row in live where row.clientStatus == .pending {
             violations.append("allocation \(row.id) of \(place) never started")
         }
+        // Every node is back.
+        for row in live where snapshot.disconnectedAt(of: row) != .never {
+            let what =
+                row.clientStatus == .unknown ? "is still unknown" : "came back, and nobody decided whether it stays"
+            violations.append("allocation \(row.id) of \(place) \(what)")
+        }
         let wanted = group.count ?? 1
         if !job.type.isEachNode, live.count > wanted {
             violations.append("\(place) has \(live.count) live allocations, wants \(wanted)")

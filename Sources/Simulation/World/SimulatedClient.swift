@@ -147,6 +147,9 @@ package final class SimulatedClient: Sendable {
                 let isKnown = tasks.running[allocation.id] != nil || tasks.reports[allocation.id] != nil
                 if !isKnown, !allocation.isClientTerminal {
                     tasks.running[allocation.id] = start(allocation)
+                } else if allocation.clientStatus == .unknown, tasks.running[allocation.id]?.started == true {
+                    // The node had been out of sight: say again how things stand.
+                    tasks.reports[allocation.id] = report(allocation, .running)
                 }
             } else if tasks.running.removeValue(forKey: allocation.id) != nil || !allocation.isClientTerminal {
                 tasks.reports[allocation.id] = report(allocation, .complete)

@@ -1,3 +1,4 @@
+internal import Basics
 package import Model
 package import StateStore
 
@@ -81,12 +82,16 @@ package enum StateChecker {
     }
 
     /// No two live allocations have one name, no node two instances of a system job, and the summary is a recount.
+    ///
+    /// One that is unknown, or that came back and of which nobody has decided yet whether it stays, may have a replacement of its
+    /// name, if its `disconnect` block says that there is one.
     package static func job(_ record: JobRecord, in snapshot: Snapshot) -> [String] {
         guard let job = record.job else { return [] }
         var found: [String] = []
         let rows = snapshot.allocations(ofJob: job.id, namespace: job.namespace)
         var places: Set<String> = []
         for row in rows where !row.isTerminal && row.jobCreateIndex == job.createIndex {
+            if snapshot.disconnectedAt(of: row) != .never, mayBeReplaced(row, in: snapshot) { continue }
             let place = "\(row.taskGroup)[\(row.nameIndex)]" + (job.type.isEachNode ? " on node \(row.node)" : "")
             if !places.insert(place).inserted { found.append("job \(job.id) has two live allocations \(place)") }
         }
@@ -97,6 +102,10 @@ package enum StateChecker {
             found.append("job \(job.id), group \(name): kept summary \(kept), counted \(counted)")
         }
         return found
+    }
+
+    private static func mayBeReplaced(_ row: AllocationRow, in snapshot: Snapshot) -> Bool {
+        DisconnectRules(snapshot.jobVersion(of: row).job.taskGroups[row.groupIndex]).replacesAtOnce
     }
 
     private static func recount(_ rows: [AllocationRow]) -> TaskGroupSummary {
