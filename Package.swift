@@ -219,8 +219,8 @@ let fuzzers: [Target] =
         .executableTarget(
             name: "drover-fuzz",
             dependencies: [
-                "Basics", "Connections", "Consensus", "Gossip", "Model", "RPC", "Raft", "SimulatedSeam", "StateStore",
-                nioCore,
+                "Basics", "Connections", "Consensus", "Gossip", "Membership", "Model", "RPC", "Raft", "Server",
+                "SimulatedSeam", "StateStore", nioCore,
             ],
             path: "Tests/Fuzz", exclude: ["run"],
             swiftSettings: swiftSettings + [.unsafeFlags(["-parse-as-library"])])

@@ -19,6 +19,10 @@ enum FuzzTarget: String, CaseIterable {
     case log
     case snapshot
     case sockets
+    case raft
+    case part
+    case membership
+    case envelope
 
     func run(_ bytes: [UInt8]) {
         switch self {
@@ -27,6 +31,10 @@ enum FuzzTarget: String, CaseIterable {
         case .log: FuzzTarget.log(bytes)
         case .snapshot: FuzzTarget.snapshot(bytes)
         case .sockets: FuzzTarget.sockets(bytes)
+        case .raft: FuzzTarget.raft(bytes)
+        case .part: FuzzTarget.part(bytes)
+        case .membership: FuzzTarget.membership(bytes)
+        case .envelope: FuzzTarget.envelope(bytes)
         }
     }
 

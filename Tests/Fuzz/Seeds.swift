@@ -18,6 +18,10 @@ enum Seeds {
         case .log: log
         case .snapshot: snapshots
         case .sockets: sockets
+        case .raft: batches
+        case .part: parts
+        case .membership: memberships
+        case .envelope: FuzzTarget.sealedSeeds
         }
     }
 
