@@ -10,6 +10,11 @@ struct PlacementOutput {
         explanation.groups.map(group).joined(separator: "\n\n")
     }
 
+    /// The section of one task group.
+    func text(_ explanation: PlacementExplanation, group name: String) -> String {
+        explanation.groups.filter { $0.taskGroup == name }.map(group).joined(separator: "\n\n")
+    }
+
     private func group(_ group: GroupExplanation) -> String {
         var parts = [shown.paint.bold("Placement of Group \"\(group.taskGroup)\"")]
         parts.append(Table.pairs([("Placed", String(group.placed)), ("Failed", String(group.failed))]))

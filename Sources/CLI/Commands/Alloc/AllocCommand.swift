@@ -32,6 +32,12 @@ package struct AllocStatusCommand: AsyncParsableCommand {
     @Flag(name: .go("json"), help: "The API's JSON.")
     var json = false
 
+    @Option(
+        name: .go("node"),
+        help: ArgumentHelp(
+            "Why this node was not chosen for it, and what would have to change.", valueName: "node"))
+    var nodes: [String] = []
+
     @Argument(help: ArgumentHelp("An allocation's ID, or the beginning of one.", valueName: "allocation"))
     var allocation: String?
 
@@ -41,6 +47,7 @@ package struct AllocStatusCommand: AsyncParsableCommand {
         let client = try options.client()
         let shown = Shown(now: LocalEnvironment.now, verbose: verbose, paint: options.paint)
         guard let allocation else {
+            guard nodes.isEmpty else { throw CommandError("-node needs an allocation") }
             if json { return Console.write(try await client.get("/v1/allocations").json().prettyText) }
             let all = try await client.allocations()
             return Console.write(all.isEmpty ? "No allocations" : JobOutput(shown: shown).table(all))
@@ -51,6 +58,10 @@ package struct AllocStatusCommand: AsyncParsableCommand {
         var parts = [AllocationOutput(shown: shown).facts(found)]
         if let addresses = AllocationOutput(shown: shown).addresses(found) { parts.append(addresses) }
         if !short { parts += await details(found, client, shown) }
+        if !nodes.isEmpty {
+            let placement = try await client.placement(of: found.evalID, nodes: nodes)
+            parts.append(PlacementOutput(shown: shown).text(placement, group: found.taskGroup))
+        }
         Console.write(parts.joined(separator: "\n\n"))
     }
 

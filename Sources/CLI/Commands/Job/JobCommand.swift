@@ -7,7 +7,7 @@ package struct JobCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "job", abstract: "Run and watch jobs.",
         subcommands: [
-            JobRunCommand.self, JobStatusCommand.self, JobStopCommand.self, JobPlanCommand.self,
+            JobRunCommand.self, JobStatusCommand.self, JobAllocsCommand.self, JobStopCommand.self, JobPlanCommand.self,
             JobValidateCommand.self, JobInitCommand.self, JobInspectCommand.self, JobDispatchCommand.self,
         ])
 
@@ -71,6 +71,39 @@ package struct JobStatusCommand: AsyncParsableCommand {
             parts.append(output.allocations(try await client.jobAllocations(id, all: allAllocs)))
         }
         return parts.joined(separator: "\n\n")
+    }
+}
+
+package struct JobAllocsCommand: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "allocs", abstract: "List a job's allocations.")
+
+    @OptionGroup var options: ClientOptions
+
+    @Flag(name: .go("all"), help: "Allocations of an earlier job of the same ID too.")
+    var all = false
+
+    @Flag(name: .go("verbose"), help: "Whole IDs and moments.")
+    var verbose = false
+
+    @Flag(name: .go("json"), help: "The API's JSON.")
+    var json = false
+
+    @Argument(help: ArgumentHelp("The job's ID, or the beginning of one.", valueName: "job"))
+    var job: String
+
+    package init() {}
+
+    package func run() async throws {
+        let shown = Shown(now: LocalEnvironment.now, verbose: verbose, paint: options.paint)
+        let (id, client) = try await Lookup(client: try options.client(), shown: shown).job(job)
+        if json {
+            let query = all ? [("all", "true")] : []
+            let answer = try await client.get(DroverClient.jobPath(id, "allocations"), query: query)
+            return Console.write(try answer.json().prettyText)
+        }
+        let found = try await client.jobAllocations(id, all: all)
+        Console.write(found.isEmpty ? "No allocations placed" : JobOutput(shown: shown).table(found))
     }
 }
 
