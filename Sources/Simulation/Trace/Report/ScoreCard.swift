@@ -42,10 +42,11 @@ package struct ScoreCard: Sendable {
         .object([
             ("seed", .integer(Int64(outcome.seed))),
             ("unallocated_gpu_percent", unallocated { outcome.curve.unallocated(at: $0) }),
-            ("placed", .integer(Int64(outcome.placed))), ("failed", .integer(Int64(outcome.failed))),
+            ("placed", .integer(Int64(outcome.placed))), ("pending", .integer(Int64(outcome.failed))),
             ("rejected", .integer(Int64(outcome.rejected))), ("moves", .integer(Int64(outcome.moves))),
             ("cpu_percent", .number(Self.rounded(outcome.utilisation.cpuPercent))),
             ("memory_percent", .number(Self.rounded(outcome.utilisation.memoryPercent))),
+            ("disk_percent", .number(Self.rounded(outcome.utilisation.diskPercent))),
             ("gpu_percent", .number(Self.rounded(outcome.utilisation.devicePercent))),
             ("fragmentation_percent", .number(Self.rounded(outcome.fragmentationPercent))),
             (

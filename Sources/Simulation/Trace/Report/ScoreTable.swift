@@ -3,8 +3,8 @@ package struct ScoreTable {
     private let cards: [ScoreCard]
 
     private static let titles = [
-        "Scheduler", "Unallocated at 100 %", "at 130 %", "Fragmentation", "Placed", "Failed", "Moves", "CPU", "Memory",
-        "GPU", "Decision p50 / p99",
+        "Scheduler", "Unallocated at 100 %", "at 130 %", "Fragmentation", "Placed", "Pending", "Moves", "CPU", "Memory",
+        "Disk", "GPU", "Decision p50 / p99",
     ]
 
     package init(_ cards: [ScoreCard]) { self.cards = cards }
@@ -26,7 +26,8 @@ package struct ScoreTable {
             percent(card.mean(\.fragmentationPercent)), "\(Int(card.mean { Double($0.placed) }))",
             "\(Int(card.mean { Double($0.failed) }))", "\(Int(card.mean { Double($0.moves) }))",
             percent(card.mean(\.utilisation.cpuPercent)),
-            percent(card.mean(\.utilisation.memoryPercent)), percent(card.mean(\.utilisation.devicePercent)),
+            percent(card.mean(\.utilisation.memoryPercent)), percent(card.mean(\.utilisation.diskPercent)),
+            percent(card.mean(\.utilisation.devicePercent)),
             "\(Int(median)) / \(Int(p99)) µs",
         ]
     }

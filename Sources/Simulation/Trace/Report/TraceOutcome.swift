@@ -30,6 +30,7 @@ package struct TraceOutcome: Sendable {
 package struct Utilisation: Sendable {
     package var cpuPercent = 0.0
     package var memoryPercent = 0.0
+    package var diskPercent = 0.0
     package var devicePercent = 0.0
 
     init() {}
@@ -38,6 +39,8 @@ package struct Utilisation: Sendable {
         let (cpu, memory) = (Int(DROVER_CPU_MHZ), Int(DROVER_MEMORY_MIB))
         cpuPercent = percent(figures.used[cpu], of: figures.capacity[cpu])
         memoryPercent = percent(figures.used[memory], of: figures.capacity[memory])
+        let disk = Int(DROVER_DISK_MIB)
+        diskPercent = percent(figures.used[disk], of: figures.capacity[disk])
         devicePercent = percent(figures.deviceMilliUsed, of: figures.deviceMilliCapacity)
     }
 }
