@@ -31,7 +31,7 @@ import Testing
         job.constraints = [Constraint("${attr.kernel.name}", "=", "linux")]
         let evaluation = try harness.register(job)
         try harness.process(evaluation)
-        let told = try harness.explain(evaluation.id, nodes: rows + [good]).groups[0]
+        let told = try harness.explain(evaluation.id, nodes: rows + [good])[0]
         #expect(told.placed == 1 && told.failed == 0 && told.metric.nodesEvaluated == 4)
         for (given, node) in zip(cases, told.nodes) {
             #expect(node.verdict == given.verdict, "\(node)")
@@ -49,12 +49,76 @@ import Testing
         let job = Job.sample()
         let evaluation = try harness.register(job)
         try harness.process(evaluation)
-        let told = try harness.explain(evaluation.id, nodes: nodes).groups[0]
+        let told = try harness.explain(evaluation.id, nodes: nodes)[0]
         #expect(Set(told.nodes.map(\.rank)) == Set(1...5))
         let losers = told.nodes.filter { $0.verdict == "feasible" && $0.rank > 1 }
         #expect(!losers.isEmpty && losers.allSatisfy { $0.reason.hasPrefix("scores ") && !$0.change.isEmpty })
-        let best = try harness.explain(evaluation.id, nodes: []).groups[0]
+        let best = try harness.explain(evaluation.id, nodes: [])[0]
         #expect(best.nodes.map(\.rank) == [1, 2, 3, 4, 5])
+    }
+
+    /// A trial of one group takes nothing from the next, and a gang that finds no place as a whole hides no scores.
+    @Test(arguments: [false, true])
+    func everyGroupIsRatedByItself(isGang: Bool) throws {
+        var harness = Harness(seed: 4)
+        let node = harness.addNode { $0.nodeResources.memory.memoryMB = 300 }
+        var job = Job.sample()
+        job.taskGroups.append(job.taskGroups[0])
+        job.taskGroups[1].name = "h"
+        if isGang { for position in 0...1 { job.taskGroups[position].gang = .named("pair") } }
+        let evaluation = try harness.register(job)
+        let told = try harness.explain(evaluation.id, nodes: [node])
+        #expect(told.map(\.taskGroup) == ["g", "h"])
+        for group in told {
+            #expect(group.nodes.map(\.verdict) == ["feasible"] && group.nodes.map(\.rank) == [1], "\(group.nodes)")
+        }
+    }
+
+    @Test func limitsOfTheJobAreReasons() throws {
+        var harness = Harness(seed: 5)
+        let nodes = ["a", "a", "b"].map { rack in harness.addNode { $0.meta["rack"] = rack } } + [harness.addNode()]
+        var job = Job.sample(count: 2)
+        job.constraints = [Constraint("${meta.rack}", "distinct_property", "1")]
+        let reasons = { (told: [GroupExplanation], row: NodeRow) in
+            told[0].nodes.filter { $0.verdict == "filtered" && $0.nodeID == harness.snapshot.node(row)?.id }
+                .map { $0.reason + " / " + $0.change }
+        }
+        // A plan's own placements count before they are there.
+        let evaluation = try harness.register(job)
+        let outcome = try harness.decide(evaluation)
+        let planned = try harness.explain(evaluation, job, nodes: nodes, outcome: outcome)
+        try harness.process(evaluation)
+        let placed = Set(harness.live(job).map(\.node))
+        let other = try #require(nodes.prefix(2).first { !placed.contains($0) })
+        for told in [planned, try harness.explain(evaluation.id, nodes: nodes)] {
+            #expect(
+                reasons(told, other) == [
+                    "distinct_property ${meta.rack}: nodes with this one's value have an instance of the job already"
+                        + " / add nodes with another value, or allow more of the job on one"
+                ], "\(told[0].nodes)")
+            #expect(
+                reasons(told, nodes[3]) == [
+                    "distinct_property ${meta.rack}: the node has no such value / give the node one"
+                ])
+        }
+    }
+
+    @Test func aQuotaWithoutRoomIsTheReason() throws {
+        var harness = Harness(seed: 6)
+        let nodes = (0..<3).map { _ in harness.addNode() }
+        harness.setQuota(cpu: 1_200)
+        let job = Job.quotaSample(count: 3)
+        let evaluation = try harness.register(job)
+        let outcome = try harness.decide(evaluation)
+        let planned = try harness.explain(evaluation, job, nodes: nodes, outcome: outcome)
+        try harness.process(evaluation)
+        for told in [planned, try harness.explain(evaluation.id, nodes: nodes)] {
+            let other = try #require(told[0].nodes.first { $0.verdict != "chosen" })
+            #expect(other.verdict == "exhausted" && other.change.hasPrefix("raise the limits of quota \"small\""))
+            #expect(
+                other.reason
+                    == "the node would do, but quota \"small\" has no room: cpu: 500 MHz asked, 200 MHz left")
+        }
     }
 
     @Test func impossibleAsksAreNamed() throws {
@@ -71,7 +135,7 @@ import Testing
             contradictions.map { $0.sentence(of: "g") } == [
                 "group \"g\" has constraints \"${node.class} = a\" and \"${node.class} = b\", which exclude each other"
             ])
-        #expect(try harness.explain(evaluation.id, nodes: []).groups[0].impossible == contradictions.map(\.description))
+        #expect(try harness.explain(evaluation.id, nodes: [])[0].impossible == contradictions.map(\.description))
         // Who looks at the one that waits, or at the one that is done, is told.
         let notes = harness.snapshot.evaluations(ofJob: job.id, namespace: "default").map(\.statusDescription)
         #expect(notes.count == 2 && notes.allSatisfy { $0.contains("which exclude each other") }, "\(notes)")
@@ -82,7 +146,7 @@ import Testing
         #expect(outcome.failed["g"]?.dimensionExhausted == ["memory": 1])
         #expect(outcome.failed["g"]?.resourcesExhausted["t"]?.memoryMB == 1_000_000)
         #expect(outcome.failed["g"]?.resourcesExhausted["t"]?.cpu == 0)
-        let told = try harness.explain(next.id, nodes: []).groups[0]
+        let told = try harness.explain(next.id, nodes: [])[0]
         #expect(told.failed == 1)
         #expect(
             told.impossible == [
@@ -138,10 +202,20 @@ import Testing
 
 extension Harness {
     /// What an evaluation's job thinks of nodes, by the stock scheduler.
-    func explain(_ id: ID, nodes: [NodeRow]) throws -> PlacementExplanation {
+    func explain(_ id: ID, nodes: [NodeRow]) throws -> [GroupExplanation] {
         let evaluation = try #require(snapshot.evaluation(id))
-        let inquiry = try #require(processor.inquire(evaluation, snapshot: snapshot))
-        let records = try answer()
-        return records.withUnsafeBytes { processor.explain(inquiry, nodes: nodes, answer: $0) }
+        return try explain(evaluation, try #require(snapshot.job(evaluation.namespace, evaluation.jobID)), nodes: nodes)
+    }
+
+    /// The same for a job that need not be registered, and a plan for it that is not committed.
+    func explain(
+        _ evaluation: Evaluation, _ job: Job, nodes: [NodeRow], outcome: EvaluationOutcome? = nil
+    ) throws -> [GroupExplanation] {
+        try job.taskGroups.indices.map { position in
+            let inquiry = processor.inquire(evaluation, job, group: position, snapshot: snapshot)
+            return try answer().withUnsafeBytes {
+                processor.explain(inquiry, nodes: nodes, answer: $0, outcome: outcome)
+            }
+        }
     }
 }

@@ -127,8 +127,10 @@ import Testing
             )
             device.affinities = [affinity]
         }
-        try harness.process(try harness.register(job))
+        let (outcome, _) = try harness.process(try harness.register(job))
         #expect(devices(harness, job).map(\.name) == ["A100"])
+        let scores = try #require(outcome.plan.placements.first?.metric.scoreMetaData.first)
+        #expect(scores.scores["devices"] == 1, "a full affinity is a part of the score: \(scores.scores)")
     }
 
     @Test func endedTasksGiveDevicesBackAndUpdatesReuseThem() throws {
@@ -230,7 +232,7 @@ import Testing
         let (short, _) = try harness.process(second)
         #expect(harness.live(two).isEmpty && short.blocked != nil)
         #expect(short.failed["g"]?.dimensionExhausted == [together: 1])
-        let told = try #require(try harness.explain(second.id, nodes: [node]).groups[0].nodes.first)
+        let told = try #require(try harness.explain(second.id, nodes: [node])[0].nodes.first)
         #expect(told.verdict == "exhausted" && told.reason == "\(together) exhausted: 1 are free together at most")
         let loose = pinned("loose", cores: 2, affinity: "prefer")
         try harness.process(try harness.register(loose))

@@ -229,7 +229,7 @@ extension Harness {
 }
 
 extension Job {
-    fileprivate static func quotaSample(_ id: String = "web", type: JobType = .service, count: Int = 1) -> Job {
+    static func quotaSample(_ id: String = "web", type: JobType = .service, count: Int = 1) -> Job {
         var job = Job.sample(id, type: type, count: count)
         job.region = "global"
         return job

@@ -24,16 +24,23 @@ struct NodeInspector {
     let view: ClusterView
     let snapshot: Snapshot
     let neighbours: NeighbourLabels
+    /// What a plan that is not committed places, held against the group's limits.
+    let tally: LimitTally
+    /// What that plan found lacking in the quota, for the group.
+    let plannedQuotaShortages: [String]
     private let conditions: GroupConditions
 
     init(
-        job: Job, problem: ProblemGroup, view: ClusterView, snapshot: Snapshot, neighbours: NeighbourLabels
+        job: Job, problem: ProblemGroup, view: ClusterView, snapshot: Snapshot, neighbours: NeighbourLabels,
+        tally: LimitTally, plannedQuotaShortages: [String]
     ) {
         self.job = job
         self.problem = problem
         self.view = view
         self.snapshot = snapshot
         self.neighbours = neighbours
+        self.tally = tally
+        self.plannedQuotaShortages = plannedQuotaShortages
         group = problem.definition
         conditions = GroupConditions(job: job, group: group)
     }
@@ -42,7 +49,7 @@ struct NodeInspector {
     func verdict(_ row: NodeRow) -> NodeVerdict? {
         guard let record = view.record(row) else { return filtered("the node is not known", "") }
         return standing(record.node) ?? constraint(record.node, row) ?? equipment(record.node, row)
-            ?? room(record, row)
+            ?? room(record, row) ?? limit(row) ?? quota()
     }
 
     private func filtered(_ reason: String, _ change: String) -> NodeVerdict {
@@ -143,7 +150,7 @@ struct NodeInspector {
                 "\(short.label) exhausted: asks for \(ask[short]) \(short.unit), \(free) of \(capacity[short]) are free",
                 remedy)
         }
-        return ports(row) ?? devices(row) ?? coresTogether(row) ?? siblings(row)
+        return ports(row) ?? devices(row) ?? coresTogether(row)
     }
 
     private func ports(_ row: NodeRow) -> NodeVerdict? {
@@ -180,16 +187,31 @@ struct NodeInspector {
             "free cores of one NUMA node, ask for fewer, or set numa { affinity = \"prefer\" }")
     }
 
-    private func siblings(_ row: NodeRow) -> NodeVerdict? {
-        let isDistinct = (job.constraints + group.constraints).contains {
-            ConstraintOperator(spelling: $0.operand) == .distinctHosts && $0.rTarget != "false"
+    // MARK: - What is the job's own
+
+    private func limit(_ row: NodeRow) -> NodeVerdict? {
+        guard let limit = tally.exceeded(problem.limits, on: row) else { return nil }
+        if limit.label == ConstraintOperator.distinctHosts.rawValue {
+            return filtered("\(limit.label): the node has an instance of the job", "add nodes")
         }
-        guard isDistinct else { return nil }
-        let own = snapshot.allocations(ofNode: row).contains {
-            let version = snapshot.jobVersion(of: $0)
-            return !$0.isTerminal && version.job.id == job.id && version.job.namespace == job.namespace
+        guard limit.value(of: row) != nil else {
+            return filtered("\(limit.label): the node has no such value", "give the node one")
         }
-        return own ? filtered("distinct_hosts: the node has an instance of the job", "add nodes") : nil
+        let most = limit.max == 1 ? "an instance" : "\(limit.max) instances"
+        return filtered(
+            "\(limit.label): nodes with this one's value have \(most) of the job already",
+            "add nodes with another value, or allow more of the job on one")
+    }
+
+    /// Which node it is does not matter here, so it comes last.
+    private func quota() -> NodeVerdict? {
+        guard let room = QuotaRoom(job, snapshot: snapshot) else { return nil }
+        let short = room.shortages(problem.ask).map { room.label($0, asked: problem.ask) }
+        let labels = plannedQuotaShortages.isEmpty ? short : plannedQuotaShortages
+        guard !labels.isEmpty else { return nil }
+        return exhausted(
+            "the node would do, but quota \"\(room.quota)\" has no room: \(labels.joined(separator: "; "))",
+            "raise the limits of quota \"\(room.quota)\", or stop other work of its namespaces")
     }
 }
 

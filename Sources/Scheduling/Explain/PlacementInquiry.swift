@@ -1,55 +1,46 @@
 import Basics
 import CDroverABI
-package import Model
-package import StateStore
+import Model
+import StateStore
 
-/// A question about an evaluation's placements: which node is what to each of its groups, and why.
+/// A question about a group's placements by an evaluation: which node is what to it, and why.
 ///
 /// As for an evaluation, its owner asks a scheduler in between: the processor's `inquire` builds a problem of one more
-/// instance of every group, with the scores of all nodes wanted; its `explain` reads them. Nothing is placed.
+/// instance of the group, with the scores of all nodes wanted; its `explain` reads them. Nothing is placed. Each group has a
+/// problem of its own, so that what is tried for one takes nothing from another.
 package struct PlacementInquiry: Sendable {
-    package let evaluation: Evaluation
-    package let job: Job
-    package let snapshot: Snapshot
-    let problem: PlacementProblem
+    let evaluation: Evaluation
+    let job: Job
+    let snapshot: Snapshot
+    let group: ProblemGroup
     let neighbours: NeighbourLabels
 
-    /// Nodes shown of each group when none is asked about.
+    /// Nodes shown when none is asked about.
     private static let bestShown = 5
 
     /// Puts the answer together; `nodes` are the nodes asked about, `outcome` is a plan not yet committed, for `job plan`.
     func explain(
-        nodes: [NodeRow], answer: UnsafeRawBufferPointer, view: ClusterView, outcome: EvaluationOutcome? = nil
-    ) -> PlacementExplanation {
-        let scores = PlacementScores(answer, groupCount: problem.groups.count)
-        var explanation = PlacementExplanation()
-        explanation.evalID = evaluation.id
-        explanation.namespace = job.namespace
-        explanation.jobID = job.id
-        explanation.index = snapshot.index
-        explanation.groups = problem.groups.enumerated().map { index, group in
-            let best = Array(scores.ranked(index).prefix(Self.bestShown))
-            var told = history(group, outcome, now: metric(group, best, view))
-            told.taskGroup = group.name
-            let impossible =
-                ImpossibleAsks.oversized(group, view) + ImpossibleAsks.contradictions(job, group.definition)
-            told.impossible = impossible.map(\.description)
-            let inspector = NodeInspector(
-                job: job, problem: group, view: view, snapshot: snapshot, neighbours: neighbours)
-            let chosen = chosenNodes(group, outcome)
-            let asked = nodes.isEmpty ? best.map(\.node) : nodes
-            told.nodes = asked.map { row in
-                node(row, index, inspector, scores, isChosen: chosen.contains(row))
-            }
-            return told
-        }
-        return explanation
+        nodes: [NodeRow], answer: UnsafeRawBufferPointer, view: ClusterView, outcome: EvaluationOutcome?
+    ) -> GroupExplanation {
+        let scores = PlacementScores(answer)
+        let best = Array(scores.ranked.prefix(Self.bestShown))
+        var told = history(outcome, now: metric(best, view))
+        told.taskGroup = group.name
+        let impossible = ImpossibleAsks.oversized(group, view) + ImpossibleAsks.contradictions(job, group.definition)
+        told.impossible = impossible.map(\.description)
+        let inspector = NodeInspector(
+            job: job, problem: group, view: view, snapshot: snapshot, neighbours: neighbours,
+            tally: tally(outcome), plannedQuotaShortages: outcome?.failed[group.name]?.quotaExhausted ?? [])
+        let chosen = chosenNodes(outcome)
+        let asked = nodes.isEmpty ? best.map(\.node) : nodes
+        told.nodes = asked.map { node($0, inspector, scores, isChosen: chosen.contains($0)) }
+        return told
     }
 
     // MARK: - What was decided
 
     /// The group's metric as it would be now.
-    private func metric(_ group: ProblemGroup, _ scores: [drover_score], _ view: ClusterView) -> AllocationMetric {
+    private func metric(_ scores: [drover_score], _ view: ClusterView) -> AllocationMetric {
         PlacementExplainer(
             group: group, nodePool: job.nodePool, view: view, usage: PlanUsage(view: view, freed: [:]),
             hardware: HardwareAssigner(snapshot: snapshot, view: view, freed: [:]), tally: LimitTally(), openNodes: nil
@@ -57,9 +48,7 @@ package struct PlacementInquiry: Sendable {
     }
 
     /// Counts and metric as the evaluation left them, or as the plan would; `now` stands in where nothing was to be placed.
-    private func history(
-        _ group: ProblemGroup, _ outcome: EvaluationOutcome?, now: AllocationMetric
-    ) -> GroupExplanation {
+    private func history(_ outcome: EvaluationOutcome?, now: AllocationMetric) -> GroupExplanation {
         var told = GroupExplanation()
         told.metric = now
         if let outcome {
@@ -80,7 +69,7 @@ package struct PlacementInquiry: Sendable {
         return told
     }
 
-    private func chosenNodes(_ group: ProblemGroup, _ outcome: EvaluationOutcome?) -> Set<NodeRow> {
+    private func chosenNodes(_ outcome: EvaluationOutcome?) -> Set<NodeRow> {
         if let outcome {
             return Set(outcome.plan.placements.filter { $0.taskGroup == group.name }.flatMap(\.nodes))
         }
@@ -88,15 +77,25 @@ package struct PlacementInquiry: Sendable {
             snapshot.allocations(ofEvaluation: evaluation.id).filter { $0.taskGroup == group.name }.map(\.node))
     }
 
+    /// The placements of a plan that is not committed, held against the group's limits; those of the job count all groups.
+    private func tally(_ outcome: EvaluationOutcome?) -> LimitTally {
+        var tally = LimitTally()
+        for batch in outcome?.plan.placements ?? [] {
+            let limits = group.limits.filter { batch.taskGroup == group.name || $0.isOfJob }
+            for row in batch.nodes { _ = tally.add(to: limits, on: row) }
+        }
+        return tally
+    }
+
     // MARK: - One node
 
     private func node(
-        _ row: NodeRow, _ group: Int, _ inspector: NodeInspector, _ scores: PlacementScores, isChosen: Bool
+        _ row: NodeRow, _ inspector: NodeInspector, _ scores: PlacementScores, isChosen: Bool
     ) -> NodeExplanation {
         var told = NodeExplanation()
         told.nodeID = snapshot.node(row)?.id ?? .none
         told.nodeName = snapshot.node(row)?.name ?? ""
-        let found = scores.score(group, row)
+        let found = scores.score(row)
         if let found {
             told.rank = found.rank
             told.score = drover_score.value(found.score.final_score)
@@ -111,7 +110,7 @@ package struct PlacementInquiry: Sendable {
             told.change = verdict.change
         } else {
             told.verdict = "feasible"
-            rate(&told, found?.score, scores.best(group))
+            rate(&told, found?.score, scores.best)
         }
         return told
     }

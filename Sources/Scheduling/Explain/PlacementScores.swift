@@ -1,13 +1,13 @@
 import CDroverABI
 import Model
 
-/// The scores a scheduler wrote for the first instance of each group, best first.
+/// The scores a scheduler wrote for the one group of a problem, best first.
 struct PlacementScores {
-    private let byGroup: [[drover_score]]
+    let ranked: [drover_score]
 
     /// Reads score records and nothing else; records that make no sense are passed over, as nothing is placed by them.
-    init(_ answer: UnsafeRawBufferPointer, groupCount: Int) {
-        var found = [[drover_score]](repeating: [], count: groupCount)
+    init(_ answer: UnsafeRawBufferPointer) {
+        var (found, seen): ([drover_score], Set<UInt32>) = ([], [])
         var offset = 0
         while answer.count - offset >= 8 {
             let kind = answer.loadUnaligned(fromByteOffset: offset, as: UInt32.self)
@@ -15,36 +15,32 @@ struct PlacementScores {
             guard size >= 8, size <= answer.count - offset else { break }
             if kind == UInt32(DROVER_RECORD_SCORE), size >= MemoryLayout<drover_score>.size {
                 let score = answer.loadUnaligned(fromByteOffset: offset, as: drover_score.self)
-                if Int(score.group) < groupCount { found[Int(score.group)].append(score) }
+                if score.group == 0, seen.insert(score.node).inserted { found.append(score) }
             }
             offset += size
         }
-        byGroup = found.map { scores in
-            var seen: Set<UInt32> = []
-            return scores.filter { seen.insert($0.node).inserted }
-                .sorted { ($1.final_score, $0.node) < ($0.final_score, $1.node) }
-        }
+        ranked = found.sorted { ($1.final_score, $0.node) < ($0.final_score, $1.node) }
     }
 
-    /// The best of a group, and each node's rank from 1.
-    func best(_ group: Int) -> drover_score? { byGroup[group].first }
+    var best: drover_score? { ranked.first }
 
-    func ranked(_ group: Int) -> [drover_score] { byGroup[group] }
-
-    func score(_ group: Int, _ row: NodeRow) -> (rank: Int, score: drover_score)? {
-        guard let position = byGroup[group].firstIndex(where: { $0.node == row }) else { return nil }
-        return (position + 1, byGroup[group][position])
+    /// A node's score and its rank, from 1.
+    func score(_ row: NodeRow) -> (rank: Int, score: drover_score)? {
+        guard let position = ranked.firstIndex(where: { $0.node == row }) else { return nil }
+        return (position + 1, ranked[position])
     }
 }
 
 extension drover_score {
-    /// The parts by the names that metrics use, as fractions.
+    /// The parts by the names that metrics use, as fractions; `devices` only where their affinities count.
     var parts: [String: Double] {
-        [
+        var parts = [
             "binpack": Self.value(fit_score), "job-anti-affinity": Self.value(anti_affinity),
             "node-reschedule-penalty": Self.value(penalty), "node-affinity": Self.value(affinity),
             "allocation-spread": Self.value(spread),
         ]
+        if device_affinity != 0 { parts["devices"] = Self.value(device_affinity) }
+        return parts
     }
 
     static func value(_ score: Int32) -> Double { Double(score) / Double(DROVER_SCORE_ONE) }

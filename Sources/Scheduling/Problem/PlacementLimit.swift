@@ -14,6 +14,9 @@ package struct PlacementLimit: Sendable {
     /// Allocations that stay, by the value's number.
     let counts: [UInt32]
 
+    /// It counts the allocations of all groups; ids of a group's own limits begin beyond those of the job.
+    var isOfJob: Bool { id < 1 << 8 }
+
     /// The number of a node's value; nil for a node without one, which the limit closes.
     func value(of node: NodeRow) -> Int? {
         guard Int(node) < values.count, values[Int(node)] != PropertyColumn.none else { return nil }

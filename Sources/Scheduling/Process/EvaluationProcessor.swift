@@ -152,31 +152,29 @@ package final class EvaluationProcessor: @unchecked Sendable {
 }
 
 extension EvaluationProcessor {
-    /// Builds the problem of one more instance of every group of the evaluation's job, with the scores of all nodes wanted;
-    /// nil when the job is gone. `candidate` stands in for the registered job, for `job plan`.
+    /// Builds the problem of one more instance of the group at `position` of the job, by itself, with the scores of all nodes
+    /// wanted.
     package func inquire(
-        _ evaluation: Evaluation, snapshot: Snapshot, job candidate: Job? = nil
-    ) -> PlacementInquiry? {
+        _ evaluation: Evaluation, _ job: Job, group position: Int, snapshot: Snapshot
+    ) -> PlacementInquiry {
         view.advance(to: snapshot)
-        guard let job = candidate ?? snapshot.job(evaluation.namespace, evaluation.jobID) else { return nil }
+        var request = GroupRequest(group: position)
+        request.instances = [InstanceRequest(nameIndex: 0)]
         var wanted = Reconciliation()
-        wanted.groups = job.taskGroups.indices.map { index in
-            var request = GroupRequest(group: index)
-            request.instances = [InstanceRequest(nameIndex: 0)]
-            return request
-        }
+        wanted.groups = [request]
         let feasibility = feasibility(of: job, snapshot)
         let problem = build(
             wanted, job, evaluation, snapshot, snapshot.allocations(ofJob: job.id, namespace: job.namespace),
             feasibility, seed: Self.seed(job), options: .wantsEveryScore)
         return PlacementInquiry(
-            evaluation: evaluation, job: job, snapshot: snapshot, problem: problem, neighbours: feasibility.neighbours)
+            evaluation: evaluation, job: job, snapshot: snapshot, group: problem.groups[0],
+            neighbours: feasibility.neighbours)
     }
 
-    /// Answers an inquiry from what the scheduler wrote about the problem of ``inquire(_:snapshot:job:generator:)``.
+    /// Answers an inquiry from what the scheduler wrote about the problem of ``inquire(_:_:group:snapshot:)``.
     package func explain(
         _ inquiry: PlacementInquiry, nodes: [NodeRow], answer: UnsafeRawBufferPointer, outcome: EvaluationOutcome? = nil
-    ) -> PlacementExplanation {
+    ) -> GroupExplanation {
         inquiry.explain(nodes: nodes, answer: answer, view: view, outcome: outcome)
     }
 }

@@ -27,19 +27,36 @@ extension ServerAgent {
     /// Looks at nodes on behalf of an evaluation's job; blocks the calling thread. `job` and `outcome` are a plan's, for
     /// `job plan`. Throws when the job is gone or no scheduler answers.
     func explain(
-        _ evaluation: Evaluation, on snapshot: Snapshot, nodes: [NodeRow], job: Job? = nil,
+        _ evaluation: Evaluation, on snapshot: Snapshot, nodes: [NodeRow], job candidate: Job? = nil,
         outcome: EvaluationOutcome? = nil, with processor: EvaluationProcessor
     ) throws -> PlacementExplanation {
-        guard let inquiry = processor.inquire(evaluation, snapshot: snapshot, job: job) else {
+        guard let job = candidate ?? snapshot.job(evaluation.namespace, evaluation.jobID) else {
             throw CallError(.notFound, "job \"\(evaluation.jobID)\" of the evaluation is gone")
         }
-        let configuration = snapshot.schedulerConfiguration(nodePool: inquiry.job.nodePool)
-        for name in schedulerNames(for: inquiry.job.type, nodePool: inquiry.job.nodePool, configuration) {
-            let deadline = seam.time.uptime + configuration.schedulerDeadline
-            guard let answer = try? placers.scheduler(named: name)?.place(processor, until: deadline) else { continue }
-            return answer.withUnsafeBytes { processor.explain(inquiry, nodes: nodes, answer: $0, outcome: outcome) }
+        var explanation = PlacementExplanation()
+        explanation.evalID = evaluation.id
+        explanation.namespace = job.namespace
+        explanation.jobID = job.id
+        explanation.index = snapshot.index
+        explanation.groups = try job.taskGroups.indices.map { position in
+            let inquiry = processor.inquire(evaluation, job, group: position, snapshot: snapshot)
+            return try answer(about: job, snapshot, processor).withUnsafeBytes {
+                processor.explain(inquiry, nodes: nodes, answer: $0, outcome: outcome)
+            }
         }
-        throw CallError(.unavailable, "no scheduler for jobs of type \"\(inquiry.job.type)\" answers")
+        return explanation
+    }
+
+    /// What the first scheduler says that answers to the processor's problem.
+    private func answer(
+        about job: Job, _ snapshot: Snapshot, _ processor: EvaluationProcessor
+    ) throws(CallError) -> [UInt8] {
+        let configuration = snapshot.schedulerConfiguration(nodePool: job.nodePool)
+        for name in schedulerNames(for: job.type, nodePool: job.nodePool, configuration) {
+            let deadline = seam.time.uptime + configuration.schedulerDeadline
+            if let answer = try? placers.scheduler(named: name)?.place(processor, until: deadline) { return answer }
+        }
+        throw CallError(.unavailable, "no scheduler for jobs of type \"\(job.type)\" answers")
     }
 }
 

@@ -44,6 +44,7 @@ extension GroupPlacer {
             final_score: final, fit_score: workspace.base[row],
             anti_affinity: whole ? 0 : Int32(truncatingIfNeeded: antiAffinity(row)),
             penalty: whole || !penalised ? 0 : -Int32(CK_SCORE_ONE),
-            affinity: whole ? 0 : group.affinity?[row] ?? 0, spread: term(row))
+            affinity: whole ? 0 : group.affinity?[row] ?? 0, spread: term(row),
+            device_affinity: whole || !hasDeviceAffinity ? 0 : workspace.deviceScores[row], reserved: 0)
     }
 }

@@ -268,6 +268,8 @@ typedef struct drover_score {
     int32_t penalty;
     int32_t affinity;
     int32_t spread;
+    int32_t device_affinity;    // mean affinity of the devices an instance would get there
+    int32_t reserved;
 } drover_score;
 
 typedef struct drover_scheduler {
