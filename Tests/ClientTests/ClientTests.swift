@@ -47,6 +47,22 @@ import Testing
         #expect(found.networks.map(\.mBits) == [25] && found.nodeNetworks.map(\.speed) == [25])
     }
 
+    /// What the driver is told of memory: `memory_max = -1` is all that the machine has, and without it the reservation is the limit.
+    @Test(arguments: [(most: Int64(0), told: Int64(0)), (96, 96 << 20), (-1, 1_024 << 20)])
+    func memoryMaxReachesTheDriver(most: Int64, told: Int64) async throws {
+        let fixture = ClientFixture()
+        defer { fixture.close() }
+        var allocation = makeAllocation(.service, [makeTask("server")])
+        allocation.allocatedResources.tasks["server"]?.memory.memoryMaxMB = most
+        let id = allocation.id
+        fixture.servers.place(allocation)
+        try await fixture.run(try await fixture.client()) { _ in
+            try await fixture.reported(id) { $0.clientStatus == .running }
+            let spec = try #require(fixture.driver.spec("server"))
+            #expect(spec.resources.memoryBytes == 64 << 20 && spec.resources.memoryMaxBytes == told)
+        }
+    }
+
     @Test func runsAServiceAndStopsItWhenAsked() async throws {
         let fixture = ClientFixture()
         defer { fixture.close() }

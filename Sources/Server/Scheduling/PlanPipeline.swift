@@ -97,25 +97,25 @@ final class PlanPipeline: Sendable {
             let (tickets, term) = state.withLock { ($0.queue.dequeue(limit: limit), $0.term) }
             // Without leadership nothing waits.
             guard let term else { continue }
-            for batch in Self.entries(tickets) { await commit(batch, term, server) }
+            for entry in Self.entries(tickets.map(\.plan.roughBytes)) { await commit(tickets[entry], term, server) }
         }
     }
 
-    /// Plans that together keep well below what one entry may hold; one that alone is larger comes alone.
-    private static func entries(_ tickets: [Ticket]) -> [ArraySlice<Ticket>] {
-        var batches: [ArraySlice<Ticket>] = []
+    /// Plans that together keep well below what one entry may hold, by their sizes; one that alone is larger comes alone.
+    static func entries(_ sizes: [Int]) -> [Range<Int>] {
+        var entries: [Range<Int>] = []
         var (start, bytes) = (0, 0)
-        for (position, ticket) in tickets.enumerated() {
-            bytes += ticket.plan.roughBytes
+        for (position, size) in sizes.enumerated() {
+            bytes += size
             guard bytes > entryBytesMax, position > start else { continue }
-            batches.append(tickets[start..<position])
-            (start, bytes) = (position, ticket.plan.roughBytes)
+            entries.append(start..<position)
+            (start, bytes) = (position, size)
         }
-        return batches + [tickets[start...]]
+        return sizes.isEmpty ? [] : entries + [start..<sizes.count]
     }
 
     /// Half of what the log allows, as bytes are estimated; 8 MiB.
-    private static let entryBytesMax = 8 << 20
+    static let entryBytesMax = 8 << 20
 
     private func waitForPlans() async {
         await withTaskCancellationHandler {
@@ -225,7 +225,7 @@ final class PlanPipeline: Sendable {
 
 extension Plan {
     /// About what it takes in the log, rather more than less.
-    fileprivate var roughBytes: Int {
+    var roughBytes: Int {
         let placed = placements.reduce(0) { sum, batch in
             sum + 512 + batch.metricJSON.count + 64 * batch.ids.count + 2 * batch.ports.count
                 + 256 * (batch.hardware.count + batch.rescheduleTrackers.count)
