@@ -64,6 +64,8 @@ package struct BlockedEvaluations: Sendable {
     private var waiting: [ID: Waiting] = [:]
     private var byJob: [JobName: ID] = [:]
     private var byLabel: [String: Set<ID>] = [:]
+    /// Those that may make room for themselves on a node, by its row.
+    private var byOwnNode: [UInt32: Set<ID>] = [:]
     private var lines: [String: QuotaLine] = [:]
     /// Those that wait for nodes.
     private var kinds: [Kind: WaitingLine] = [:]
@@ -74,6 +76,8 @@ package struct BlockedEvaluations: Sendable {
     /// When it last changed how placements are made.
     private var rulesChanged: UInt64 = 0
     private var labelLog = LabelLog()
+    /// When allocations of jobs last ended whose limits kept their evaluations off nodes.
+    private var thinned = JobLog()
 
     package init() {}
 
@@ -103,7 +107,10 @@ package struct BlockedEvaluations: Sendable {
         waiting[evaluation.id] = entry
         byJob[entry.job] = evaluation.id
         for label in labels { byLabel[label, default: []].insert(evaluation.id) }
-        if let kind = entry.kind { kinds[kind, default: WaitingLine()].add(evaluation) }
+        if let kind = entry.kind {
+            kinds[kind, default: WaitingLine()].add(evaluation)
+            for row in need?.ownNodes ?? [] { byOwnNode[row, default: []].insert(evaluation.id) }
+        }
         let quota = evaluation.quotaLimitReached
         if !quota.isEmpty { lines[quota, default: QuotaLine()].add(evaluation) }
         return .waiting(superseded: superseded)
@@ -115,6 +122,14 @@ package struct BlockedEvaluations: Sendable {
         for job in jobs { labelLog.note(label, job, index: index) }
         let entries = byLabel[label, default: []].compactMap { waiting[$0] }
         return take(entries.filter { entry in jobs.contains { $0 != entry.job } })
+    }
+
+    /// Allocations of the job ended at `index`, and its limits let as many others go anywhere: takes out its evaluation if that
+    /// waits for nodes. What the node gained where they were may be too little, or be promised to others.
+    package mutating func unblock(job: JobName, index: UInt64) -> [Evaluation] {
+        thinned.note(job, index: index)
+        guard let entry = byJob[job].flatMap({ waiting[$0] }), missedChange(entry) else { return [] }
+        return take([entry])
     }
 
     /// How placements are made changed at `index`: takes out the evaluations that wait for nodes, oldest first.
@@ -131,7 +146,8 @@ package struct BlockedEvaluations: Sendable {
 
     private func missedChange(_ entry: Waiting) -> Bool {
         let snapshotIndex = entry.evaluation.snapshotIndex
-        if rulesChanged > snapshotIndex, !entry.waitsForQuotaAlone { return true }
+        let changed = max(rulesChanged, thinned.index(of: entry.job))
+        if changed > snapshotIndex, !entry.waitsForQuotaAlone { return true }
         return entry.labels.contains { labelLog.hasChanged($0, besides: entry.job, since: snapshotIndex) }
     }
 
@@ -152,6 +168,10 @@ package struct BlockedEvaluations: Sendable {
         if let kind = entry.kind {
             kinds[kind]?.remove(entry.evaluation)
             if kinds[kind]?.places.isEmpty == true { kinds[kind] = nil }
+            for row in entry.need?.ownNodes ?? [] {
+                byOwnNode[row]?.remove(id)
+                if byOwnNode[row]?.isEmpty == true { byOwnNode[row] = nil }
+            }
         }
         return entry
     }
@@ -230,13 +250,22 @@ extension BlockedEvaluations {
     /// Takes out evaluations that have not seen the node's newest room, by priority and the oldest first, as many as it may hold
     /// beside what is promised; the others go on waiting until one of those is settled, or there is more.
     ///
-    /// One that does not know what it lacks is woken whatever the room. The cost is that of the kinds of evaluations that wait.
+    /// One that does not know what it lacks is woken whatever the room, and so is one that may stop what it has on the node
+    /// itself. The cost is that of the kinds of evaluations that wait.
     package mutating func serve(node row: UInt32, room: NodeRoom) -> [Evaluation] {
+        let index = freed.index(of: row)
+        let owners = byOwnNode[row, default: []].compactMap { waiting[$0] }.filter { entry in
+            entry.evaluation.snapshotIndex < index && entry.kind?.suits(room) == true
+        }
+        return take(owners) + serveLines(row, room, since: index)
+    }
+
+    private mutating func serveLines(_ row: UInt32, _ room: NodeRoom, since index: UInt64) -> [Evaluation] {
         var left = room
         for amounts in promised[row, default: [:]].values { left.take(amounts) }
         var open = kinds.filter { $0.key.suits(room) }.map { (kind: $0.key, places: $0.value.places[...]) }
         var woken: [Evaluation] = []
-        while let next = next(&open, left, since: freed.index(of: row)) {
+        while let next = next(&open, left, since: index) {
             if let share = next.share {
                 left.take(share)
                 promised[row, default: [:]][next.evaluation.id] = share

@@ -33,7 +33,8 @@ package struct RoomAmounts: Hashable, Sendable {
     }
 }
 
-/// What an evaluation lacks that found no node for all it wanted: as long as a node has not this much, it can place nothing there.
+/// What an evaluation lacks that found no node for all it wanted: as long as a node has not this much, it can place nothing there,
+/// unless it stops what it has there itself.
 package struct PlacementNeed: Hashable, Sendable {
     /// A group of which instances are missing.
     package struct Group: Hashable, Sendable {
@@ -53,13 +54,17 @@ package struct PlacementNeed: Hashable, Sendable {
     /// It may evict allocations of this priority and below.
     package var evictsUpTo: Int?
 
-    package init(groups: [Group], evictsUpTo: Int? = nil) {
-        (self.groups, self.evictsUpTo) = (groups, evictsUpTo)
+    /// Rows of nodes with allocations that it may stop, so that less than this will do there.
+    package var ownNodes: Set<UInt32>
+
+    package init(groups: [Group], evictsUpTo: Int? = nil, ownNodes: Set<UInt32> = []) {
+        (self.groups, self.evictsUpTo, self.ownNodes) = (groups, evictsUpTo, ownNodes)
     }
 
-    /// What there has to be for anything to be placed, however much is missing.
+    /// What there has to be for anything to be placed, however much is missing and whoever asks.
     var ofOneInstance: PlacementNeed {
         var need = self
+        need.ownNodes = []
         for position in need.groups.indices { need.groups[position].count = 1 }
         return need
     }

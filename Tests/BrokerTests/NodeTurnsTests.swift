@@ -22,6 +22,36 @@ import Testing
         #expect(turns.free(1, cpu: 1_200, index: 103) == [4_000, 2])
     }
 
+    /// Who may stop what it has on a node is woken by any room there, and by enough of it elsewhere.
+    @Test func ownNodesCountMore() {
+        let turns = Turns()
+        turns.block(1, need: 500, ownNodes: [7])
+        turns.block(2, need: 500)
+        #expect(turns.free(3, cpu: 400, index: 101).isEmpty)
+        #expect(turns.free(7, cpu: 100, index: 102) == [1])
+        turns.settle(1)
+        turns.block(1, need: 500, snapshot: 102, ownNodes: [7])
+        #expect(turns.serve(7, cpu: 100).isEmpty, "it has seen that")
+        #expect(turns.free(3, cpu: 500, index: 103) == [1])
+        #expect(turns.free(7, cpu: 500, index: 104) == [2], "the other is not in line any more")
+    }
+
+    /// Limits on a job's own allocations open nodes that gained nothing; who had not seen that tries again.
+    @Test func whatEndsOfALimitedJobWakesIt() {
+        var blocked = BlockedEvaluations()
+        let need = PlacementNeed(groups: [.init(amounts: .cpu(500))])
+        _ = blocked.block(Turns.evaluation(1), nodePool: "default", need: need)
+        _ = blocked.block(Turns.evaluation(2), nodePool: "default", need: need)
+        let name = JobName(namespace: "default", id: "job1")
+        #expect(blocked.unblock(job: name, index: 101).map(\.id.low) == [1])
+        #expect(blocked.unblock(job: name, index: 102).isEmpty)
+        let late = Turns.evaluation(1, snapshot: 101)
+        #expect(blocked.block(late, nodePool: "default", need: need) == .tryAgain(superseded: nil))
+        let now = Turns.evaluation(1, snapshot: 102)
+        #expect(blocked.block(now, nodePool: "default", need: need) == .waiting(superseded: nil))
+        #expect(blocked.count == 2)
+    }
+
     @Test(
         arguments: [
             // Ports, devices and what is to be evicted count too.
@@ -85,10 +115,12 @@ private final class Turns {
         return evaluation
     }
 
-    func block(_ number: UInt64, need cpu: Int64, priority: Int = 50, snapshot: UInt64 = 100) {
+    func block(
+        _ number: UInt64, need cpu: Int64, priority: Int = 50, snapshot: UInt64 = 100, ownNodes: Set<UInt32> = []
+    ) {
         _ = blocked.block(
             Self.evaluation(number, priority: priority, snapshot: snapshot), nodePool: "default",
-            need: PlacementNeed(groups: [.init(amounts: .cpu(cpu))]))
+            need: PlacementNeed(groups: [.init(amounts: .cpu(cpu))], ownNodes: ownNodes))
     }
     func free(_ node: UInt32, cpu: Int64, index: UInt64) -> [UInt64] {
         blocked.free(node: node, index: index)

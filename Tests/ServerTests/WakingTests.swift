@@ -2,6 +2,7 @@ import Basics
 import FragmentationSchedulerPlugin
 import Model
 import RPC
+import SimulatedSeam
 import StateStore
 import Testing
 
@@ -60,6 +61,78 @@ import Testing
         }
     }
 
+    /// A job in the middle of an update waits for room as others do, but for its own nodes, where it may stop what it has.
+    @Test func roomThatIsTooSmallWakesNoUpdate() throws {
+        try ServerFixture.run(nodes: 2) { fixture in
+            let fitting = FragmentationScheduler()
+            fixture.schedulers.tell("service", .ask { try fitting.answer($0, $1) })
+            let names = (0..<47).map { "run\($0)" }
+            var web = ServerFixture.job("web")
+            for job in [web] + names.map({ ServerFixture.job($0) }) { _ = try await fixture.place(job) }
+            let own = fixture.nodes(of: "web")
+            let mates = names.filter { fixture.nodes(of: $0) == own }
+            let others = names.filter { fixture.nodes(of: $0) != own }
+            web.taskGroups[0].tasks[0].resources?.cpu = 1_000
+            _ = try await fixture.place(web)
+            let index = fixture.server.snapshot.index
+            try await fixture.stop(try #require(others.first))
+            try await fixture.sleep(.seconds(1))
+            #expect(fixture.lastChange(of: "web") <= index)
+            try await fixture.stop(try #require(mates.first))
+            try await fixture.sleep(.seconds(1))
+            let live = fixture.server.snapshot.allocations(ofJob: "web", namespace: "default").filter { !$0.isTerminal }
+            #expect(live.map(\.jobVersion) == [1] && live.map(\.node) == own)
+        }
+    }
+
+    /// Where an instance ended, one more may go to any node of its value, though another job has the room on its own.
+    @Test func anEndedInstanceMakesRoomElsewhere() throws {
+        try ServerFixture.run(nodes: 2) { fixture in
+            let fitting = FragmentationScheduler()
+            for type in ["service", "batch"] { fixture.schedulers.tell(type, .ask { try fitting.answer($0, $1) }) }
+            var job = ServerFixture.job("limited", type: .batch, count: 2)
+            var constraint = Constraint()
+            (constraint.lTarget, constraint.operand, constraint.rTarget) = (
+                "${node.pool}", "distinct_property", "1"
+            )
+            job.constraints = [constraint]
+            _ = try await fixture.place(job)
+            let first = try #require(
+                fixture.server.snapshot.allocations(ofJob: "limited", namespace: "default").first)
+            let names = (0..<47).map { "run\($0)" }
+            for name in names { _ = try await fixture.place(ServerFixture.job(name)) }
+            for isMate in [true, false] {
+                let name = names.first { (fixture.nodes(of: $0) == [first.node]) == isMate }
+                try await fixture.stop(try #require(name))
+            }
+            var rival = ServerFixture.job("rival", priority: 90)
+            rival.taskGroups[0].tasks[0].resources?.cpu = 1_000
+            _ = try await fixture.place(rival)
+            #expect(fixture.nodes(of: "rival").isEmpty && fixture.nodes(of: "limited") == [first.node])
+            try await fixture.complete(first.id)
+            try await fixture.sleep(.seconds(1))
+            #expect(fixture.nodes(of: "rival") == [first.node])
+            #expect(fixture.nodes(of: "limited").count == 1 && fixture.nodes(of: "limited") != [first.node])
+        }
+    }
+
+    /// A job whose priority is lowered while it runs may be evicted from then on, by who waits.
+    @Test func aLoweredPriorityWakesWhoMayEvict() throws {
+        try ServerFixture.run(nodes: 1) { fixture in
+            let fitting = FragmentationScheduler()
+            fixture.schedulers.tell("service", .ask { try fitting.answer($0, $1) })
+            try await fixture.configure { $0.preemptionConfig.serviceSchedulerEnabled = true }
+            var low = ServerFixture.job("low", count: 16, priority: 70)
+            _ = try await fixture.place(low)
+            _ = try await fixture.place(ServerFixture.job("high", priority: 75))
+            #expect(fixture.nodes(of: "low").count == 16 && fixture.nodes(of: "high").isEmpty)
+            low.priority = 40
+            _ = try await fixture.place(low)
+            try await fixture.sleep(.seconds(1))
+            #expect(fixture.nodes(of: "low").count == 15 && fixture.nodes(of: "high").count == 1)
+        }
+    }
+
     /// Room for one instance wakes one of many that wait for a quota, the oldest; each gets its turn.
     @Test func roomInAQuotaWakesOneAfterTheOther() throws {
         try ServerFixture.run { fixture in
@@ -96,6 +169,14 @@ extension ServerFixture {
         var stop = DeregisterJob()
         stop.jobID = job
         _ = try await call(stop)
+    }
+
+    /// An allocation has done its work.
+    fileprivate func complete(_ id: ID) async throws {
+        var update = AllocationUpdate()
+        (update.id, update.clientStatus) = (id, .complete)
+        let reports = AllocationReports(updates: [update], time: world.loop.now)
+        _ = try await server.propose(.allocationUpdates(reports))
     }
 
     /// Where a job's live allocations are.

@@ -285,6 +285,9 @@ extension EvaluationQueue.State {
     fileprivate mutating func woken(by outcome: ApplyOutcome) -> [Evaluation] {
         var woken: [Evaluation] = []
         if outcome.tables.contains(.schedulerConfiguration) { woken += blocked.unblockAll(index: outcome.index) }
+        for job in outcome.thinnedJobs.sorted() {
+            woken += blocked.unblock(job: JobName(namespace: job.namespace, id: job.id), index: outcome.index)
+        }
         for (label, jobs) in outcome.movedLabels.sorted(by: { $0.key < $1.key }) {
             let names = jobs.sorted().map { JobName(namespace: $0.namespace, id: $0.id) }
             woken += blocked.unblock(label: label, of: names, index: outcome.index)

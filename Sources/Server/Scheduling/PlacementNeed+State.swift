@@ -5,10 +5,9 @@ internal import Scheduling
 internal import StateStore
 
 extension PlacementNeed {
-    /// What a blocked evaluation lacks of nodes; nil when that cannot be told: the stops of its next plan may make room.
+    /// What a blocked evaluation lacks of nodes; nil when that cannot be told.
     init?(_ evaluation: Evaluation, _ snapshot: Snapshot) {
-        guard let record = snapshot.jobRecord(evaluation.namespace, evaluation.jobID), let current = record.current,
-            !snapshot.hasOldAllocations(record)
+        guard let record = snapshot.jobRecord(evaluation.namespace, evaluation.jobID), let current = record.current
         else { return nil }
         var groups: [Group] = []
         for (position, group) in current.job.taskGroups.enumerated()
@@ -28,7 +27,9 @@ extension PlacementNeed {
         guard !groups.isEmpty else { return nil }
         let mayEvict = snapshot.schedulerConfiguration.preemptionConfig.allows(evaluation.type)
         let priority = max(evaluation.priority, current.job.priority)
-        self.init(groups: groups, evictsUpTo: mayEvict ? priority - PreemptionConfig.priorityGap : nil)
+        self.init(
+            groups: groups, evictsUpTo: mayEvict ? priority - PreemptionConfig.priorityGap : nil,
+            ownNodes: snapshot.nodesOfOldAllocations(record))
     }
 }
 
@@ -69,11 +70,12 @@ extension HardwareLoad {
 }
 
 extension Snapshot {
-    /// Whether an allocation of an older version of the job is live.
-    fileprivate func hasOldAllocations(_ record: JobRecord) -> Bool {
-        guard record.allVersions.count > 1, record.liveCount > 0, let current = record.current else { return false }
-        return allocations(ofJob: record.key.id, namespace: record.key.namespace).contains { row in
+    /// Where allocations of older versions of the job are live: the next plan may stop them to make room.
+    fileprivate func nodesOfOldAllocations(_ record: JobRecord) -> Set<NodeRow> {
+        guard record.allVersions.count > 1, record.liveCount > 0, let current = record.current else { return [] }
+        let old = allocations(ofJob: record.key.id, namespace: record.key.namespace).filter { row in
             !row.isTerminal && row.jobVersion != current.job.version
         }
+        return Set(old.map(\.node))
     }
 }

@@ -37,6 +37,8 @@ package struct ApplyOutcome: Sendable {
     var quotaChanges: [String: ResourceVector] = [:]
     /// Keys of the labels of allocations that began or ceased to live, with the jobs these are of.
     package var movedLabels: [String: Set<JobKey>] = [:]
+    /// Jobs of which allocations ceased to live, of those that allow only so many of their own in some places.
+    package var thinnedJobs: Set<JobKey> = []
     /// What reads otherwise of ready nodes whose class is as before.
     package var changedTraits: Set<NodeTrait> = []
     /// Nodes whose clients have something to learn.

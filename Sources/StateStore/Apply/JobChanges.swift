@@ -91,6 +91,9 @@ extension State {
             for label in change.moved.flatMap({ change.version.labels[$0] }) {
                 outcome.movedLabels[label, default: []].insert(change.version.key)
             }
+            if change.live.contains(where: { $0 < 0 }), change.version.job.limitsOwnPlaces {
+                outcome.thinnedJobs.insert(change.version.key)
+            }
             updateJob(change.version.key, &outcome) { body in
                 body.liveCount += live
                 body.allocationIndex = index
@@ -107,6 +110,14 @@ extension State {
                 }
             }
         }
+    }
+}
+
+extension Job {
+    /// Where one of its allocations ends, another may come to a node that has the same value (`distinct_property`).
+    fileprivate var limitsOwnPlaces: Bool {
+        let own = constraints + taskGroups.flatMap { $0.constraints + $0.tasks.flatMap(\.constraints) }
+        return own.contains { $0.operand == "distinct_property" }
     }
 }
 

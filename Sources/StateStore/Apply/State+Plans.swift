@@ -90,7 +90,12 @@ extension State {
         if isLive {
             var change = version.groups[group].resources
             change -= before.groups[Int(old.group)].resources
-            load(node: allocations.node(row), change, sign: 1, &outcome)
+            let node = allocations.node(row)
+            load(node: node, change, sign: 1, &outcome)
+            // What a lower priority holds may be evicted by more: to those it is as good as free.
+            if version.job.priority < before.job.priority, nodes[Int(node)]?.isReady == true {
+                outcome.freedNodes.insert(node)
+            }
         }
         serverChanged(row, &outcome)
     }
