@@ -2,7 +2,7 @@
 
 SWIFT_FLAGS := --explicit-target-dependency-import-check error
 PACKAGES := libffi-dev libjemalloc-dev libsqlite3-dev zlib1g-dev pkg-config gcc iproute2 iptables curl jq docker.io \
-	openjdk-17-jdk-headless qemu-system-x86 busybox-static
+	openjdk-17-jdk-headless qemu-system-x86 busybox-static containernetworking-plugins
 
 .PHONY: help setup build release demo tour cluster test soak fuzz bench format lint abi-hash clean
 

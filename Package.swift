@@ -144,7 +144,7 @@ let modules: [Target] = [
             "Raft",
             "Recovery", "Scheduling", "StateStore", crypto, logging,
         ]),
-    module("Client", ["Basics", "Linux", "Model", "PluginHost", "RPC", grdb, logging]),
+    module("Client", ["Basics", "CLinux", "CSpawn", "Linux", "Model", "PluginHost", "RPC", grdb, logging]),
     module(
         "HTTPAPI",
         [

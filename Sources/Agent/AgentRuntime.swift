@@ -162,7 +162,8 @@ package struct AgentRuntime {
         return try await ClientAgent(
             ClientWorld(
                 configuration: wanted, seam: seam, servers: servers, drivers: plugins, fingerprinters: plugins,
-                devices: plugins, store: store, modes: LinuxFileModes(), log: log))
+                devices: plugins, store: store, modes: LinuxFileModes(),
+                network: LinuxNetworkTools(), log: log))
     }
 
     private func endpoints(

@@ -181,6 +181,12 @@ extension AgentSettings {
         client.networkSpeed = block.networkSpeed
         client.memoryTotalMB = Int64(block.memoryTotalMB)
         client.diskTotalMB = Int64(block.diskTotalMB)
+        client.cniFolders = block.cniPath.split(separator: ":").map { AgentSettings.absolute(String($0)) }
+        client.cniConfigurationFolder = AgentSettings.absolute(block.cniConfigDirectory)
+        client.bridge.name = block.bridgeNetworkName
+        client.bridge.subnet = block.bridgeNetworkSubnet
+        client.bridge.subnetIPv6 = block.bridgeNetworkSubnetIPv6
+        client.bridge.isHairpin = block.bridgeNetworkHairpinMode
         client.nodeMaxAllocs = block.allocsMax
         client.attributes = ["nomad.version": Version.compatibility, "drover.version": Version.text]
         applyOptions(block.options, &client)

@@ -5,10 +5,14 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <malloc.h>
+#include <net/if.h>
+#include <sched.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -54,6 +58,23 @@ int clinux_allocate(int fd, int64_t size) { return fallocate(fd, 0, 0, size); }
 void clinux_set_allocation_steps(int taken, int kept) {
     mallopt(M_TOP_PAD, taken);
     mallopt(M_TRIM_THRESHOLD, kept);
+}
+
+const int32_t clinux_clone_newnet = CLONE_NEWNET;
+
+int clinux_unshare(int flags) { return unshare(flags); }
+
+int clinux_setns(int fd, int kind) { return setns(fd, kind); }
+
+int64_t clinux_file_system(const char *path) {
+    struct statfs status;
+    return statfs(path, &status) < 0 ? -1 : (int64_t)status.f_type;
+}
+
+int clinux_raise_interface(int socket, const char *name) {
+    struct ifreq request = {.ifr_flags = IFF_UP};
+    strncpy(request.ifr_name, name, IFNAMSIZ - 1);
+    return ioctl(socket, SIOCSIFFLAGS, &request);
 }
 
 int clinux_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }

@@ -179,6 +179,17 @@ static int raise_loopback(void) {
     return (int)result;
 }
 
+// nsenter --net=PATH, by the path as the host has it.
+static int join_network(const char *path) {
+    long fd = syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+    if (fd < 0) return -1;
+    long joined = syscall(SYS_setns, fd, CLONE_NEWNET);
+    int saved = errno;
+    syscall(SYS_close, fd);
+    errno = saved;
+    return (int)joined;
+}
+
 // The parts that act on the host's view: session, cgroups, descriptors, namespaces, root, folder.
 static void set_surroundings(child_context *context) {
     const drover_spawn_spec *spec = context->spec;
@@ -201,6 +212,10 @@ static void set_surroundings(child_context *context) {
         fail(context, DROVER_SPAWN_STAGE_SESSION);
     }
     if ((spec->namespaces & CLONE_NEWNET) != 0 && raise_loopback() < 0) fail(context, DROVER_SPAWN_STAGE_NAMESPACE);
+    if (spec->network != NULL && join_network(spec->network) < 0) {
+        context->what = spec->network;
+        fail(context, DROVER_SPAWN_STAGE_NAMESPACE);
+    }
     int stage = DROVER_SPAWN_STAGE_MOUNT;
     if ((spec->namespaces & CLONE_NEWNS) != 0) {
         const char *what = NULL;

@@ -47,6 +47,11 @@ package struct ClientConfiguration: Sendable {
     package var inheritedEnvironment: [String: String] = [:]
     /// Users no task may run as: the option `user.denylist`.
     package var deniedUsers: [String] = []
+    /// Folders of CNI plug-ins; the first that has a plug-in counts.
+    package var cniFolders = ["/opt/cni/bin"]
+    /// The folder of the networks of `mode = "cni/NAME"`.
+    package var cniConfigurationFolder = "/opt/cni/config"
+    package var bridge = BridgeSettings()
     /// When set, only these drivers are offered: `driver.allowlist`.
     package var allowedDrivers: [String] = []
     package var deniedDrivers: [String] = []

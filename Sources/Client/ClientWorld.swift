@@ -15,6 +15,7 @@ package struct ClientWorld: Sendable {
     let devices: DeviceTable
     package let store: any ClientStore
     package let modes: any FileModes
+    package let network: any NetworkTools
     package let log: Logger
     /// Whether the drivers have been given time to load.
     let settled = OneShot<Void>()
@@ -22,7 +23,7 @@ package struct ClientWorld: Sendable {
     package init(
         configuration: ClientConfiguration, seam: Seam, servers: any Caller, drivers: any DriverRegistry,
         fingerprinters: any FingerprinterRegistry, devices: any DeviceRegistry, store: any ClientStore,
-        modes: any FileModes, log: Logger
+        modes: any FileModes, network: any NetworkTools, log: Logger
     ) {
         self.configuration = configuration
         self.seam = seam
@@ -32,6 +33,7 @@ package struct ClientWorld: Sendable {
         self.devices = DeviceTable(devices)
         self.store = store
         self.modes = modes
+        self.network = network
         self.log = log
     }
 

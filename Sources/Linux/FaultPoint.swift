@@ -14,6 +14,8 @@ package enum FaultPoint {
     package enum Moment: String, CaseIterable, Sendable {
         /// The client writes down which attempt it is about to start.
         case clientIdentity = "client.identity"
+        /// The client makes a network of an allocation's own: one before and one after each thing done to the machine.
+        case clientNetwork = "client.network"
         /// The executor, in a plug-in host or in the agent, makes the shim's process.
         case executorSpawn = "executor.spawn"
         /// The shim makes the task's process; afterwards its record does not tell of it yet. Reached in C.

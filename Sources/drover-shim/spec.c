@@ -112,6 +112,7 @@ static int take_text(parser *state, const char *key, char *value, const char **p
     else if (strcmp(key, "id") == 0) spec->id = value;
     else if (strcmp(key, "path") == 0) spec->spawn.path = value;
     else if (strcmp(key, "cwd") == 0) spec->spawn.cwd = value;
+    else if (strcmp(key, "network") == 0) spec->spawn.network = value;
     else if (strcmp(key, "root") == 0) spec->spawn.root = value;
     else if (strcmp(key, "hostname") == 0) spec->spawn.hostname = value;
     else if (strcmp(key, "log_dir") == 0) spec->log_dir = value;

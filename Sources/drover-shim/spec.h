@@ -17,6 +17,7 @@
 //   limit=RES SOFT HARD resource limit by number; -1 is unlimited
 //   oom_score_adj=N     -1000 ... 1000
 //   namespaces=N        CLONE_NEW* bits
+//   network=FILE        network namespace to enter, without CLONE_NEWNET
 //   root=FOLDER         new root, with CLONE_NEWNS
 //   root_tmpfs=1        the new root is made in memory on the empty folder `root`, with /proc and /dev
 //   no_pivot=1          change the root without pivot_root

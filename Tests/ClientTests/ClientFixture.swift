@@ -14,6 +14,7 @@ struct ClientFixture: Sendable {
     let driver = FakeDriver(schema: .object([("command", .object([("type", .string("string"))]))]))
     var drivers: [any Driver]
     var devices: FakeDevices?
+    var network: any NetworkTools = NoNetworkTools()
     let seam: Seam
 
     init() {
@@ -41,7 +42,7 @@ struct ClientFixture: Sendable {
         let world = ClientWorld(
             configuration: configuration, seam: seam, servers: servers, drivers: plugins, fingerprinters: plugins,
             devices: plugins,
-            store: store ?? sqlite ?? MemoryClientStore(), modes: LinuxFileModes(), log: log)
+            store: store ?? sqlite ?? MemoryClientStore(), modes: LinuxFileModes(), network: network, log: log)
         return try await ClientAgent(world)
     }
 

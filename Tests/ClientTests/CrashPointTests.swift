@@ -93,6 +93,10 @@ private struct FusedDriver: Driver {
     func exec(_ taskID: String, _ request: ExecRequest) async throws -> TaskExit { TaskExit() }
 
     func resize(exec id: String, rows: Int, columns: Int) async throws {}
+
+    func createNetwork(_ allocation: String, hostname: String) async throws -> String { "" }
+
+    func destroyNetwork(_ allocation: String) async throws {}
 }
 
 private struct FusedServers: Caller {
@@ -158,6 +162,6 @@ extension ClientFixture {
                 configuration: configuration, seam: seam, servers: FusedServers(inner: servers, fuse: fuse),
                 drivers: plugins, fingerprinters: plugins, devices: plugins,
                 store: FusedStore(inner: store, fuse: fuse),
-                modes: LinuxFileModes(), log: .quiet))
+                modes: LinuxFileModes(), network: NoNetworkTools(), log: .quiet))
     }
 }

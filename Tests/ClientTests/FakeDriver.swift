@@ -25,6 +25,8 @@ final class FakeDriver: Driver {
         var withholdsAnswers = false
         var scripts: [String: TaskExit] = [:]
         var ignoresStop = false
+        /// Of allocations, with the name that each was given.
+        var networks: [String: String] = [:]
     }
 
     let name: String
@@ -36,13 +38,15 @@ final class FakeDriver: Driver {
 
     init(
         _ name: String = "fake", schema: JSON? = nil, networkIsolation: [String] = ["host", "none"],
-        exec: (@Sendable () throws -> TaskExit)? = nil
+        exec: (@Sendable () throws -> TaskExit)? = nil,
+        makesNetworks: Bool = false
     ) {
         self.name = name
         var capabilities = DriverCapabilities()
         capabilities.sendSignals = true
         capabilities.networkIsolation = networkIsolation
         capabilities.exec = exec != nil
+        capabilities.mustCreateNetwork = makesNetworks
         self.capabilities = capabilities
         self.exec = exec
         taskSchema = schema
@@ -140,6 +144,13 @@ final class FakeDriver: Driver {
     func exec(_ taskID: String, _ request: ExecRequest) async throws -> TaskExit { try exec?() ?? TaskExit() }
 
     func resize(exec id: String, rows: Int, columns: Int) async throws {}
+
+    func createNetwork(_ allocation: String, hostname: String) async throws -> String {
+        state.withLock { $0.networks[allocation] = hostname }
+        return "/proc/7/ns/net"
+    }
+
+    func destroyNetwork(_ allocation: String) async throws { state.withLock { $0.networks[allocation] = nil } }
 }
 
 /// Drivers and fingerprinters of a test.

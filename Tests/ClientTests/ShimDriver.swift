@@ -76,6 +76,10 @@ struct ShimDriver: Driver {
     func exec(_ taskID: String, _ request: ExecRequest) async throws -> TaskExit { TaskExit() }
 
     func resize(exec id: String, rows: Int, columns: Int) async throws {}
+
+    func createNetwork(_ allocation: String, hostname: String) async throws -> String { "" }
+
+    func destroyNetwork(_ allocation: String) async throws {}
 }
 
 /// Passes a cancellation on to a call that may not have begun yet.

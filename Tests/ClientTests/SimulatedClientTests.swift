@@ -37,6 +37,7 @@ import Testing
                 ClientWorld(
                     configuration: configuration, seam: seam, servers: servers, drivers: plugins,
                     fingerprinters: plugins, devices: plugins, store: MemoryClientStore(), modes: NoFileModes(),
+                    network: NoNetworkTools(),
                     log: .quiet))
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await client.run() }
@@ -71,7 +72,7 @@ import Testing
                 ClientWorld(
                     configuration: ClientConfiguration(stateFolder: "/client", allocationFolder: "/alloc"), seam: seam,
                     servers: servers, drivers: plugins, fingerprinters: plugins, devices: plugins, store: store,
-                    modes: NoFileModes(),
+                    modes: NoFileModes(), network: NoNetworkTools(),
                     log: .quiet))
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await client.run() }

@@ -126,7 +126,8 @@ import Testing
     /// The group's network reaches a driver that can do it; another one does not start the task in the host's instead.
     @Test(arguments: [("", "host"), ("host", "host"), ("none", "none"), ("bridge", nil)])
     func theGroupsNetworkReachesTheDriver(mode: String, expected: String?) async throws {
-        let fixture = ClientFixture()
+        var fixture = ClientFixture()
+        fixture.network = FakeNetworkTools()
         defer { fixture.close() }
         let allocation = makeAllocation(.batch, [makeTask("server")]) { group in
             group.restartPolicy?.attempts = 0
@@ -135,7 +136,7 @@ import Testing
             group.networks = [network]
         }
         fixture.servers.place(allocation)
-        try await fixture.run(try await fixture.client()) { _ in
+        try await fixture.run(try await fixture.client()) { [fixture] _ in
             let update = try await fixture.reported(allocation.id) { [.running, .failed].contains($0.clientStatus) }
             #expect(fixture.driver.spec("server")?.networkMode == expected)
             let told = update.taskStates["server"]?.events.contains {

@@ -57,7 +57,7 @@ struct ExecDriverTests {
 
     @Test func volumesAndDevicesAreMounted() throws {
         let more = """
-            ,"mounts":[{"source":"/srv","target":"data","read_only":true}],"network":{"path":"/run/netns/x"},
+            ,"mounts":[{"source":"/srv","target":"data","read_only":true}],"network":{"mode":"group","path":"/run/netns/x","hostname":"inside"},
              "devices":[{"reservation":{"env":{"GPU":"7"},"mounts":[{"source":"/lib/x","target":"/lib/x"}],
                "devices":[{"host_path":"/dev/gpu0","task_path":"","permissions":"r"}]}}]
             """
@@ -66,7 +66,7 @@ struct ExecDriverTests {
         #expect(binds["/data"] == "ro /srv" && binds["/lib/x"] == "rw /lib/x" && binds["/dev/gpu0"] == "ro /dev/gpu0")
         #expect(
             spec["env"] == ["PATH": "/bin"], "the host has put a reservation's variables into the task's environment")
-        #expect(spec["isolation"]?["net_path"] == "/run/netns/x")
+        #expect(spec["isolation"]?["net_path"] == "/run/netns/x" && spec["isolation"]?["hostname"] == "inside")
     }
 
     static let settings: [(String, String, String, String, JSON)] = [

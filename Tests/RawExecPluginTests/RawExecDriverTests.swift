@@ -90,16 +90,14 @@ struct RawExecDriverTests {
         #expect(error?.message.contains("denied_host_uids") == true)
     }
 
-    @Test func joinsNoNetworkByPath() throws {
+    @Test func joinsTheGroupsNetwork() throws {
         try FakeHost.run { fake, host in
             let document = "{\"id\":\"t\",\"config\":{\"command\":\"x\"},\"network\":{\"path\":\"/run/netns/x\"}}"
             let driver = try driver(host)
-            let error = #expect(throws: PluginError.self) {
-                try driver.start(TaskDocument(document), call: Outcome().call)
-            }
-            #expect(error?.code == .unsupported && error?.message.contains("/run/netns/x") == true)
-            #expect(fake.launches.isEmpty)
-            #expect(driver.capabilities.networkIsolation == ["host"])
+            #expect(driver.capabilities.networkIsolation == ["host", "group"])
+            try driver.start(TaskDocument(document), call: Outcome().call)
+            let spec = try #require(fake.launches.first)
+            #expect(spec["isolation"] == ["net_path": "/run/netns/x"])
         }
     }
 

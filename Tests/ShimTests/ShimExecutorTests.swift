@@ -255,6 +255,9 @@ import Testing
             -4,
             "propagation \"rshared\""
         ),
+        (["/bin/true"], #"{"isolation": {"net_path": "netns/x"}}"#, -1, "net_path"),
+        (["/bin/true"], #"{"isolation": {"net": true, "net_path": "/run/netns/x"}}"#, -1, "exclude"),
+        (["/bin/true"], #"{"isolation": {"net_path": "/nonexistent/x"}}"#, -2, "/nonexistent/x"),
         ([], "{}", -1, "argv"),
         (["/bin/true", "a\u{0}b"], "{}", -1, "NUL"),
     ])
@@ -269,6 +272,41 @@ import Testing
         #expect(Folder.names(fixture.folder + "/run").isEmpty)
         _ = try await fixture.shell("t", "exit 0")
         #expect(try await fixture.wait("t")["exit_code"]?.integer == 0)
+    }
+
+    /// The program and what is run beside it are in the network that a file holds, with a root of its own or the machine's.
+    @Test(arguments: [
+        "{}",
+        #"{"mount": true, "pid": true, "root": "tmpfs", "binds": [{"source": "/bin", "target": "/bin"}, "#
+            + #"{"source": "/lib", "target": "/lib"}, {"source": "/lib64", "target": "/lib64"}, "#
+            + #"{"source": "/usr", "target": "/usr"}]}"#,
+    ])
+    func joinsANetworkByItsFile(isolation: String) async throws {
+        guard Machine.isRoot else { return }
+        let fixture = try ExecutorFixture()
+        let path = "/run/netns/drover-test-\(fixture.folder.split(separator: "-").last ?? "")"
+        try NetworkNamespace.make(at: path)
+        defer {
+            fixture.close(["t"])
+            try? NetworkNamespace.release(path)
+        }
+        var status = stat()
+        #expect(stat(path, &status) == 0)
+        var members = try #require(try JSONParser.parse(isolation).object)
+        members["net_path"] = .string(path)
+        let line = "readlink /proc/self/ns/net; exec sleep 100"
+        let more: [(String, JSON)] = [("isolation", .object(members)), ("cwd", .string("/"))]
+        try await fixture.launch("t", ["/bin/sh", "-c", line], more)
+        let expected = "net:[\(status.st_ino)]"
+        #expect(try await eventually { fixture.log("t.stdout.0") == expected }, "\(fixture.log("t.stdout.0"))")
+        let (read, write) = try FileDescriptor.pipe()
+        let request = JSON.object([("argv", .array([.string("/bin/readlink"), .string("/proc/self/ns/net")]))]).bytes
+        _ = try await fixture.ask { call in
+            fixture.executor.exec(
+                id: "t", commandID: "c", request: request, stdin: -1, stdout: write.number, stderr: write.number,
+                call: call)
+        }
+        #expect(String(decoding: try read.read(count: 100), as: UTF8.self) == expected + "\n")
     }
 
     /// A task that may write to /sys/fs/cgroup makes groups of its own below its group and hides a process there.

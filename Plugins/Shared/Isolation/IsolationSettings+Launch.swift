@@ -61,8 +61,9 @@ extension IsolationSettings {
             "caps": .array(capabilities.names.sorted().map(JSON.string)), "seccomp": "default", "no_new_privs": true,
         ]
         if task.json["network"]?["mode"]?.string == "none" { isolation["net"] = true }
-        // Refused by name where the executor cannot enter it: the host's network must not be what the task gets instead.
-        if let path = task.json["network"]?["path"]?.string, !path.isEmpty { isolation["net_path"] = .string(path) }
+        for (key, name) in [("path", "net_path"), ("hostname", "hostname")] {
+            if let text = task.json["network"]?[key]?.string, !text.isEmpty { isolation[name] = .string(text) }
+        }
         return .object(isolation)
     }
 

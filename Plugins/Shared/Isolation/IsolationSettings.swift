@@ -22,7 +22,7 @@ package struct IsolationSettings: Sendable {
     /// What a driver of isolated tasks can do.
     package static var driverCapabilities: DriverCapabilities {
         DriverCapabilities(
-            sendSignals: true, exec: true, filesystemIsolation: "chroot", networkIsolation: ["host", "none"],
+            sendSignals: true, exec: true, filesystemIsolation: "chroot", networkIsolation: ["host", "group", "none"],
             mounts: "all", defaultUser: defaultUser)
     }
 

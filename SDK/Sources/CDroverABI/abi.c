@@ -120,7 +120,7 @@ OFFSET(drover_task_stats, memory_usage_max, 104);
 OFFSET(drover_task_stats, pids, 112);
 OFFSET(drover_task_stats, io_read_bytes, 120);
 OFFSET(drover_task_stats, io_write_bytes, 128);
-SIZE(drover_driver, 104);
+SIZE(drover_driver, 120);
 OFFSET(drover_driver, size, 0);
 OFFSET(drover_driver, reserved, 4);
 OFFSET(drover_driver, capabilities, 8);
@@ -135,6 +135,8 @@ OFFSET(drover_driver, resize, 72);
 OFFSET(drover_driver, stats, 80);
 OFFSET(drover_driver, destroy, 88);
 OFFSET(drover_driver, inspect, 96);
+OFFSET(drover_driver, create_network, 104);
+OFFSET(drover_driver, destroy_network, 112);
 
 // scheduler.h
 SIZE(drover_cluster_view, 264);

@@ -28,9 +28,20 @@ public protocol Driver: Sendable {
     func destroy(id: String, force: Bool) throws
     /// What is known of a task, for people.
     func inspect(id: String) throws -> JSON
+    /// Makes the network that the tasks of one allocation share; completes with `{"path": ...}`. Only for drivers whose capabilities
+    /// say ``DriverCapabilities/mustCreateNetwork``.
+    func createNetwork(_ request: NetworkRequest, call: Call) throws
+    /// Removes what ``createNetwork(_:call:)`` made for an allocation; an unknown one is no error.
+    func destroyNetwork(allocation: String, call: Call) throws
 }
 
 extension Driver {
+    public func createNetwork(_ request: NetworkRequest, call: Call) throws {
+        throw PluginError(.unsupported, "this driver makes no networks")
+    }
+
+    public func destroyNetwork(allocation: String, call: Call) throws { call.succeed(JSON.null) }
+
     public func exec(id: String, execID: String, request: String, streams: StandardStreams, call: Call) throws {
         throw PluginError(.unsupported, "this driver cannot run commands inside a task")
     }
@@ -71,6 +82,18 @@ extension ExecutorDriver {
     public func inspect(id: String) throws -> JSON { try executor.inspect(id) }
 }
 
+/// The network of an allocation that a driver is to make.
+public struct NetworkRequest: Sendable {
+    public let allocation: String
+    /// The name of the machine that the tasks are to seem to be; "": any.
+    public let hostname: String
+
+    init(_ json: JSON) throws(PluginError) {
+        allocation = try json.requiredText("alloc_id")
+        hostname = try json.text("hostname")
+    }
+}
+
 /// What a driver can do.
 public struct DriverCapabilities: Sendable {
     public var sendSignals: Bool
@@ -83,10 +106,13 @@ public struct DriverCapabilities: Sendable {
     public var mounts: String
     /// Whom tasks that name no user run as; "": the agent's own.
     public var defaultUser: String
+    /// Its tasks join no network namespace but one that it makes itself (``Driver/createNetwork(_:call:)``).
+    public var mustCreateNetwork: Bool
 
     public init(
         sendSignals: Bool = false, exec: Bool = false, filesystemIsolation: String = "none",
-        networkIsolation: [String] = ["host"], mounts: String = "none", defaultUser: String = ""
+        networkIsolation: [String] = ["host"], mounts: String = "none", defaultUser: String = "",
+        mustCreateNetwork: Bool = false
     ) {
         self.sendSignals = sendSignals
         self.exec = exec
@@ -94,13 +120,14 @@ public struct DriverCapabilities: Sendable {
         self.networkIsolation = networkIsolation
         self.mounts = mounts
         self.defaultUser = defaultUser
+        self.mustCreateNetwork = mustCreateNetwork
     }
 
     var json: JSON {
         [
             "send_signals": .bool(sendSignals), "exec": .bool(exec), "fs_isolation": .string(filesystemIsolation),
             "network_isolation": .array(networkIsolation.map(JSON.string)), "mounts": .string(mounts),
-            "default_user": .string(defaultUser),
+            "default_user": .string(defaultUser), "must_create_network": .bool(mustCreateNetwork),
         ]
     }
 }

@@ -8,6 +8,7 @@ enum Tables {
         fillReports(&table)
         fillLife(&table)
         fillControl(&table)
+        fillNetworks(&table)
         return leak(table)
     }()
 
@@ -75,6 +76,19 @@ enum Tables {
             answer(box, out, \.driver) { driver, _ in
                 try driver.resize(execID: String(execID), rows: rows, columns: columns)
                 return nil
+            }
+        }
+    }
+
+    private static func fillNetworks(_ table: inout drover_driver) {
+        table.create_network = { box, request, call in
+            begin(box, call, \.driver) { driver, call in
+                try driver.createNetwork(NetworkRequest(JSON(parsing: String(request))), call: call)
+            }
+        }
+        table.destroy_network = { box, allocation, call in
+            begin(box, call, \.driver) { driver, call in
+                try driver.destroyNetwork(allocation: String(allocation), call: call)
             }
         }
     }

@@ -52,7 +52,8 @@ static int32_t destroy_task(void *self, drover_text id, int32_t force, drover_si
 static int32_t inspect(void *self, drover_text id, drover_sink out) { return EXECUTOR(self)->inspect(id, out); }
 
 static const drover_driver driver = {sizeof(drover_driver), 0, capabilities, fingerprint, start, recover, wait_, stop,
-                                     signal_, exec, resize, stats, destroy_task, inspect};
+                                     signal_, exec, resize, stats, destroy_task, inspect,
+                                     NULL, NULL}; // the host makes the networks of its tasks
 
 static int32_t create(const drover_host *host, drover_text config, drover_sink error, void **instance) {
     shell *self = malloc(sizeof(shell));

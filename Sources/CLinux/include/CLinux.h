@@ -34,6 +34,19 @@ int clinux_allocate(int fd, int64_t size);
 // memfd_create(2) with MFD_CLOEXEC | MFD_ALLOW_SEALING.
 int clinux_memory_file(const char *name);
 
+// unshare(2) and setns(2), of the calling thread alone.
+int clinux_unshare(int flags);
+int clinux_setns(int fd, int kind);
+
+// CLONE_NEWNET, which C defines where Swift does not look.
+extern const int32_t clinux_clone_newnet;
+
+// statfs(2): the magic number of the file system that `path` is on; -1 on failure.
+int64_t clinux_file_system(const char *path);
+
+// ioctl(SIOCSIFFLAGS): ip link set NAME up. `socket` is any of the network meant.
+int clinux_raise_interface(int socket, const char *name);
+
 // Names the calling thread; 15 bytes are kept.
 void clinux_name_thread(const char *name);
 

@@ -81,6 +81,7 @@ typedef struct drover_spawn_spec {
     int32_t join_pidfd;      // with join_namespaces: whose namespaces to enter
     uint32_t reserved;
     uint64_t join_namespaces; // CLONE_NEW* bits to enter; 0 enters none
+    const char *network;     // file of a network namespace to enter, on the host; NULL keeps the caller's; not with CLONE_NEWNET
     const char *root;        // becomes "/"; needs CLONE_NEWNS; NULL keeps the host's
     const char *hostname;    // needs CLONE_NEWUTS; NULL keeps the host's
     const drover_spawn_bind *binds;

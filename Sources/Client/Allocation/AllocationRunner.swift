@@ -27,6 +27,8 @@ final class AllocationRunner: Sendable {
             /// It has been without servers for as long as its group allows, and ends by itself.
             var isAbandoned = false
             var healthy: AllocationDeploymentStatus?
+            /// The network that the allocation has of its own, while it is there.
+            var network: GroupNetwork?
             var hasEnded = false
             var endedAt = Timestamp.never
             var urgent = false
@@ -55,7 +57,8 @@ final class AllocationRunner: Sendable {
         runners = names.map { name in
             let context = TaskContext(
                 world: world, allocationID: allocation.id, taskName: name, folders: folders,
-                allocation: { box.state.withLock { $0.allocation } }, node: node, log: world.log)
+                allocation: { box.state.withLock { $0.allocation } },
+                network: { box.state.withLock { $0.network } }, node: node, log: world.log)
             return TaskRunner(context, restored: restored[name]) { urgent in
                 if urgent { box.state.withLock { $0.urgent = true } }
                 box.signal.notify()
@@ -116,7 +119,7 @@ final class AllocationRunner: Sendable {
     /// What is reported now.
     func currentUpdate() -> AllocationUpdate {
         let states = taskStates()
-        let (allocation, health) = box.state.withLock { ($0.allocation, $0.healthy) }
+        let (allocation, health, network) = box.state.withLock { ($0.allocation, $0.healthy, $0.network) }
         let coordinator = LifecycleCoordinator(tasks(of: allocation))
         var update = AllocationUpdate()
         update.id = id
@@ -128,6 +131,7 @@ final class AllocationRunner: Sendable {
             (update.clientStatus, update.clientDescription) = (.lost, "Stopped for want of contact with the servers")
         }
         update.deploymentStatus = health ?? allocation.deploymentStatus
+        update.networkStatus = network?.status ?? allocation.networkStatus
         return update
     }
 
@@ -139,6 +143,8 @@ final class AllocationRunner: Sendable {
         allocation.job?.taskGroup(allocation.taskGroup)?.tasks ?? []
     }
 
+    var network: AllocationNetwork { AllocationNetwork(id: id, folders: folders, world: world) }
+
     // MARK: - The run
 
     func run() async {
@@ -149,7 +155,7 @@ final class AllocationRunner: Sendable {
                 try await supervise()
                 try await group.waitForAll()
             }
-            finish()
+            await finish()
         } catch is CancellationError {
             // Let go: nothing is said or stored beyond what is.
         } catch {
@@ -165,6 +171,8 @@ final class AllocationRunner: Sendable {
         } catch let error as DiskError {
             throw TaskSetupError(message: "cannot make the allocation's folders: \(error)")
         }
+        let made = try await network.prepare(allocation)
+        box.state.withLock { $0.network = made }
     }
 
     /// Every task fails for a reason that concerns them all.
@@ -173,10 +181,17 @@ final class AllocationRunner: Sendable {
         for runner in runners where runner.state.state != .dead {
             await runner.die(failed: true, event: .setupFailure(reason))
         }
-        finish()
+        await finish()
     }
 
-    private func finish() {
+    private func finish() async {
+        do {
+            try await network.clear()
+        } catch {
+            // Tried again when the allocation is cleared away, and when the client starts anew.
+            world.log.error(
+                "cannot take an allocation's network away", metadata: ["alloc.id": "\(id)", "error": "\(error)"])
+        }
         let now = world.seam.time.now
         box.state.withLock { state in
             state.hasEnded = true

@@ -73,8 +73,12 @@ extension ClientAgent {
         }
     }
 
+    private var machineFingerprinters: [any Fingerprinter] {
+        world.fingerprinters.fingerprinters + [NetworkFingerprinter(world: world)]
+    }
+
     private var allNames: [String] {
-        world.fingerprinters.fingerprinters.map { "machine:" + $0.name }
+        machineFingerprinters.map { "machine:" + $0.name }
             + world.drivers.driverNames.map { "driver:" + $0 }
             + world.devices.providers.map { "devices:" + $0.name }
     }
@@ -83,7 +87,7 @@ extension ClientAgent {
     private func look(
         at names: Set<String>, _ builder: inout NodeBuilder, _ next: inout [String: Uptime]
     ) async throws {
-        for fingerprinter in world.fingerprinters.fingerprinters where names.contains("machine:" + fingerprinter.name) {
+        for fingerprinter in machineFingerprinters where names.contains("machine:" + fingerprinter.name) {
             let found = await probe(fingerprinter, builder.attributes)
             try Task.checkCancellation()
             if let found { builder.machine[fingerprinter.name] = found }

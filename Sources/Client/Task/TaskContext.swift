@@ -11,6 +11,8 @@ struct TaskContext: Sendable {
     let folders: AllocationFolders
     /// The allocation as last received; an in-place update changes it between attempts.
     let allocation: @Sendable () -> Allocation
+    /// The network that the allocation has of its own; nil: none.
+    let network: @Sendable () -> GroupNetwork?
     /// The node as last fingerprinted.
     let node: @Sendable () -> Node
     let log: Logger

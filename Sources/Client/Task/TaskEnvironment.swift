@@ -17,6 +17,8 @@ package struct TaskEnvironment: Sendable {
         package var region: String
         /// As the task sees them.
         package var directories: TaskSpec.Directories
+        /// The network that the allocation has of its own.
+        package var network: AllocationNetworkStatus?
         /// Variables of the agent that the task inherits; they lose against all others.
         package var inherited: [String: String] = [:]
         /// What hooks have found out, such as a network the driver made; they win over `NOMAD_*`.
@@ -95,6 +97,7 @@ package struct TaskEnvironment: Sendable {
             // On the host's network the port inside is the port outside, unless "to" says what the task listens on.
             let inside = port.to > 0 ? port.to : port.value
             set(&values, label: port.label, ip: port.hostIP, port: inside, hostPort: port.value)
+            if let network = input.network { set(&values, label: port.label, inside: network, port: inside) }
         }
         for (task, resources) in input.allocation.allocatedResources.tasks.sorted(by: { $0.key < $1.key }) {
             for network in resources.networks {
@@ -119,6 +122,17 @@ package struct TaskEnvironment: Sendable {
         values["NOMAD_HOST_ADDR_\(name)"] = "\(host):\(hostPort)"
         values["NOMAD_ALLOC_IP_\(name)"] = ip
         values["NOMAD_ALLOC_PORT_\(name)"] = "\(port)"
+        values["NOMAD_ALLOC_ADDR_\(name)"] = "\(host):\(port)"
+    }
+
+    /// What differs in a network of the allocation's own: it listens at an address of that.
+    private static func set(
+        _ values: inout [String: String], label: String, inside network: AllocationNetworkStatus, port: Int
+    ) {
+        let name = variableName(label)
+        let host = network.address.contains(":") ? "[\(network.address)]" : network.address
+        values["NOMAD_ALLOC_INTERFACE_\(name)"] = network.interfaceName
+        values["NOMAD_ALLOC_IP_\(name)"] = network.address
         values["NOMAD_ALLOC_ADDR_\(name)"] = "\(host):\(port)"
     }
 

@@ -46,7 +46,8 @@ struct TaskSetupError: Error, CustomStringConvertible {
 enum TaskHooks {
     /// In the order in which they run.
     static let all: [any TaskHook] = [
-        ValidationHook(), TaskFolderHook(), DispatchPayloadHook(), LogsHook(), ResourcesHook(), DeviceHook(),
+        ValidationHook(), TaskFolderHook(), DispatchPayloadHook(), LogsHook(), ResourcesHook(), NetworkHook(),
+        DeviceHook(),
         EnvironmentHook(), ConfigurationHook(),
     ]
 }

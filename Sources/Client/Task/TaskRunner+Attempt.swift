@@ -18,7 +18,7 @@ extension TaskRunner {
         }
         guard found.phase != .idle else { return nil }
         // Without its driver the task can be neither watched nor replaced: another attempt might be a second one.
-        let driver = try await driverAwaited(found.driver)
+        let driver = try await context.world.driverAwaited(found.driver)
         let id = context.taskID(attempt: found.attempt)
         if found.phase == .ended {
             try? await driver.destroy(id, force: true)
@@ -57,21 +57,6 @@ extension TaskRunner {
 
     private func pause() async throws { try await context.world.seam.time.sleep(for: .milliseconds(500)) }
 
-    /// The driver, as soon as it is there.
-    private func driverAwaited(_ name: String) async throws -> any Driver {
-        var isLogged = false
-        while true {
-            if let driver = context.world.drivers.driver(named: name) { return driver }
-            if !isLogged {
-                context.log.warning(
-                    "a task waits for its driver to be loaded again",
-                    metadata: ["task.name": "\(context.taskName)", "driver": "\(name)"])
-            }
-            isLogged = true
-            try await context.world.seam.time.sleep(for: .milliseconds(50))
-        }
-    }
-
     /// The driver knows no such task: it was never started, or everything of it is gone.
     private func vanished(_ found: TaskRecord) -> AttemptEnd? {
         switch found.phase {
@@ -108,7 +93,7 @@ extension TaskRunner {
             record.handle = ""
         }
         let number = current.attempt
-        guard let driver = await driver(named: task.driver) else {
+        guard let driver = await context.world.driver(named: task.driver) else {
             let known = context.world.drivers.driverNames.joined(separator: ", ")
             let message = "driver \"\(task.driver)\" is not available on this node; it has: \(known)"
             return .notStarted(TaskSetupError(message: message, recoverable: true))
@@ -143,18 +128,6 @@ extension TaskRunner {
                 throw PluginError(.retry, error.message)
             }
         }
-    }
-
-    /// A loaded driver; waits a little for one that is just being started or replaced.
-    private func driver(named name: String) async -> (any Driver)? {
-        for turn in 0..<50 {
-            if let driver = context.world.drivers.driver(named: name) { return driver }
-            guard turn < 49, context.world.drivers.driverNames.contains(name) || !context.world.isSettled() else {
-                break
-            }
-            do { try await context.world.seam.time.sleep(for: .milliseconds(100)) } catch { return nil }
-        }
-        return nil
     }
 
     /// Runs the hooks; `isNew` is ``TaskStart/isNew``.

@@ -42,6 +42,8 @@ package struct ExecutorError: Error, Equatable, Sendable, CustomStringConvertibl
             return ExecutorError(code(ofErrno: errno), "cannot execute \(program): \(reason)\(hint)")
         case DROVER_SPAWN_STAGE_DIRECTORY:
             return ExecutorError(code(ofErrno: errno), "cannot enter the working directory \(cwd): \(reason)")
+        case DROVER_SPAWN_STAGE_NAMESPACE where detail.hasPrefix("/"):
+            return ExecutorError(code(ofErrno: errno), "cannot join the network namespace \(detail): \(reason)")
         case DROVER_SPAWN_STAGE_CLONE, DROVER_SPAWN_STAGE_NAMESPACE:
             let code = errno == EINVAL || errno == EPERM ? DROVER_E_UNSUPPORTED : code(ofErrno: errno)
             return ExecutorError(code, "cannot make the process or its namespaces: \(reason)")

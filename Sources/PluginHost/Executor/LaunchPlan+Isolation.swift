@@ -14,7 +14,13 @@ extension LaunchPlan {
         ]
         for (key, bit) in bits where try reader.flag(key) ?? false { namespaces |= bit }
         if let path = try reader.text("net_path"), !path.isEmpty {
-            throw ExecutorError(DROVER_E_UNSUPPORTED, "isolation.net_path: this executor joins no network by path")
+            guard path.hasPrefix("/"), !path.utf8.contains(0) else {
+                throw .invalid("isolation.net_path: \"\(path)\" is not the absolute path of a network namespace")
+            }
+            guard namespaces & LaunchPlan.networks == 0 else {
+                throw .invalid("isolation: \"net\" and \"net_path\" exclude each other")
+            }
+            network = path
         }
         try readRoot(reader)
         if let name = try reader.text("hostname"), !name.isEmpty {

@@ -42,6 +42,8 @@ package struct LaunchPlan: Equatable, Sendable {
     package var resourceLimits: [Limit] = []
     package var oomScore: Int64?
     package var namespaces: UInt64 = 0
+    /// A network namespace of others to enter, as a path on the host.
+    package var network: String?
     package var root = Root.host
     package var pivotsRoot = true
     package var hostname: String?
@@ -95,6 +97,7 @@ package struct LaunchPlan: Equatable, Sendable {
 
     private func addIsolation(_ add: (String) -> Void, _ runFolder: String) {
         if namespaces != 0 { add("namespaces=\(namespaces)") }
+        if let network { add("network=\(network)") }
         switch root {
         case .host: break
         case .folder(let path): add("root=\(path)")
@@ -111,6 +114,8 @@ package struct LaunchPlan: Equatable, Sendable {
         if filtersSystemCalls { add("seccomp=1") }
     }
 
+    /// CLONE_NEWNET.
+    static let networks: UInt64 = 0x4000_0000
     /// CLONE_NEWPID and CLONE_NEWNS.
     private static let pidAndMount: UInt64 = 0x2000_0000 | 0x0002_0000
 }

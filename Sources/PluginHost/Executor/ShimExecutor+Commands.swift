@@ -33,9 +33,10 @@ extension ShimExecutor {
             let run = try known(id)
             guard run.exit == nil, let task = run.shimState.task else { throw .ended(id) }
             let command = try CommandRequest(request, folder: run.folder)
-            let namespaces = run.folder.specValues("namespaces").first.flatMap { UInt64($0) } ?? 0
+            var namespaces = run.folder.specValues("namespaces").first.flatMap { UInt64($0) } ?? 0
+            if !run.folder.specValues("network").isEmpty { namespaces |= LaunchPlan.networks }
             guard let target = try openTask(task) else { throw .ended(id) }
-            let isTaken = spawner.run { [self] in
+            let isTaken = spawner.run { [self, namespaces] in
                 do throws(ExecutorError) {
                     // A task without mounts of its own sees the host's terminals.
                     let isApart = namespaces & LaunchPlan.mounts != 0

@@ -46,6 +46,14 @@ package protocol Driver: Sendable {
 
     /// Sets the terminal size of a running ``exec(_:_:)``.
     func resize(exec id: String, rows: Int, columns: Int) async throws
+
+    /// Makes the network that an allocation's tasks share, or finds it; only where ``DriverCapabilities/mustCreateNetwork`` says so.
+    ///
+    /// - Returns: the path of the network namespace.
+    func createNetwork(_ allocation: String, hostname: String) async throws -> String
+
+    /// Removes what ``createNetwork(_:hostname:)`` made; an unknown one is fine.
+    func destroyNetwork(_ allocation: String) async throws
 }
 
 /// The drivers of this agent.

@@ -58,6 +58,14 @@ enum DriverAnswers {
         return handle
     }
 
+    static func network(_ answer: [UInt8], plugin: String) throws(PluginError) -> String {
+        let json = try object(answer, "create_network", plugin: plugin)
+        guard let path = json["path"]?.string, path.hasPrefix("/") else {
+            throw garbage(plugin, "create_network", "\"path\" is not the absolute path of a network namespace")
+        }
+        return path
+    }
+
     static func exit(_ answer: [UInt8], plugin: String) throws(PluginError) -> TaskExit {
         let json = try object(answer, "wait", plugin: plugin)
         let code = json["exit_code"]?.integer

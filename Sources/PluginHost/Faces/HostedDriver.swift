@@ -165,6 +165,16 @@ final class HostedDriver: Driver {
             "resize", [.text(id), .i32(Int32(clamping: rows)), .i32(Int32(clamping: columns))], within: Limit.quick)
     }
 
+    func createNetwork(_ allocation: String, hostname: String) async throws -> String {
+        let request = JSON.object([("alloc_id", .string(allocation)), ("hostname", .string(hostname))])
+        let answer = try await call("create_network", [.bytes(request.bytes)], within: Limit.start)
+        return try DriverAnswers.network(answer, plugin: name)
+    }
+
+    func destroyNetwork(_ allocation: String) async throws {
+        _ = try await call("destroy_network", [.text(allocation)], within: Limit.stop)
+    }
+
     private func call(
         _ operation: String, _ arguments: [Argument] = [], within limit: Duration?
     ) async throws -> [UInt8] {

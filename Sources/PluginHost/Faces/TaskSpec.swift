@@ -20,8 +20,10 @@ package struct TaskSpec: Sendable, Equatable {
     package var logs = Logs()
     package var resources = Resources()
     package var ports: [Port] = []
+    /// As driver.h "network": "host", "group" or "none", with "group" the file of the group's network, and its name if it has one.
     package var networkMode = "host"
     package var networkPath = ""
+    package var hostname = ""
     /// As driver.h "devices"; what they add to the environment is in ``environment`` already.
     package var devices: [JSON] = []
     package var mounts: [Mount] = []
@@ -102,7 +104,12 @@ package struct TaskSpec: Sendable, Equatable {
             ("config", config), ("env", TaskSpec.texts(environment)), ("user", .string(user)),
             ("dirs", directoriesJSON), ("logs", logsJSON), ("resources", resourcesJSON),
             ("ports", .array(ports.map(TaskSpec.json))),
-            ("network", .object([("mode", .string(networkMode)), ("path", .string(networkPath))])),
+            (
+                "network",
+                .object([
+                    ("mode", .string(networkMode)), ("path", .string(networkPath)), ("hostname", .string(hostname)),
+                ])
+            ),
             ("devices", .array(devices)), ("mounts", .array(mounts.map(TaskSpec.json))),
             ("kill_timeout_ns", .integer(killTimeout.nanosecondCount)), ("kill_signal", .string(killSignal)),
         ]).bytes

@@ -15,7 +15,7 @@ public struct RawExecDriver: ExecutorDriver {
     }
 
     public var capabilities: DriverCapabilities {
-        DriverCapabilities(sendSignals: true, exec: true, networkIsolation: ["host"])
+        DriverCapabilities(sendSignals: true, exec: true, networkIsolation: ["host", "group"])
     }
 
     public func fingerprint() -> DriverFingerprint {
@@ -39,10 +39,6 @@ public struct RawExecDriver: ExecutorDriver {
                 .denied, "raw_exec is disabled on this node; the operator enables it in plugin \"raw_exec\"")
         }
         try settings.deniedUsers.check(task.user)
-        if let path = task.json["network"]?["path"]?.string, !path.isEmpty {
-            throw PluginError(
-                .unsupported, "network.path: raw_exec runs tasks in the host's network, not in \"\(path)\"")
-        }
         let config = task.config
         let command = try config.requiredText("command")
         let arguments = try config.texts("args")
@@ -64,6 +60,9 @@ public struct RawExecDriver: ExecutorDriver {
             spec["cwd"] = .string(folder)
         }
         spec["cgroup"] = try cgroup(config)
+        if let path = task.json["network"]?["path"]?.string, !path.isEmpty {
+            spec["isolation"] = ["net_path": .string(path)]
+        }
         return .object(spec)
     }
 

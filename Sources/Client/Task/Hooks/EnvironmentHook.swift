@@ -17,6 +17,7 @@ struct EnvironmentHook: TaskHook {
             allocation: start.allocation, group: start.group, task: start.task, node: start.node,
             region: context.world.configuration.region, directories: seen)
         input.added = start.hookEnvironment
+        input.network = context.network()?.status
         if isolation != "image" { input.inherited = context.world.configuration.inheritedEnvironment }
         let environment = TaskEnvironment(input)
         start.spec.environment = environment.variables

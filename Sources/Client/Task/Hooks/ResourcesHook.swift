@@ -2,12 +2,11 @@ internal import Basics
 internal import Model
 internal import PluginHost
 
-/// Hands the driver what the servers assigned: CPU, cores, memory, disk, ports; and the network that the group asks for.
+/// Hands the driver what the servers assigned: CPU, cores, memory, disk, ports.
 struct ResourcesHook: TaskHook {
     let name = "resources"
 
     func prestart(_ start: inout TaskStart, _ context: TaskContext) async throws {
-        if let mode = start.group.networks.first?.mode, !mode.isEmpty { start.spec.networkMode = mode }
         let shared = start.allocation.allocatedResources.shared
         start.spec.ports = shared.ports.map {
             TaskSpec.Port(label: $0.label, hostIP: $0.hostIP, hostPort: $0.value, to: max(0, $0.to))

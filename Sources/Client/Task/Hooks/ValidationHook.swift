@@ -15,9 +15,9 @@ struct ValidationHook: TaskHook {
         if !task.user.isEmpty, context.world.configuration.deniedUsers.contains(task.user) {
             throw refusal("running as user \"\(task.user)\" is disallowed by the client's option user.denylist")
         }
-        if let mode = start.group.networks.first?.mode, !["", "host"].contains(mode),
-            !start.driver.capabilities.networkIsolation.contains(mode)
-        {
+        let mode = start.group.networks.first?.mode ?? ""
+        let isolation = GroupNetwork.isolation(mode)
+        if isolation != "host", !start.driver.capabilities.networkIsolation.contains(isolation) {
             throw refusal(
                 "network mode \"\(mode)\": driver \"\(start.driver.name)\" knows only "
                     + start.driver.capabilities.networkIsolation.joined(separator: ", "))

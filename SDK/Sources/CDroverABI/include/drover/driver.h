@@ -22,7 +22,9 @@ DROVER_BEGIN
 //   "logs"       {"dir", "stdout": file prefix, "stderr": file prefix, "files_max", "file_bytes_max", "enabled"}:
 //                output goes to <dir>/<prefix>.0, .1, ... ; the newest files_max are kept
 //   "resources"  {"cpu_mhz", "cores": [n], "memory_bytes", "memory_max_bytes" (0: none given), "disk_bytes"}
-//   "ports"      [{"label", "host_ip", "host_port", "to" (0: the same)}];  "network"  {"mode": "host"|"none", "path": text}
+//   "ports"      [{"label", "host_ip", "host_port", "to" (0: the same)}]
+//   "network"    {"mode": "host"|"group"|"none", "path": of "group" the file of the network namespace to join, which the
+//                group's tasks share, "hostname": its name, or ""}; the mode is one that the driver's capabilities name
 //   "devices"    [{"vendor", "type", "model", "ids": [text], "reservation": as of drover.device/1 reserve}]; of several
 //                from one plug-in the first has the reservation of all; its "env" is in "env" already
 //   "mounts"     [{"source", "target", "read_only", "propagation"}]
@@ -113,6 +115,16 @@ typedef struct drover_driver {
     // Write {"id", "state": "running"|"exited"|"unknown", "handle", "attributes": {text: text}}, for people and for
     // tests. Errors: DROVER_E_NOT_FOUND. [any]  since draft 1
     int32_t (*DROVER_NULLABLE inspect)(void *self, drover_text id, drover_sink out);
+    // Make the network namespace that the tasks of one allocation share, for a driver whose capabilities say
+    // "must_create_network": its tasks can join no other. `request` is {"alloc_id", "hostname": text, or ""}. Completes with
+    // {"path": of the namespace, such as "/proc/PID/ns/net"}, which the host holds, puts interfaces into, and hands to the tasks
+    // of every driver in the group. Idempotent on "alloc_id": asked again, it reports the one that is there.
+    // Errors: DROVER_E_NOT_FOUND (what it is made of), DROVER_E_RETRY; after an error nothing is left.
+    // [any; one call per allocation at a time]  since draft 1
+    void (*DROVER_NULLABLE create_network)(void *self, drover_text request, drover_call call);
+    // Remove what `create_network` made for an allocation, whose tasks have been destroyed. No error when unknown.
+    // [any; one call per allocation at a time]  since draft 1
+    void (*DROVER_NULLABLE destroy_network)(void *self, drover_text alloc_id, drover_call call);
 } drover_driver;
 
 #define DROVER_DRIVER_1_SIGNATURES                                                                                     \
@@ -127,7 +139,9 @@ typedef struct drover_driver {
     "resize: self text i32 i32 sink -> i32\n"                                                                          \
     "stats: self text sink -> i32\n"                                                                                   \
     "destroy: self text i32 sink -> i32\n"                                                                             \
-    "inspect: self text sink -> i32\n"
+    "inspect: self text sink -> i32\n"                                                                                 \
+    "create_network: self text call -> void\n"                                                                         \
+    "destroy_network: self text call -> void\n"
 
 DROVER_END
 
