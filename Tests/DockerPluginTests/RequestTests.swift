@@ -240,8 +240,21 @@ struct RequestTests {
         let none = ContainerRequest.MachineFacts(runtimes: ["runc"], coreMHz: 1, owner: "me")
         let error = #expect(throws: PluginError.self) { try document("{\"image\":\"box\"}", more: more, machine: none) }
         #expect(error?.code == .unsupported && error?.message.contains("nvidia") == true)
-        let path = #","network":{"mode":"group","path":"/run/netns/x"}"#
-        #expect(throws: PluginError.self) { try document("{\"image\":\"box\"}", more: path) }
+    }
+
+    @Test func theNetworkOfAGroupIsJoined() throws {
+        let group = #","network":{"mode":"group","path":"/run/netns/x","hostname":"inside"}"#
+        let request = try document(#"{"image":"box","ports":["http"]}"#, more: group)
+        #expect(request["HostConfig"]?["NetworkMode"] == "container:nomad_init_a1b2c3d4-0000")
+        #expect(
+            request["HostConfig"]?["PortBindings"] == [:] && request["ExposedPorts"] == [:]
+                && request["Hostname"] == nil)
+        let own = try document(#"{"image":"box","network_mode":"host"}"#, more: group)
+        #expect(own["HostConfig"]?["NetworkMode"] == "host", "the task's word goes before the group's")
+        let error = #expect(throws: PluginError.self) {
+            try document(#"{"image":"box","dns_servers":["10.0.0.1"]}"#, more: group)
+        }
+        #expect(error?.code == .invalid && error?.message.contains("dns_servers") == true)
     }
 
     @Test func aGroupWithoutNetworkHasNone() throws {

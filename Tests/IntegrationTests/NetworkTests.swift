@@ -76,6 +76,55 @@ import Testing
         try fixture.expectNothingLeft(of: id, address, agent)
     }
 
+    /// A container, and tasks that are not, in one network: the driver of containers makes it.
+    @Test(.enabled(if: DockerEngine.isHere, "\(DockerEngine.reason)")) func containersShareItToo() throws {
+        let engine = try DockerEngine.shared.get()
+        let fixture = try GroupNetworkFixture()
+        let agent = try fixture.start(
+            "plugin \"docker\" {\n  config {\n    endpoint = \"\(engine.endpoint)\"\n    infra_image = \"pause:1\"\n  }\n}\n"
+        )
+        try eventually("the node has the driver", details: { agent.log }) {
+            try agent.http.getJSON("/v1/nodes").array?.first?["Drivers"]?["docker"]?["Healthy"] == .bool(true)
+        }
+        let contained =
+            "until nc 127.0.0.1 8080 </dev/null; do sleep 0.1; done; hostname; cat /etc/resolv.conf; grep inside /etc/hosts; "
+            + "exec sleep 100000"
+        let tasks = [
+            GroupNetworkFixture.task("server", "exec", Self.server),
+            GroupNetworkFixture.task("other", "raw_exec", "\(Self.client); exec sleep 100000"),
+            GroupNetworkFixture.task("contained", "docker", contained, config: [("image", .string("box:1"))]),
+        ]
+        try agent.register(fixture.job("mixed", "bridge", tasks))
+        try agent.wait("mixed", "running", seconds: 60)
+        let allocation = try #require(try agent.allocations("mixed").first)
+        let id = try #require(allocation["ID"]?.string)
+        let whole = try agent.http.getJSON("/v1/allocation/\(id)")
+        let address = whole["NetworkStatus"]?["Address"]?.string ?? ""
+        let said =
+            "hello from server\ninside\nsearch example.org\nnameserver 10.0.0.53\noptions ndots:1\n\(address) inside\n"
+        try eventually("the container has said all", details: { agent.describe("mixed") }) {
+            try agent.logs(allocation, task: "contained") == said
+        }
+        try eventually("the other has heard it", details: { agent.describe("mixed") }) {
+            try agent.logs(allocation, task: "other") == "hello from server\n"
+        }
+        let port = whole["AllocatedResources"]?["Shared"]?["Ports"]?.array?.first
+        let (host, number) = (port?["HostIP"]?.string ?? "", Int(port?["Value"]?.integer ?? 0))
+        #expect(GroupNetworkFixture.read(host, number) == "hello from server\n")
+        let before = engine.containers
+        #expect(before.count == 2)
+        agent.kill()
+        try agent.start()
+        try agent.waitUntilReady()
+        try agent.wait("mixed", "running")
+        #expect(engine.containers == before)
+        #expect(GroupNetworkFixture.read(host, number) == "hello from server\n")
+        try agent.stop("mixed")
+        try agent.wait("mixed", "complete")
+        try fixture.expectNothingLeft(of: id, address, agent)
+        try eventually("no container is left", details: { agent.log }) { engine.containers.isEmpty }
+    }
+
     @Test func configuredNetworksAreOffered() throws {
         let fixture = try GroupNetworkFixture()
         try fixture.configure(

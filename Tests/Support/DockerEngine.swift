@@ -3,7 +3,7 @@ internal import Linux
 internal import Synchronization
 
 /// A dockerd of this test run's own: started by hand with all its files in one folder, no bridge and no rules in the firewall,
-/// and an image "box:1" made of busybox. It ends with the process, and leaves nothing.
+/// and images made of busybox: "box:1", and "pause:1" that sleeps. It ends with the process, and leaves nothing.
 package final class DockerEngine: Sendable {
     private let home: TemporaryFolder
     private let pid = Mutex<pid_t>(0)
@@ -147,7 +147,8 @@ package final class DockerEngine: Sendable {
         let code = system(
             "mkdir -p \(root)/bin \(root)/tmp && cp /bin/busybox \(root)/bin/ && /bin/busybox --install -s \(root)/bin "
                 + "&& for f in \(root)/bin/*; do [ -L $f ] && ln -sf busybox $f; done; tar -C \(root) -c . | "
-                + "\(cli) import - box:1 >/dev/null")
+                + "\(cli) import - box:1 >/dev/null && tar -C \(root) -c . | "
+                + "\(cli) import -c 'CMD [\"/bin/sleep\", \"100000\"]' - pause:1 >/dev/null")
         guard code == 0 else { throw Missing(reason: "cannot import busybox") }
     }
 }

@@ -35,8 +35,8 @@ public final class DockerDriver: Driver {
 
     public var capabilities: DriverCapabilities {
         DriverCapabilities(
-            sendSignals: true, exec: true, filesystemIsolation: "image", networkIsolation: ["host", "task", "none"],
-            mounts: "all")
+            sendSignals: true, exec: true, filesystemIsolation: "image",
+            networkIsolation: ["host", "group", "task", "none"], mounts: "all", mustCreateNetwork: true)
     }
 
     // MARK: - Life

@@ -13,6 +13,10 @@ struct DockerSettings: Sendable {
     let allowedRuntimes: Set<String>
     let nvidiaRuntime: String
     let allowedModes: [NamespaceKind: Set<String>]
+    /// The image of the container that holds a group's network: one that does nothing but wait.
+    let infraImage: String
+    let infraPullNanoseconds: Int64
+    static let usualInfraImage = "registry.k8s.io/pause-amd64:3.3"
     let pullTimeoutSeconds: Int64
     let pullActivitySeconds: Int64
     let nameAttempts: Int64
@@ -74,6 +78,8 @@ struct DockerSettings: Sendable {
         allowedModes = try DockerSettings.modes(config["allowed_modes"] ?? .object([:]))
         pullTimeoutSeconds = try config.nanoseconds("image_pull_timeout", otherwise: 300 * second) / second
         pullActivitySeconds = try config.nanoseconds("pull_activity_timeout", otherwise: 120 * second) / second
+        infraImage = try config.text("infra_image", otherwise: DockerSettings.usualInfraImage)
+        infraPullNanoseconds = try config.nanoseconds("infra_image_pull_timeout", otherwise: 300 * second)
         nameAttempts = try config.int("container_exists_attempts", in: 1...1_000, otherwise: 5)
         oomScoreAdjustment = try config.int("oom_score_adj", in: -1_000...1_000)
         processesMax = try config.int("pids_limit", in: 0...(1 << 22))

@@ -28,7 +28,7 @@ DROVER_MANIFEST("docker", "0.1.0", "[\"drover.driver/1\"]",
     "\"allow_runtimes\":{\"type\":\"list(string)\",\"doc\":\"default: runc, nvidia\"},"
     "\"nvidia_runtime\":{\"type\":\"string\",\"default\":\"nvidia\"},"
     "\"allowed_modes\":{\"type\":\"block\",\"keys\":{\"pid\":{\"type\":\"list(string)\"},\"ipc\":{\"type\":\"list(string)\"},\"userns\":{\"type\":\"list(string)\"},\"uts\":{\"type\":\"list(string)\"}}},"
-    "\"infra_image\":{\"type\":\"string\",\"doc\":\"accepted, without meaning: groups have no network of their own\"},"
+    "\"infra_image\":{\"type\":\"string\",\"default\":\"registry.k8s.io/pause-amd64:3.3\",\"doc\":\"of the container that holds a group's network\"},"
     "\"infra_image_pull_timeout\":{\"type\":\"duration\",\"default\":\"5m\"},"
     "\"image_pull_timeout\":{\"type\":\"duration\",\"default\":\"5m\"},"
     "\"pull_activity_timeout\":{\"type\":\"duration\",\"default\":\"2m\",\"doc\":\"a pull without progress for so long has failed\"},"

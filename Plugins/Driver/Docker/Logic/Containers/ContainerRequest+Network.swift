@@ -10,11 +10,6 @@ struct NetworkAttachment: Equatable {
 
 extension ContainerRequest {
     func network() throws(PluginError) -> NetworkAttachment {
-        if let path = task.json["network"]?["path"]?.string, !path.isEmpty {
-            throw PluginError(
-                .unsupported,
-                "the engine cannot put a container into the group's network namespace \(path); use network_mode")
-        }
         let wish = try config.text("network_mode")
         let isAlone = task.json["network"]?["mode"]?.string == "none"
         guard !isAlone || wish.isEmpty || wish == "none" else {
@@ -22,7 +17,8 @@ extension ContainerRequest {
                 .invalid,
                 "\"network_mode\": \"\(wish)\", but the group's network is to be \"none\"; leave one of them out")
         }
-        let mode = isAlone ? "none" : wish.isEmpty ? "bridge" : wish
+        let usual = joinsGroup ? "container:\(NetworkContainer.name(of: text("alloc_id") ?? ""))" : "bridge"
+        let mode = isAlone ? "none" : wish.isEmpty ? usual : wish
         var endpoint: [String: JSON] = [:]
         let aliases = try config.texts("network_aliases")
         if !aliases.isEmpty { endpoint["Aliases"] = .array(aliases.map(JSON.string)) }
@@ -40,13 +36,25 @@ extension ContainerRequest {
         return NetworkAttachment(mode: mode, endpoint: endpoint.isEmpty ? JSON?.none : .object(endpoint))
     }
 
+    /// Whether the container is in the network of its group (Nomad docs: network_mode, which goes before it).
+    var joinsGroup: Bool {
+        task.json["network"]?["mode"]?.string == "group" && (config["network_mode"]?.string ?? "").isEmpty
+    }
+
     /// Name servers and hosts.
     func names() throws(PluginError) -> [String: JSON] {
         let lists = [
             "Dns": try config.texts("dns_servers"), "DnsSearch": try config.texts("dns_search_domains"),
             "DnsOptions": try config.texts("dns_options"), "ExtraHosts": try config.texts("extra_hosts"),
         ]
-        return lists.filter { !$0.value.isEmpty }.mapValues { .array($0.map(JSON.string)) }
+        let given = lists.filter { !$0.value.isEmpty }
+        guard !joinsGroup || given.isEmpty else {
+            throw PluginError(
+                .invalid,
+                "\"dns_servers\", \"dns_search_domains\", \"dns_options\" and \"extra_hosts\" cannot be of one task in a "
+                    + "group's network; use \"dns\" and \"hostname\" of the group's network block")
+        }
+        return given.mapValues { .array($0.map(JSON.string)) }
     }
 }
 
@@ -57,6 +65,9 @@ struct PortBindings: Equatable {
     private(set) var bindings: JSON = .object([:])
     /// Ports inside the container, by label.
     private(set) var inside: [String: Int64] = [:]
+
+    /// None.
+    init() {}
 
     /// - Throws: ``PluginError/Code/invalid`` naming the key and the label that the job has no port for.
     init(_ task: TaskDocument) throws(PluginError) {

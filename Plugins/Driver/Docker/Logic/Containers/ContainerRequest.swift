@@ -34,7 +34,8 @@ struct ContainerRequest {
     ///
     /// - Throws: ``PluginError`` naming the key, or the operator's rule, that forbids it.
     func document(image: String) throws(PluginError) -> JSON {
-        let ports = try PortBindings(task)
+        // The group's network has its ports already.
+        let ports = try joinsGroup ? PortBindings() : PortBindings(task)
         let devices = try DeviceReservations(task)
         let attachment = try network()
         var body: [String: JSON] = [
@@ -118,7 +119,7 @@ struct ContainerRequest {
         return labels
     }
 
-    private func text(_ key: String) -> String? { task.json[key]?.string }
+    func text(_ key: String) -> String? { task.json[key]?.string }
 
     private func logging() throws(PluginError) -> JSON {
         let own = try DockerSettings.LoggingChoice(config["logging"])

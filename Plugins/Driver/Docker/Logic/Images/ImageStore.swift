@@ -198,6 +198,13 @@ final class ImageStore: Sendable {
         remove(image, at: due)
     }
 
+    /// `user` has gone, and its image stays: others will want it.
+    func leave(_ user: String) {
+        state.withLock { state in
+            for image in state.users.keys { state.users[image]?.remove(user) }
+        }
+    }
+
     /// Goes on with the removals that an earlier instance owed.
     func resume() {
         guard settings.collection.removesImages else { return }
