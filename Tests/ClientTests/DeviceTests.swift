@@ -47,7 +47,8 @@ import Testing
         fixture.servers.place(allocation)
         let client = try await fixture.client()
         try await fixture.run(client) { client in
-            try await fixture.reported(allocation.id, "running") { $0.clientStatus == .running }
+            // The other task, without devices, may run before it.
+            try await fixture.reported(allocation.id, "running") { $0.taskStates["train"]?.state == .running }
             let spec = try #require(fixture.driver.spec("train"))
             #expect(spec.environment["ACME_VISIBLE"] == "u1,u2")
             #expect(spec.devices.first?["ids"] == .array([.string("u1"), .string("u2")]))
@@ -80,7 +81,7 @@ import Testing
         let client = try await fixture.client()
         try await fixture.run(client) { client in
             for id in [holder.id, neighbour.id] {
-                try await fixture.reported(id, "running") { $0.clientStatus == .running }
+                try await fixture.reported(id, "running") { $0.taskStates["train"]?.state == .running }
             }
             devices.change { state in
                 if lost { state.instances.removeFirst() } else { state.instances[0].isHealthy = false }
