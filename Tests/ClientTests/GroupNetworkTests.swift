@@ -276,7 +276,9 @@ import Testing
         }
         fixture.servers.place(allocation)
         try await fixture.run(try await fixture.client()) { [fixture] _ in
-            try await fixture.reported(allocation.id, "running") { $0.clientStatus == .running }
+            try await fixture.reported(allocation.id, "running") { update in
+                ["server", "contained"].allSatisfy { update.taskStates[$0]?.state == .running }
+            }
             #expect(maker.state.withLock { $0.networks } == ["\(allocation.id)": "inside"])
             #expect(tools.done == ["hold /proc/7/ns/net"] + Self.made.dropFirst())
             for spec in [plain.spec("server"), maker.spec("contained")] {
