@@ -131,4 +131,13 @@ import Testing
         var negative = StreamDecoder()
         #expect(throws: WireError.self) { _ = try negative.append(hex("06 81 a5\"Nodes\" ff")) }
     }
+
+    /// What a compressed message holds is all there is of it: the stream's next bytes do not complete it.
+    @Test func aCompressedMessageIsWhole() {
+        var decoder = StreamDecoder()
+        #expect(throws: WireError.self) {
+            _ = try decoder.append(hex("09 81 a1\"o\" 6c"))
+            _ = try decoder.append(hex("0d 81 a5\"Error\" a2\"no\""))
+        }
+    }
 }

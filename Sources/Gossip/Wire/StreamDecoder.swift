@@ -9,6 +9,8 @@ package struct StreamDecoder: Sendable {
     private var state = PushPull(isJoin: false, nodes: [], userState: [])
     /// How many bytes must be there before reading on can help.
     private var needed = 1
+    /// `bytes` are what a compressed message held: all of it is there, and what follows in the stream is no part of it.
+    private var isUnpacked = false
 
     private enum Stage {
         case start
@@ -30,6 +32,7 @@ package struct StreamDecoder: Sendable {
         do throws(WireError) {
             return try read()
         } catch .truncated(let count) {
+            guard !isUnpacked else { throw .malformed("a compressed message cut short") }
             guard count <= WireLimits.streamBytesMax else { throw .malformed("a message of \(count) bytes or more") }
             needed = max(count, bytes.count + 1)
             return nil
@@ -73,6 +76,7 @@ package struct StreamDecoder: Sendable {
             return nil
         case .compress:
             bytes = try CompressedMessage(from: &reader, limit: WireLimits.streamBytesMax).bytes
+            isUnpacked = true
             guard bytes.first != MessageType.compress.rawValue else {
                 throw .malformed("compression within compression")
             }
