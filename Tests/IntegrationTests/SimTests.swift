@@ -76,7 +76,7 @@ import Testing
         let card = try Self.json(["trace", "trace.jsonl", "-plugin", "batch", "-plugin", "random"], in: folder)
         // The second comes while the first has all devices, the third when it has gone.
         #expect(try Self.figures(card, "placed") == [.integer(2), .integer(2)])
-        #expect(try Self.figures(card, "failed") == [.integer(1), .integer(1)])
+        #expect(try Self.figures(card, "pending") == [.integer(1), .integer(1)])
         #expect(try Self.figures(card, "gpu_percent").map(\.double) == [25, 25])
         #expect(card.array?.compactMap { $0["library"]?.string?.isEmpty } == [false, true])
     }
@@ -93,7 +93,7 @@ import Testing
         let running = try Self.json(arguments, in: agent.folder)
         #expect(try Self.figures(running, "placed") == [.integer(3), .integer(3)])
         #expect(try Self.figures(running, "moves") == [.integer(0), .integer(0)])
-        #expect(try Self.figures(running, "failed") == [.integer(0), .integer(0)])
+        #expect(try Self.figures(running, "pending") == [.integer(0), .integer(0)])
         #expect(try Self.figures(running, "cpu_percent").allSatisfy { $0.double ?? 0 > 0 })
         agent.kill()
         let killed = try Self.json(arguments, in: agent.folder)
@@ -119,7 +119,7 @@ import Testing
         (["snapshot", "nodes.csv"], "cannot read the state in nodes.csv: "),
         (["snapshot", "empty"], "byte 0: it is not a snapshot"),
         (["snapshot", "absent"], "cannot read the state in absent: "),
-        (["snapshot", "."], "it has neither log nor snapshots, in itself, in raft/ or in server/raft/"),
+        (["snapshot", "."], ". has neither log nor snapshots, in itself, in raft/ or in server/raft/"),
     ])
     func badInputIsNamed(arguments: [String], message: String) throws {
         let folder = try Self.folder()

@@ -15,6 +15,8 @@ package enum StoredState {
             var reader = StateStore.SnapshotReader()
             while let chunk = try await stored.chunks.next() { try reader.read(chunk) }
             return try reader.finish().snapshot()
+        } catch let error as RecoveryError {
+            throw TraceError("\(error)")
         } catch {
             throw TraceError("cannot read the state in \(path): \(told(error))")
         }
