@@ -123,6 +123,7 @@ struct ReconcilePlayer {
         if options.has("migrate") { allocation.transition.migrate = true }
         if options.has("force") { allocation.transition.forceReschedule = true }
         if let name = options["followup"] { allocation.followupEvalID = evaluationID(name) }
+        if let status = options["followed"].flatMap(EvaluationStatus.init) { allocation.followupStatus = status }
         allocation.tracker = options.tracker
         allocations.append(allocation)
     }

@@ -16,6 +16,8 @@ package struct JobAllocation: Sendable {
     package var transition = DesiredTransition()
     package var tracker: RescheduleTracker?
     package var followupEvalID = ID.none
+    /// How far that evaluation is; one that is gone counts as canceled.
+    package var followupStatus = EvaluationStatus.pending
     /// Since when its client was out of reach, until its return is settled; else never.
     package var disconnectedAt = Timestamp.never
     /// Of two allocations the one with the lower index was placed first.
@@ -44,6 +46,7 @@ package struct JobAllocation: Sendable {
         if client == .unknown, disconnectedAt == .never { disconnectedAt = row.modifyTime }
         guard client == .failed else { return }
         followupEvalID = snapshot.followupEvalID(of: row)
+        if !followupEvalID.isNone { followupStatus = snapshot.evaluation(followupEvalID)?.status ?? .canceled }
         let finished = snapshot.taskStates(of: row).values.map(\.finishedAt.time).max() ?? .never
         endedAt = finished == .never ? row.modifyTime : finished
     }

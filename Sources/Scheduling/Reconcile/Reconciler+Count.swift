@@ -94,7 +94,10 @@ extension Reconciler {
     func sortFailed(
         _ allocation: JobAllocation, _ job: Job, _ group: TaskGroup, into sorted: inout GroupAllocations
     ) {
-        let isDue = allocation.followupEvalID == input.evaluation.id && !allocation.followupEvalID.isNone
+        // Whoever decides now may have a slower clock than the leader that let the wait end: what counts is that its evaluation
+        // has had its turn. There was no room then.
+        let hasRun = allocation.followupEvalID == input.evaluation.id || allocation.followupStatus == .complete
+        let isDue = hasRun && !allocation.followupEvalID.isNone
         let isForced = allocation.transition.forceReschedule ?? false
         let decision = RescheduleDecision(
             policy: RescheduleDecision.policy(of: group, in: job), tracker: allocation.tracker,
@@ -167,7 +170,8 @@ extension Reconciler {
     ) {
         for entry in later.sorted(by: { ($0.at, $0.allocation.id) < ($1.at, $1.allocation.id) }) {
             updates.rescheduleLater += 1
-            guard entry.allocation.followupEvalID.isNone else { continue }
+            let isTied = !entry.allocation.followupEvalID.isNone && !entry.allocation.followupStatus.isTerminal
+            guard !isTied else { continue }
             let evaluation = followUps.reschedule(at: entry.at)
             result.stops.append(
                 PlannedStop(id: entry.allocation.id, desiredStatus: .run, description: "", followupEvalID: evaluation))
