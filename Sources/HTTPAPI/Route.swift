@@ -13,9 +13,7 @@ package struct Route: Sendable {
     /// (`ws_handshake`); then the handler checks what the caller may do.
     var takesTokenFromSocket = false
     /// Whether it asks the client of the allocation ":id", in whose namespace the capability counts.
-    var isAboutAllocation: Bool {
-        ["/v1/client/fs/", "/v1/client/allocation/"].contains { pattern.description.hasPrefix($0) }
-    }
+    let isAboutAllocation: Bool
     let handler: Handler
 
     typealias Handler = @Sendable (APIRequest, Endpoints) async throws -> APIResponse
@@ -41,6 +39,7 @@ package struct Route: Sendable {
         self.pattern = PathPattern(pattern)
         self.capability = capability
         self.handler = handler
+        isAboutAllocation = ["/v1/client/fs/", "/v1/client/allocation/"].contains(where: pattern.hasPrefix)
     }
 
     /// The route, with tokens from its WebSocket.

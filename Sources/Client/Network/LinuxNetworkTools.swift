@@ -86,20 +86,3 @@ package struct LinuxNetworkTools: NetworkTools {
         return try file.read(count: 1 << 20)
     }
 }
-
-/// A NULL-terminated array of C strings; freed with the object.
-private final class CStringArray {
-    let pointers: [UnsafeMutablePointer<CChar>?]
-    let base: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
-
-    init(_ texts: [String]) {
-        pointers = texts.map { strdup($0) } + [nil]
-        base = .allocate(capacity: pointers.count)
-        base.initialize(from: pointers, count: pointers.count)
-    }
-
-    deinit {
-        for pointer in pointers { free(pointer) }
-        base.deallocate()
-    }
-}

@@ -16,7 +16,11 @@ struct DockerSettings: Sendable {
     /// The image of the container that holds a group's network: one that does nothing but wait.
     let infraImage: String
     let infraPullNanoseconds: Int64
-    static let usualInfraImage = "registry.k8s.io/pause-amd64:3.3"
+    #if arch(arm64)
+        static let usualInfraImage = "registry.k8s.io/pause-arm64:3.3"
+    #else
+        static let usualInfraImage = "registry.k8s.io/pause-amd64:3.3"
+    #endif
     let pullTimeoutSeconds: Int64
     let pullActivitySeconds: Int64
     let nameAttempts: Int64

@@ -3,6 +3,13 @@
 
 #include <drover/plugin.h>
 
+// What waits in the container that holds a group's network; as in DockerSettings.
+#ifdef __aarch64__
+#define INFRA_IMAGE "registry.k8s.io/pause-arm64:3.3"
+#else
+#define INFRA_IMAGE "registry.k8s.io/pause-amd64:3.3"
+#endif
+
 // A block "mount", and "mounts" as it was once called.
 #define MOUNT \
     "{\"type\":\"list(block)\",\"keys\":{" \
@@ -28,7 +35,7 @@ DROVER_MANIFEST("docker", "0.1.0", "[\"drover.driver/1\"]",
     "\"allow_runtimes\":{\"type\":\"list(string)\",\"doc\":\"default: runc, nvidia\"},"
     "\"nvidia_runtime\":{\"type\":\"string\",\"default\":\"nvidia\"},"
     "\"allowed_modes\":{\"type\":\"block\",\"keys\":{\"pid\":{\"type\":\"list(string)\"},\"ipc\":{\"type\":\"list(string)\"},\"userns\":{\"type\":\"list(string)\"},\"uts\":{\"type\":\"list(string)\"}}},"
-    "\"infra_image\":{\"type\":\"string\",\"default\":\"registry.k8s.io/pause-amd64:3.3\",\"doc\":\"of the container that holds a group's network\"},"
+    "\"infra_image\":{\"type\":\"string\",\"default\":\"" INFRA_IMAGE "\",\"doc\":\"of the container that holds a group's network\"},"
     "\"infra_image_pull_timeout\":{\"type\":\"duration\",\"default\":\"5m\"},"
     "\"image_pull_timeout\":{\"type\":\"duration\",\"default\":\"5m\"},"
     "\"pull_activity_timeout\":{\"type\":\"duration\",\"default\":\"2m\",\"doc\":\"a pull without progress for so long has failed\"},"

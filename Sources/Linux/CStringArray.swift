@@ -1,11 +1,11 @@
 internal import Glibc
 
 /// A NULL-terminated array of C strings, for argv and envp; freed with the object.
-final class CStringArray {
-    let pointers: [UnsafeMutablePointer<CChar>?]
-    let base: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
+package final class CStringArray {
+    package let pointers: [UnsafeMutablePointer<CChar>?]
+    package let base: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
 
-    init(_ texts: [String]) {
+    package init(_ texts: [String]) {
         pointers = texts.map { strdup($0) } + [nil]
         base = .allocate(capacity: pointers.count)
         base.initialize(from: pointers, count: pointers.count)
