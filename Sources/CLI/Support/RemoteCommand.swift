@@ -27,12 +27,15 @@ struct RemoteCommand {
     func run() async throws -> Int {
         let before = isTerminal ? Terminal.makeRaw(STDIN_FILENO) : nil
         defer { if let before { Terminal.restore(STDIN_FILENO, before) } }
+        let signals = isTerminal ? SignalStream.of([SIGWINCH, SIGTERM, SIGHUP]) : nil
+        // Before anything that is typed: what runs first may ask for it.
+        if isTerminal { try await sendSize() }
         let event = try await withThrowingTaskGroup(of: Event.self) { group in
             defer { group.cancelAll() }
             group.addTask { try await showOutput() }
             group.addTask { try await beat() }
             group.addTask { try await sendInput() }
-            if isTerminal { group.addTask { try await watchSignals() } }
+            if let signals { group.addTask { try await watch(signals) } }
             guard let event = try await group.next() else { throw CancellationError() }
             return event
         }
@@ -78,10 +81,8 @@ struct RemoteCommand {
         }
     }
 
-    /// Tells the size of the terminal, now and whenever it changes; what would end this process ends the session first.
-    private func watchSignals() async throws -> Event {
-        let signals = SignalStream.of([SIGWINCH, SIGTERM, SIGHUP])
-        try await sendSize()
+    /// Tells the size of the terminal whenever it changes; what would end this process ends the session first.
+    private func watch(_ signals: AsyncStream<Int32>) async throws -> Event {
         for await number in signals {
             guard number == SIGWINCH else { return .signal(number) }
             try await sendSize()

@@ -3,7 +3,6 @@ internal import Linux
 internal import Model
 internal import PluginHost
 internal import RPC
-internal import Synchronization
 
 /// One program that runs inside a task for a caller, from its start to its end.
 struct CommandSession: Sendable {
@@ -12,8 +11,8 @@ struct CommandSession: Sendable {
     /// Between two signs of life; 10 s.
     private static let beatInterval = Duration.seconds(10)
     /// How often, and how many times, a driver is told the size of a terminal that it does not know yet.
-    private static let resizePause = Duration.milliseconds(50)
-    private static let resizesMax = 100
+    private static let resizePause = Duration.milliseconds(20)
+    private static let resizesMax = 250
 
     let driver: any Driver
     let taskID: String
@@ -34,7 +33,6 @@ struct CommandSession: Sendable {
             id: "\(seam.random.id())", arguments: command.arguments, input: streams.inner[0],
             output: streams.inner[1], error: streams.inner[2])
         request.terminal = command.isTerminal
-        let sizes = LatestSize()
         try await withThrowingTaskGroup(of: Part.self) { [request] group in
             defer { group.cancelAll() }
             group.addTask {
@@ -49,11 +47,10 @@ struct CommandSession: Sendable {
                 }
             }
             group.addTask {
-                try await feed(streams, sizes)
+                try await feed(streams, request.id)
                 return .callerGone
             }
             group.addTask { try await beat() }
-            if command.isTerminal { group.addTask { try await resize(request.id, sizes) } }
             do {
                 try await follow(&group, outputs: streams.outputs.count)
             } catch {
@@ -88,12 +85,12 @@ struct CommandSession: Sendable {
         }
     }
 
-    /// Gives the program what its caller says, until the caller is gone.
-    private func feed(_ streams: CommandStreams, _ sizes: LatestSize) async throws {
+    /// Gives the program what its caller says, in its order, until the caller is gone.
+    private func feed(_ streams: CommandStreams, _ id: String) async throws {
         while let input = try await channel.next() {
-            if let size = input.size {
+            if let size = input.size, command.isTerminal {
                 streams.setSize(size)
-                sizes.set(size)
+                try await resize(id, size)
             }
             if !input.data.isEmpty { try await streams.write(input.data) }
             if input.isEnd { try await streams.endInput() }
@@ -108,34 +105,16 @@ struct CommandSession: Sendable {
         }
     }
 
-    /// Tells the driver, whose program may be on a terminal of its own; one that is only being started is told a little later.
-    private func resize(_ id: String, _ sizes: LatestSize) async throws -> Part {
-        var seen: UInt64 = 0
-        while true {
-            seen = try await sizes.changed.changed(since: seen)
-            for _ in 0..<CommandSession.resizesMax {
-                guard let size = sizes.size else { break }
-                do {
-                    try await driver.resize(exec: id, rows: size.rows, columns: size.columns)
-                    break
-                } catch let error as PluginError {
-                    guard error.code == .notFound else { break }
-                    try await seam.time.sleep(for: CommandSession.resizePause)
-                }
+    /// Tells the driver, whose program may be on a terminal of its own. One that is only being started is waited for: what is typed
+    /// after a size must find it set.
+    private func resize(_ id: String, _ size: TerminalSize) async throws {
+        for _ in 0..<CommandSession.resizesMax {
+            do {
+                return try await driver.resize(exec: id, rows: size.rows, columns: size.columns)
+            } catch let error as PluginError {
+                guard error.code == .notFound else { return }
+                try await seam.time.sleep(for: CommandSession.resizePause)
             }
         }
-    }
-}
-
-/// The newest size of a terminal.
-private final class LatestSize: Sendable {
-    let changed = ChangeSignal()
-    private let state = Mutex<TerminalSize?>(nil)
-
-    var size: TerminalSize? { state.withLock { $0 } }
-
-    func set(_ size: TerminalSize) {
-        state.withLock { $0 = size }
-        changed.notify()
     }
 }

@@ -19,9 +19,14 @@ extension DockerDriver {
             throw PluginError(.notFound, "no command \(execID) runs")
         }
         _ = try operations.blocking { [self] in
-            try await client.demand(
-                EngineRequest("POST", "/exec/\(engineID)/resize", ["h": "\(rows)", "w": "\(columns)"]),
-                "cannot resize the terminal of a command", seconds: 10)
+            do {
+                return try await client.demand(
+                    EngineRequest("POST", "/exec/\(engineID)/resize", ["h": "\(rows)", "w": "\(columns)"]),
+                    "cannot resize the terminal of a command", seconds: 10)
+            } catch let error as PluginError where error.code == .state {
+                // Made, and not running yet: Docker waits for it, Podman answers 409.
+                throw PluginError(.notFound, error.message)
+            }
         }
     }
 

@@ -129,7 +129,8 @@ struct ContainerCommand: Sendable {
     }
 
     /// Ends the program and what it started in its session. The engine cannot, so its process is looked for: only if it is one of
-    /// this machine's, in the container.
+    /// this machine's, in the container. One that has ended by itself (engines send it SIGTERM when the connection closes) may have
+    /// left others.
     ///
     /// One that is just being started is waited for, a second at most: the engine tells its process late.
     private func kill(_ id: String) async {
@@ -137,9 +138,9 @@ struct ContainerCommand: Sendable {
         let container = container
         let looking = Task(executorPreference: client.loop) {
             for _ in 0..<20 {
-                guard let answer = try? await client.ask(EngineRequest("GET", "/exec/\(id)/json"), seconds: 5),
-                    answer.json["ExitCode"]?.integer == nil
-                else { return }
+                guard let answer = try? await client.ask(EngineRequest("GET", "/exec/\(id)/json"), seconds: 5) else {
+                    return
+                }
                 if let pid = answer.json["Pid"]?.integer, pid > 1 {
                     var killed: Set<Int32> = []
                     while true {
@@ -150,6 +151,7 @@ struct ContainerCommand: Sendable {
                         killed.formUnion(left)
                     }
                 }
+                if answer.json["ExitCode"]?.integer != nil { return }
                 try? await client.clock.pause(nanoseconds: 50_000_000)
             }
         }
