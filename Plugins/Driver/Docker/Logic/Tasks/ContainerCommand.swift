@@ -42,15 +42,38 @@ struct ContainerCommand: Sendable {
     ///
     /// - Returns: {"exit_code", "signal"}.
     func run(_ id: String) async throws -> JSON {
-        do {
-            try await start(id)
-        } catch {
-            await kill(id)
-            throw error
+        let running = Task(executorPreference: client.loop) {
+            do {
+                try await start(id)
+                return try await end(id)
+            } catch {
+                await kill(id)
+                throw error
+            }
         }
-        let answer = try await client.demand(EngineRequest("GET", "/exec/\(id)/json"), "cannot look at a command")
-        let code = answer["ExitCode"]?.integer ?? 0
-        return ["exit_code": .integer(code), "signal": .integer((129...192).contains(code) ? code - 128 : 0)]
+        return try await withTaskCancellationHandler {
+            try await running.value
+        } onCancel: {
+            // The connection is kept until then: an engine whose caller leaves while it starts a program loses sight of it.
+            Task(executorPreference: client.loop) {
+                await kill(id)
+                running.cancel()
+            }
+        }
+    }
+
+    /// How it ended. An engine ends the streams of a terminal that is hung up while the program on it runs on.
+    private func end(_ id: String) async throws -> JSON {
+        while true {
+            let answer = try await client.demand(EngineRequest("GET", "/exec/\(id)/json"), "cannot look at a command")
+            if answer["Running"]?.bool != true {
+                let code = answer["ExitCode"]?.integer ?? 0
+                return [
+                    "exit_code": .integer(code), "signal": .integer((129...192).contains(code) ? code - 128 : 0),
+                ]
+            }
+            try await client.clock.pause(nanoseconds: 50_000_000)
+        }
     }
 
     private func start(_ id: String) async throws {
@@ -132,12 +155,13 @@ struct ContainerCommand: Sendable {
     /// this machine's, in the container. One that has ended by itself (engines send it SIGTERM when the connection closes) may have
     /// left others.
     ///
-    /// One that is just being started is waited for, a second at most: the engine tells its process late.
+    /// One that is just being started is waited for, ten seconds at most: the engine tells its process late.
     private func kill(_ id: String) async {
         let client = client
         let container = container
+        // A task of its own, as the one that calls may be cancelled.
         let looking = Task(executorPreference: client.loop) {
-            for _ in 0..<20 {
+            for _ in 0..<200 {
                 guard let answer = try? await client.ask(EngineRequest("GET", "/exec/\(id)/json"), seconds: 5) else {
                     return
                 }
