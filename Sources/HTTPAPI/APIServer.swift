@@ -69,20 +69,22 @@ package struct APIServer: Service {
         let channel = HTTP1Channel.Configuration(
             additionalChannelHandlers: [ConnectionLimitHandler(limiter: limiter, report: report)],
             idleTimeout: .nanoseconds(configuration.idleTimeout.nanosecondCount))
+        let exchange = self.exchange
         let builder: HTTPServerBuilder
         if case .tls = address {
             guard let security = configuration.security else { throw APIBindError(address: address, code: EINVAL) }
             builder = HTTPServerBuilder { responder in
                 SecureChannel(
-                    base: TappedChannel(base: HTTP1Channel(responder: responder, configuration: channel)),
+                    base: TappedChannel(
+                        base: HTTP1Channel(responder: responder, configuration: channel), exchange: exchange),
                     security: security, report: report)
             }
         } else {
             builder = HTTPServerBuilder { responder in
-                TappedChannel(base: HTTP1Channel(responder: responder, configuration: channel))
+                TappedChannel(
+                    base: HTTP1Channel(responder: responder, configuration: channel), exchange: exchange)
             }
         }
-        let exchange = self.exchange
         // The listeners' own lines repeat what the agent reports in its words.
         var quiet = log
         quiet.logLevel = max(log.logLevel, .notice)

@@ -25,31 +25,65 @@ struct Exchange: Sendable {
         extraHeaders = headers
     }
 
+    /// Answers on a stream of parts.
     func respond(to request: Request, writer: consuming ResponseWriter, on channel: any Channel) async throws {
         let start = endpoints.time.uptime
-        let target = request.head.path ?? "/"
-        let split = target.utf8.firstIndex(of: UInt8(ascii: "?")) ?? target.endIndex
-        let query = QueryItems(target[split...].dropFirst())
         if request.headers[.expect]?.lowercased() == "100-continue" {
             try await writer.writeInformationalHead(HTTPResponse(status: .continue))
         }
-        var response = await answer(request, path: target[..<split], query: query)
-        if request.headers[.origin] != nil, let methods = table.methodsForOthers(at: target[..<split]) {
+        let target = Target(request)
+        let response = await response(to: request, target)
+        if case .socket(let socket) = response.body {
+            let headers = response.headers.map { ($0.name.canonicalName, $0.value) }
+            log.debug("websocket opened", metadata: ["http.path": "\(target.path)", "peer": "\(channel.peer)"])
+            return try await socket.run(on: channel, headers: headers)
+        }
+        let (head, body) = response.encoded(pretty: target.wantsPretty)
+        try await writer.write(response: head, body: body)
+        tell(request, target, head, since: start, channel)
+    }
+
+    /// Answers a request whose body is whole, in one piece.
+    func answer(_ request: Request, on channel: any Channel) async throws -> (HTTPResponse, ByteBuffer) {
+        let start = endpoints.time.uptime
+        let target = Target(request)
+        let (head, body) = await response(to: request, target).encoded(pretty: target.wantsPretty)
+        let bytes = try await BodyCollector.bytes(of: body)
+        tell(request, target, head, since: start, channel)
+        return (head, bytes)
+    }
+
+    /// What a request's line asks for.
+    private struct Target {
+        let path: Substring
+        let query: QueryItems
+
+        init(_ request: Request) {
+            let text = request.head.path ?? "/"
+            let split = text.utf8.firstIndex(of: UInt8(ascii: "?")) ?? text.endIndex
+            path = text[..<split]
+            query = QueryItems(text[split...].dropFirst())
+        }
+
+        var wantsPretty: Bool { query["pretty"].map { $0 != "0" && $0 != "false" } ?? false }
+    }
+
+    private func response(to request: Request, _ target: Target) async -> APIResponse {
+        var response = await answer(request, path: target.path, query: target.query)
+        if request.headers[.origin] != nil, let methods = table.methodsForOthers(at: target.path) {
             response.admitOtherOrigins(methods)
         }
         for field in extraHeaders { response.headers[field.name] = field.value }
-        if case .socket(let socket) = response.body {
-            let headers = response.headers.map { ($0.name.canonicalName, $0.value) }
-            log.debug("websocket opened", metadata: ["http.path": "\(target[..<split])", "peer": "\(channel.peer)"])
-            return try await socket.run(on: channel, headers: headers)
-        }
-        let pretty = query["pretty"].map { $0 != "0" && $0 != "false" } ?? false
-        let (head, body) = response.encoded(pretty: pretty)
-        try await writer.write(response: head, body: body)
+        return response
+    }
+
+    private func tell(
+        _ request: Request, _ target: Target, _ head: HTTPResponse, since start: Uptime, _ channel: any Channel
+    ) {
         log.debug(
             "request complete",
             metadata: [
-                "http.method": "\(request.method.rawValue)", "http.path": "\(target[..<split])",
+                "http.method": "\(request.method.rawValue)", "http.path": "\(target.path)",
                 "http.status": "\(head.status.code)", "duration": "\((endpoints.time.uptime - start).goText)",
                 "peer": "\(channel.peer)",
             ])
@@ -82,6 +116,23 @@ struct Exchange: Sendable {
             }
         }
     }
+}
+
+/// Puts a body that is written in pieces together.
+private struct BodyCollector: ResponseBodyWriter {
+    private final class Bytes { var buffer = ByteBuffer() }
+
+    private let bytes = Bytes()
+
+    static func bytes(of body: ResponseBody) async throws -> ByteBuffer {
+        let collector = BodyCollector()
+        try await body.write(collector)
+        return collector.bytes.buffer
+    }
+
+    mutating func write(_ buffer: ByteBuffer) { bytes.buffer.writeImmutableBuffer(buffer) }
+
+    consuming func finish(_ trailingHeaders: HTTPFields?) {}
 }
 
 extension Channel {

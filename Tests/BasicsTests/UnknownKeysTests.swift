@@ -46,6 +46,22 @@ private struct Tree: Document {
         #expect(found.count == paths.count)
     }
 
+    @Test(arguments: [
+        (
+            #"{"name": "a", "Leaves": [{"Size": 1, "free": {"any": 1}}, {}], "Named": {"x": {"Size": 1}}, "Best": null}"#,
+            0
+        ),
+        (#"{"Nane": "a"}"#, 1),
+        (#"{"Leaves": [{"Size": 1}, {"Sise": 1}], "Named": {"x": {"y": 1}}, "Best": {"Fre": 1}, "Token": 1}"#, 4),
+        (#"{"Name": "a", "name": "b"}"#, 1),
+    ])
+    func readingCountsWhatItPassesOver(text: String, count: Int) throws {
+        var passedOver = 0
+        let tree = try Tree(json: try JSONParser.parse(text), passedOver: &passedOver)
+        #expect(passedOver == count)
+        #expect(try Tree(json: Array(text.utf8)) == tree)
+    }
+
     @Test func pathsAreBounded() {
         let members = (0..<50).map { ("Key\($0)", JSON.null) }
         let found = UnknownKeys(in: .object(members), readAs: Tree.self)

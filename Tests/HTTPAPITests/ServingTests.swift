@@ -1,5 +1,6 @@
 import APIClient
 import Basics
+import Foundation
 import Glibc
 import HTTPAPI
 import Logging
@@ -135,6 +136,37 @@ struct ServingTests {
             #expect(answer.isEmpty || answer.hasPrefix("HTTP/1.1 4"), "\(answer.prefix(100))")
             let after = try await client.send("GET", "/v1/regions")
             #expect(after.status == 200)
+        }
+    }
+
+    /// Of a client that does not wait for answers: short requests, which are answered in one piece, and others get theirs in the
+    /// requests' order.
+    @Test(arguments: [true, false])
+    func answersKeepTheOrderOfRequests(closes: Bool) async throws {
+        func request(_ line: String, _ headers: [String] = [], body: String = "") -> String {
+            ([line + " HTTP/1.1", "Host: x"] + headers + ["", body]).joined(separator: "\r\n")
+        }
+        let kinds = [
+            (request("PUT /v1/regions", ["Content-Length: 2"], body: "{}"), "405"),
+            (request("GET /v1/regions"), "200"),
+            (request("DELETE /v1/nothing"), "404"),
+            (request("PUT /v1/jobs", ["Content-Length: 2"], body: "{}"), "400"),
+            (
+                request("PUT /v1/nothing", ["Content-Length: 100000"], body: String(repeating: "x", count: 100_000)),
+                "404"
+            ),
+            (request("PUT /v1/regions", ["Transfer-Encoding: chunked"], body: "2\r\n{}\r\n0\r\n\r\n"), "405"),
+        ]
+        let order = (0..<60).map { $0 * 7 % kinds.count } + [0, 0, 0, 1, 0, 4, 0, 5, 5, 0]
+        let last = request("DELETE /v1/regions", closes ? [] : ["Connection: close"])
+        let text = order.map { kinds[$0].0 }.joined() + last
+        try await withAPI { client in
+            guard case .http(_, let port) = client.address else { return }
+            let answer = try await NIOThreadPool.singleton.runIfActive {
+                try RawConnection(port: port).exchange(text, closes: closes)
+            }
+            let statuses = answer.components(separatedBy: "HTTP/1.1 ").dropFirst().map { String($0.prefix(3)) }
+            #expect(statuses == order.map { kinds[$0].1 } + ["405"])
         }
     }
 

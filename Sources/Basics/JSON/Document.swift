@@ -103,10 +103,17 @@ extension Document {
     }
 
     public init(json: JSON) throws(DocumentError) {
+        var passedOver = 0
+        try self.init(json: json, passedOver: &passedOver)
+    }
+
+    /// The same, adding to `passedOver` the members that are no fields, at any depth: ``UnknownKeys`` can be looked for then.
+    public init(json: JSON, passedOver: inout Int) throws(DocumentError) {
         guard case .object(let object) = json else { throw .expected("an object", got: json) }
         self.init()
         var decoder = FieldDecoder(object: object)
         try decodeFields(from: &decoder)
+        passedOver += decoder.passedOver
     }
 
     /// The document's field names, in order.
@@ -121,7 +128,7 @@ extension Document {
         writer.beginObject()
         // Swapped, not assigned: a second reference would make the next append copy all that has been written.
         var encoder = FieldEncoder(
-            writer: JSONWriter(capacity: 0), needed: writer.isTerse ? NonzeroDefaults.names(of: Self.self) : [])
+            writer: JSONWriter(capacity: 0), needed: writer.isTerse ? NonzeroDefaults.of(Self.self) : NonzeroDefaults())
         swap(&writer, &encoder.writer)
         encodeFields(to: &encoder)
         swap(&writer, &encoder.writer)
@@ -129,50 +136,62 @@ extension Document {
     }
 
     public static func read(_ json: JSON) throws(DocumentError) -> Self { try Self(json: json) }
+
+    public static func read(_ json: JSON, passedOver: inout Int) throws(DocumentError) -> Self {
+        try Self(json: json, passedOver: &passedOver)
+    }
 }
 
 /// Writes the fields of a document.
 public struct FieldEncoder: FieldVisitor {
     @usableFromInline var writer: JSONWriter
     /// Fields that a terse writer needs even when they are zero.
-    private let needed: [StaticString]
+    @usableFromInline let needed: NonzeroDefaults
 
-    init(writer: JSONWriter, needed: [StaticString]) {
+    init(writer: JSONWriter, needed: NonzeroDefaults) {
         self.writer = writer
         self.needed = needed
     }
 
     @inlinable
     public mutating func field<Value: JSONForm>(_ name: StaticString, _ value: inout Value) {
-        if writer.isTerse, value.isZero, !isNeeded(name) { return }
+        if writer.isTerse, value.isZero, !(needed.lengths.mayContain(name) && needed.contains(name)) { return }
         writer.key(name)
         value.write(to: &writer)
     }
-
-    @usableFromInline
-    func isNeeded(_ name: StaticString) -> Bool { needed.contains { $0.description == name.description } }
 }
 
-/// By type: the fields that are not zero by default, so that leaving them out does not mean zero.
-private enum NonzeroDefaults {
-    private static let known = Mutex<[ObjectIdentifier: [StaticString]]>([:])
+/// The fields of a type that are not zero by default, so that leaving them out does not mean zero.
+@usableFromInline
+struct NonzeroDefaults: Sendable {
+    private var names: [StaticString] = []
+    @usableFromInline private(set) var lengths = KeyLengths()
 
-    static func names<Kind: Document>(of kind: Kind.Type) -> [StaticString] {
+    init() {}
+
+    @usableFromInline
+    func contains(_ name: StaticString) -> Bool { names.contains { $0.isSpelt(name) } }
+
+    private static let known = Mutex<[ObjectIdentifier: NonzeroDefaults]>([:])
+
+    static func of<Kind: Document>(_ kind: Kind.Type) -> NonzeroDefaults {
         known.withLock { known in
-            if let names = known[ObjectIdentifier(kind)] { return names }
+            if let defaults = known[ObjectIdentifier(kind)] { return defaults }
             var finder = Finder()
             var empty = Kind()
             try? empty.visitFields(&finder)
-            known[ObjectIdentifier(kind)] = finder.names
-            return finder.names
+            known[ObjectIdentifier(kind)] = finder.defaults
+            return finder.defaults
         }
     }
 
     private struct Finder: FieldVisitor {
-        var names: [StaticString] = []
+        var defaults = NonzeroDefaults()
 
         mutating func field<Value: JSONForm>(_ name: StaticString, _ value: inout Value) {
-            if !value.isZero { names.append(name) }
+            guard !value.isZero else { return }
+            defaults.names.append(name)
+            defaults.lengths.add(name.utf8CodeUnitCount)
         }
     }
 }
@@ -183,6 +202,11 @@ public struct FieldDecoder: FieldVisitor {
     @usableFromInline let lengths: KeyLengths
     private var cursor = 0
     private var readCount = 0
+    /// Members inside those that were read.
+    @usableFromInline var passedOverInside = 0
+
+    /// Members that are no fields of the object and of what is in it.
+    var passedOver: Int { object.members.count - readCount + passedOverInside }
 
     init(object: JSONObject) {
         self.object = object
@@ -193,7 +217,7 @@ public struct FieldDecoder: FieldVisitor {
     public mutating func field<Value: JSONForm>(_ name: StaticString, _ value: inout Value) throws(DocumentError) {
         guard lengths.mayContain(name), let member = next(named: name), !member.isNull else { return }
         do {
-            value = try Value.read(member)
+            value = try Value.read(member, passedOver: &passedOverInside)
         } catch {
             throw error.inside(name.description)
         }
@@ -214,13 +238,15 @@ public struct FieldDecoder: FieldVisitor {
 
 /// How long an object's keys are: tells without a look at them that most fields are absent.
 @usableFromInline
-struct KeyLengths {
+struct KeyLengths: Sendable {
     /// Bit n is set for a key of n bytes, or of n and some times 64.
-    @usableFromInline let bits: UInt64
+    @usableFromInline private(set) var bits: UInt64 = 0
 
-    init(_ object: JSONObject) {
-        bits = object.members.reduce(0) { $0 | 1 << UInt64($1.key.utf8.count & 63) }
-    }
+    init() {}
+
+    init(_ object: JSONObject) { for member in object.members { add(member.key.utf8.count) } }
+
+    mutating func add(_ length: Int) { bits |= 1 << UInt64(length & 63) }
 
     @inlinable
     func mayContain(_ name: StaticString) -> Bool { bits >> UInt64(name.utf8CodeUnitCount & 63) & 1 == 1 }
@@ -240,6 +266,14 @@ extension JSONObject {
             }
             return folded
         }
+    }
+}
+
+extension StaticString {
+    fileprivate func isSpelt(_ other: StaticString) -> Bool {
+        utf8CodeUnitCount == other.utf8CodeUnitCount
+            && UnsafeBufferPointer(start: utf8Start, count: utf8CodeUnitCount)
+                .elementsEqual(UnsafeBufferPointer(start: other.utf8Start, count: utf8CodeUnitCount))
     }
 }
 

@@ -5,6 +5,10 @@ public protocol JSONForm: Sendable {
     /// Reads the form; never called with null, which leaves a field at its default.
     static func read(_ json: JSON) throws(DocumentError) -> Self
 
+    /// The same, adding to `passedOver` the keys inside that it ignores: those ``findUnknownKeys(in:_:)`` finds, and keys that stand
+    /// there twice or mean nothing here.
+    static func read(_ json: JSON, passedOver: inout Int) throws(DocumentError) -> Self
+
     /// Whether it is empty, zero, false or absent, as a field is that nobody has set (Go's zero values).
     var isZero: Bool { get }
 
@@ -15,6 +19,9 @@ public protocol JSONForm: Sendable {
 extension JSONForm {
     @inlinable
     public var isZero: Bool { false }
+
+    @inlinable
+    public static func read(_ json: JSON, passedOver: inout Int) throws(DocumentError) -> Self { try read(json) }
 }
 
 extension Bool: JSONForm {
@@ -155,6 +162,11 @@ extension Optional: JSONForm where Wrapped: JSONForm {
     @inlinable
     public static func read(_ json: JSON) throws(DocumentError) -> Wrapped? { try Wrapped.read(json) }
 
+    @inlinable
+    public static func read(_ json: JSON, passedOver: inout Int) throws(DocumentError) -> Wrapped? {
+        try Wrapped.read(json, passedOver: &passedOver)
+    }
+
     public static func findUnknownKeys(in json: JSON, _ found: inout UnknownKeys) {
         Wrapped.findUnknownKeys(in: json, &found)
     }
@@ -175,12 +187,18 @@ extension Array: JSONForm where Element: JSONForm {
 
     @inlinable
     public static func read(_ json: JSON) throws(DocumentError) -> [Element] {
+        var passedOver = 0
+        return try read(json, passedOver: &passedOver)
+    }
+
+    @inlinable
+    public static func read(_ json: JSON, passedOver: inout Int) throws(DocumentError) -> [Element] {
         guard let items = json.array else { throw .expected("an array", got: json) }
         var elements: [Element] = []
         elements.reserveCapacity(items.count)
         for (position, item) in items.enumerated() {
             do {
-                elements.append(try Element.read(item))
+                elements.append(try Element.read(item, passedOver: &passedOver))
             } catch {
                 throw error.inside("[\(position)]")
             }
@@ -213,11 +231,17 @@ extension Dictionary: JSONForm where Key == String, Value: JSONForm {
 
     @inlinable
     public static func read(_ json: JSON) throws(DocumentError) -> [String: Value] {
+        var passedOver = 0
+        return try read(json, passedOver: &passedOver)
+    }
+
+    @inlinable
+    public static func read(_ json: JSON, passedOver: inout Int) throws(DocumentError) -> [String: Value] {
         guard let object = json.object else { throw .expected("an object", got: json) }
         var values: [String: Value] = [:]
         for (key, member) in object.members {
             do {
-                values[key] = try Value.read(member)
+                values[key] = try Value.read(member, passedOver: &passedOver)
             } catch {
                 throw error.inside(key)
             }

@@ -76,8 +76,9 @@ extension Route {
     ) async throws -> APIResponse {
         let body = try await request.json()
         try requireJob(body)
-        var call = try RegisterJob(json: body)
-        call.notes = JobRequestKeys.warnings(of: JobRequestKeys.unknown(in: body))
+        var passedOver = 0
+        var call = try RegisterJob(json: body, passedOver: &passedOver)
+        call.notes = JobRequestKeys.warnings(for: body, passedOver: passedOver)
         guard !call.job.id.isEmpty else { throw CallError(.invalid, "Job ID hasn't been provided") }
         if let pathID, pathID != call.job.id { throw CallError(.invalid, "Job ID does not match name") }
         let context = adopt(&call.job, body, request, endpoints)
@@ -126,8 +127,9 @@ extension Route {
     private static func plan(_ request: APIRequest, _ endpoints: Endpoints) async throws -> APIResponse {
         let body = try await request.json()
         try requireJob(body)
-        var call = try PlanJob(json: body)
-        call.notes = JobRequestKeys.warnings(of: JobRequestKeys.unknown(in: body))
+        var passedOver = 0
+        var call = try PlanJob(json: body, passedOver: &passedOver)
+        call.notes = JobRequestKeys.warnings(for: body, passedOver: passedOver)
         guard !call.job.id.isEmpty else { throw CallError(.invalid, "Job must have a valid ID") }
         guard call.job.id == request.parameter("id") else { throw CallError(.invalid, "Job ID does not match") }
         let context = adopt(&call.job, body, request, endpoints)
@@ -179,8 +181,9 @@ extension Route {
     private static func validate(_ request: APIRequest, _ endpoints: Endpoints) async throws -> APIResponse {
         let body = try await request.json()
         try requireJob(body)
-        var call = try ValidateJob(json: body)
-        call.notes = JobRequestKeys.warnings(of: JobRequestKeys.unknown(in: body))
+        var passedOver = 0
+        var call = try ValidateJob(json: body, passedOver: &passedOver)
+        call.notes = JobRequestKeys.warnings(for: body, passedOver: passedOver)
         let context = adopt(&call.job, body, request, endpoints)
         return .json(try await endpoints.caller.call(call, context: context))
     }

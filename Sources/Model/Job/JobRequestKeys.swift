@@ -20,8 +20,13 @@ public enum JobRequestKeys {
         return found
     }
 
+    /// A warning for each key of a request that reading it passed over so many times; a walk over the request is made only then.
+    public static func warnings(for body: JSON, passedOver: Int) -> [String] {
+        passedOver == 0 ? [] : warnings(of: unknown(in: body))
+    }
+
     /// A warning for each of them that is kept, and one for the rest.
-    public static func warnings(of keys: UnknownKeys) -> [String] {
+    private static func warnings(of keys: UnknownKeys) -> [String] {
         guard keys.count > 0 else { return [] }
         let more = keys.count - keys.paths.count
         return keys.paths.map { "unknown key \($0) is ignored" }

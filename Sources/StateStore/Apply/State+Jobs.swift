@@ -128,8 +128,9 @@ extension State {
 
     /// Changes a job's record, then brings its status up to date.
     mutating func updateJob(_ key: JobKey, _ outcome: inout ApplyOutcome, _ change: (inout JobBody) -> Void) {
-        var body = jobs[key]?.body ?? JobBody()
-        let before = jobs[key] == nil ? nil : body.status
+        let known = jobs[key]
+        var body = known?.body ?? JobBody()
+        let before = known?.body.status
         change(&body)
         body.changeIndex = outcome.index
         if let job = body.versions.first?.version.job, !body.isPurged {
