@@ -3,8 +3,8 @@ internal import HummingbirdCore
 internal import NIOCore
 internal import NIOHTTPTypes
 
-/// Answers writes with a small body in one piece, without the streams of parts that other requests and answers go through: half of
-/// what HTTP costs a write. Everything else passes.
+/// Answers writes with a small body in one piece, without the streams of parts that other requests and answers go through.
+/// Everything else passes.
 ///
 /// One for each connection, on its event loop, before the streams' handler.
 final class ShortRequestHandler: ChannelDuplexHandler, RemovableChannelHandler {
@@ -111,13 +111,13 @@ final class ShortRequestHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// Takes what came while a request was being answered.
     private func goOn(_ context: ChannelHandlerContext) {
-        let hasPassed = passedCount
+        let passedBefore = passedCount
         while let part = waiting.first {
             if case .answering = state { return }
             waiting.removeFirst()
             take(part, context)
         }
-        if passedCount > hasPassed { context.fireChannelReadComplete() }
+        if passedCount > passedBefore { context.fireChannelReadComplete() }
         if case .answering = state { return }
         if isReadHeld {
             isReadHeld = false
