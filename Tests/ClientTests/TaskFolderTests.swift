@@ -48,6 +48,19 @@ import Testing
         #expect(SmallFile.text(path) == "of the task")
     }
 
+    /// Tasks of any user write to the folder that they share; only what the agent made there is the agent's to rename.
+    @Test func theSharedFolderIsOpenToAll() async throws {
+        let fixture = ClientFixture()
+        defer { fixture.close() }
+        let allocation = makeAllocation(.batch, [makeTask("server")])
+        fixture.servers.place(allocation)
+        try await fixture.run(try await fixture.client()) { _ in
+            try await fixture.reported(allocation.id) { $0.clientStatus == .running }
+            let shared = "\(fixture.folder)/alloc/\(allocation.id)/alloc"
+            #expect(["", "/data", "/logs", "/tmp"].map { mode(shared + $0) } == [0o1777, 0o777, 0o777, 0o1777])
+        }
+    }
+
     /// A link at the payload's place, left by an earlier attempt, is replaced; one on the way to it is an error.
     @Test(arguments: [(file: "put.json", isWritten: true), ("in/put.json", false)])
     func aPayloadFollowsNoLinks(file: String, isWritten: Bool) async throws {

@@ -10,16 +10,25 @@ import Testing
         _ id: String, _ line: String, type: String = "service", memoryMB: Int64 = 32, restart: JSON = .null,
         network: String? = nil, driver: String = "exec", more: [(String, JSON)] = []
     ) -> JSON {
+        Jobs.task(
+            id, type: type, restart: restart, network: network,
+            task("main", line, memoryMB: memoryMB, driver: driver, more: more))
+    }
+
+    /// A task that runs a shell line.
+    private static func task(
+        _ name: String, _ line: String, memoryMB: Int64 = 32, user: String = "", driver: String = "exec",
+        more: [(String, JSON)] = []
+    ) -> JSON {
         let config: [(String, JSON)] = [
             ("command", .string("/bin/sh")), ("args", .array([.string("-c"), .string(line)])),
         ]
-        return Jobs.task(
-            id, type: type, restart: restart, network: network,
-            .object([
-                ("Name", .string("main")), ("Driver", .string(driver)), ("KillTimeout", .integer(200_000_000)),
-                ("Config", .object(JSONObject(config + more))),
-                ("Resources", .object([("CPU", .integer(20)), ("MemoryMB", .integer(memoryMB))])),
-            ]))
+        return .object([
+            ("Name", .string(name)), ("User", .string(user)), ("Driver", .string(driver)),
+            ("KillTimeout", .integer(200_000_000)),
+            ("Config", .object(JSONObject(config + more))),
+            ("Resources", .object([("CPU", .integer(20)), ("MemoryMB", .integer(memoryMB))])),
+        ])
     }
 
     private static let quick = JSON.object([
@@ -65,6 +74,30 @@ import Testing
         }
         try agent.end(["keeper"])
         #expect(tasks.processes.isEmpty)
+        try expectNothingLeft(agent)
+    }
+
+    /// Tasks of one group, of different unprivileged users, pass each other files in the shared folder; no link there leads a reader of
+    /// the allocation's files out of it.
+    @Test func tasksShareTheAllocationsFolder() throws {
+        let agent = try AgentProcess()
+        try agent.start()
+        try agent.waitUntilReady()
+        let secret = agent.folder.path + "/secret"
+        try Data("of the host".utf8).write(to: URL(fileURLWithPath: secret))
+        let giver = Self.task("giver", "ln -s \(secret) $NOMAD_ALLOC_DIR/link; id -u > $NOMAD_ALLOC_DIR/note; sleep 60")
+        let line = "until cat $NOMAD_ALLOC_DIR/note 2>/dev/null; do sleep 0.1; done; sleep 60"
+        try agent.register(Jobs.task("shared", giver, Self.task("taker", line, user: "daemon")))
+        try agent.wait("shared", "running")
+        let allocation = try #require(try agent.allocations("shared").first)
+        try eventually("the note is read", details: { agent.describe("shared") }) {
+            try agent.logs(allocation, task: "taker") == "65534\n"
+        }
+        let id = allocation["ID"]?.string ?? ""
+        let answer = try agent.http.get("/v1/client/fs/cat/\(id)?path=alloc/link")
+        #expect(answer.status != 200 && !answer.text.contains("of the host"), "\(answer.text)")
+        #expect(try agent.http.get("/v1/client/fs/cat/\(id)?path=alloc/note").text == "65534\n")
+        try agent.end(["shared"])
         try expectNothingLeft(agent)
     }
 

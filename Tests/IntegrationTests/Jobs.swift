@@ -23,10 +23,10 @@ enum Jobs {
             ]))
     }
 
-    /// A job of one group with the given task; `network` is the mode of the group's, where it has one.
+    /// A job of one group with the given tasks; `network` is the mode of the group's, where it has one.
     static func task(
         _ id: String, type: String = "service", count: Int = 1, restart: JSON = .null, disconnect: JSON = .null,
-        network: String? = nil, _ task: JSON
+        network: String? = nil, _ tasks: JSON...
     ) -> JSON {
         .object([
             (
@@ -40,7 +40,7 @@ enum Jobs {
                                 ("Name", .string("group")), ("Count", .integer(Int64(count))),
                                 ("RestartPolicy", restart), ("Disconnect", disconnect),
                                 ("Networks", .array(network.map { [.object([("Mode", .string($0))])] } ?? [])),
-                                ("Tasks", .array([task])),
+                                ("Tasks", .array(tasks)),
                             ])
                         ])
                     ),

@@ -67,8 +67,8 @@ package struct AllocationFolders: Sendable, Equatable {
     package func make(disk: any Disk, modes: any FileModes) throws {
         try disk.makeDirectory(root)
         try modes.setMode(root, 0o711)
-        // Tasks of different users share these.
-        for (name, mode) in [("", 0o755), ("/data", 0o777), ("/logs", 0o777), ("/tmp", 0o1777)] as [(String, UInt32)] {
+        // Tasks of different users share these. Sticky: a task writes as it likes, but does not rename what the agent made.
+        for (name, mode) in [("", 0o1777), ("/data", 0o777), ("/logs", 0o777), ("/tmp", 0o1777)] as [(String, UInt32)] {
             try disk.makeDirectory(shared + name)
             try modes.setMode(shared + name, mode)
         }
