@@ -58,10 +58,11 @@ struct NodeBuilder: Sendable {
         if configuration.memoryTotalMB > 0 { resources.memory.memoryMB = configuration.memoryTotalMB }
         if configuration.diskTotalMB > 0 { resources.disk.diskMB = configuration.diskTotalMB }
         if configuration.networkSpeed > 0 {
-            for index in resources.networks.indices where !GroupNetwork.isOwn(resources.networks[index].mode) {
+            for index in resources.networks.indices where !resources.networks[index].isOwn {
                 resources.networks[index].mBits = configuration.networkSpeed
             }
-            for index in resources.nodeNetworks.indices where !GroupNetwork.isOwn(resources.nodeNetworks[index].mode) {
+            for index in resources.nodeNetworks.indices
+            where !NetworkResource.isOwn(mode: resources.nodeNetworks[index].mode) {
                 resources.nodeNetworks[index].speed = configuration.networkSpeed
             }
         }

@@ -24,7 +24,7 @@ struct AllocationNetwork: Sendable {
     /// - Throws: ``TaskSetupError`` with what failed, when several attempts have; nothing is left then, or `clear` has to be called.
     func prepare(_ allocation: Allocation) async throws -> GroupNetwork? {
         guard let group = allocation.job?.taskGroup(allocation.taskGroup), let wish = group.networks.first,
-            GroupNetwork.isOwn(wish.mode)
+            wish.isOwn
         else { return nil }
         if let record = try await stored() {
             let isHeld = try await blocking { $0.isHeld(at: record.path) }

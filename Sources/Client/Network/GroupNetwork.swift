@@ -7,9 +7,8 @@ package struct GroupNetwork: Sendable, Equatable {
     package var status: AllocationNetworkStatus
     package var hostname: String
 
-    /// Whether a group's network block asks for a network of the allocation's own.
-    package static func isOwn(_ mode: String) -> Bool { mode == "bridge" || mode.hasPrefix("cni/") }
-
     /// What a driver must know of to run tasks in a network of that mode: a word of driver.h "network_isolation".
-    package static func isolation(_ mode: String) -> String { isOwn(mode) ? "group" : mode.isEmpty ? "host" : mode }
+    package static func isolation(_ mode: String) -> String {
+        NetworkResource.isOwn(mode: mode) ? "group" : mode.isEmpty ? "host" : mode
+    }
 }

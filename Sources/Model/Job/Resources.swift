@@ -71,6 +71,12 @@ public struct NetworkResource: Document {
 
     public init() {}
 
+    /// Whether this asks for, or offers, a network of the allocation's own.
+    public var isOwn: Bool { NetworkResource.isOwn(mode: mode) }
+
+    /// Whether that mode is one of networks of the allocation's own: `bridge` or `cni/NAME`.
+    public static func isOwn(mode: String) -> Bool { mode == "bridge" || (mode.hasPrefix("cni/") && mode != "cni/") }
+
     public mutating func visitFields(_ visitor: inout some FieldVisitor) throws(DocumentError) {
         try visitor.field("Mode", &mode)
         try visitor.field("Device", &device)

@@ -80,9 +80,7 @@ extension TaskGroup {
         var labels: Set<String> = []
         var holders: [String: String] = [:]
         if networks.count > 1 { faults.append("only one network block is allowed in a group") }
-        for network in networks {
-            let isCNI = network.mode.hasPrefix("cni/") && network.mode != "cni/"
-            guard !isCNI, !["", "host", "none", "bridge"].contains(network.mode) else { continue }
+        for network in networks where !network.isOwn && !["", "host", "none"].contains(network.mode) {
             faults.append("network mode \"\(network.mode)\" is none of host, none, bridge and cni/NAME")
         }
         for network in networks where network.mode == "none" {

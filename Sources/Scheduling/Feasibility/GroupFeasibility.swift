@@ -62,7 +62,7 @@ struct GroupConditions {
         drivers = Array(Set(group.tasks.map(\.driver))).sorted()
         volumes = group.volumes.values.filter { $0.type == "host" || $0.type.isEmpty }.sorted { $0.name < $1.name }
         devices = DeviceCondition.all(of: group)
-        networkModes = group.networks.map(\.mode).filter { $0 == "bridge" || $0.hasPrefix("cni/") }
+        networkModes = group.networks.filter(\.isOwn).map(\.mode)
     }
 
     var isEscaped: Bool { predicates.contains(where: \.isEscaped) }
