@@ -216,6 +216,39 @@ struct OutputTests {
         #expect(AllocationOutput(shown: shown).facts(allocation).hasPrefix("ID                  = 0af996ed\n"))
     }
 
+    @Test func networkOfAnAllocation() {
+        var allocation = Allocation()
+        let output = AllocationOutput(shown: shown)
+        #expect(output.addresses(allocation) == nil && output.network(allocation) == nil)
+        var (job, group, network, port) = (Job(), TaskGroup(), NetworkResource(), PortMapping())
+        network.mode = "bridge"
+        (group.name, group.networks) = ("g", [network])
+        job.taskGroups = [group]
+        (allocation.taskGroup, allocation.job) = ("g", job)
+        (port.label, port.value, port.to, port.hostIP) = ("http", 23_456, 80, "10.0.0.1")
+        allocation.allocatedResources.shared.ports = [port]
+        #expect(
+            output.addresses(allocation) == """
+                Allocation Addresses (mode = "bridge"):
+                Label  Dynamic  Address
+                *http  yes      10.0.0.1:23456 -> 80
+                """)
+        var status = AllocationNetworkStatus()
+        (status.interfaceName, status.address, status.addressIPv6) = ("eth0", "172.26.64.7", "fd00::7")
+        var dns = DNSConfig()
+        dns.servers = ["10.0.0.53", "10.0.0.54"]
+        status.dns = dns
+        allocation.networkStatus = status
+        #expect(
+            output.network(allocation) == """
+                Allocation Network:
+                Interface    = eth0
+                Address      = 172.26.64.7
+                IPv6 Address = fd00::7
+                DNS Servers  = 10.0.0.53, 10.0.0.54
+                """)
+    }
+
     @Test func planShowsDifferenceAndHowToGoOn() throws {
         var response = JobPlanResponse()
         response.jobModifyIndex = 7

@@ -35,15 +35,33 @@ struct AllocationOutput {
     func addresses(_ allocation: Allocation) -> String? {
         let ports = allocation.allocatedResources.shared.ports
         guard !ports.isEmpty else { return nil }
-        let reserved = Set(
-            (allocation.job?.taskGroup(allocation.taskGroup)?.networks ?? []).flatMap(\.reservedPorts).map(\.label))
+        let networks = allocation.job?.taskGroup(allocation.taskGroup)?.networks ?? []
+        let reserved = Set(networks.flatMap(\.reservedPorts).map(\.label))
         let rows = ports.map { port in
             let target = port.to > 0 ? " -> \(port.to)" : ""
             return [
                 "*\(port.label)", reserved.contains(port.label) ? "no" : "yes", "\(port.hostIP):\(port.value)\(target)",
             ]
         }
-        return shown.paint.bold("Allocation Addresses:") + "\n" + Table.list(["Label", "Dynamic", "Address"], rows)
+        let mode = networks.first?.mode ?? ""
+        let title = "Allocation Addresses" + (mode.isEmpty ? ":" : " (mode = \"\(mode)\"):")
+        return shown.paint.bold(title) + "\n" + Table.list(["Label", "Dynamic", "Address"], rows)
+    }
+
+    /// The network of the allocation's own, as its client has made it; nil without one.
+    func network(_ allocation: Allocation) -> String? {
+        guard let status = allocation.networkStatus, !status.interfaceName.isEmpty || !status.address.isEmpty else {
+            return nil
+        }
+        var pairs = [("Interface", status.interfaceName), ("Address", status.address)]
+        // Where there is no other, the address is an IPv6 one too.
+        if !status.addressIPv6.isEmpty, status.addressIPv6 != status.address {
+            pairs.append(("IPv6 Address", status.addressIPv6))
+        }
+        for (name, values) in [("DNS Servers", status.dns?.servers), ("DNS Searches", status.dns?.searches)] {
+            if let values, !values.isEmpty { pairs.append((name, values.joined(separator: ", "))) }
+        }
+        return shown.paint.bold("Allocation Network:") + "\n" + Table.pairs(pairs)
     }
 
     /// A section for each task: state, resources and latest events. `usage` is an AllocResourceUsage object or null, of which

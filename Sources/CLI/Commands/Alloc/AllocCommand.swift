@@ -55,8 +55,8 @@ package struct AllocStatusCommand: AsyncParsableCommand {
         let id = try await Lookup(client: client, shown: shown).allocationID(allocation)
         if json { return Console.write(try await client.get("/v1/allocation/\(id)").json().prettyText) }
         let found = try await client.allocation(id)
-        var parts = [AllocationOutput(shown: shown).facts(found)]
-        if let addresses = AllocationOutput(shown: shown).addresses(found) { parts.append(addresses) }
+        let output = AllocationOutput(shown: shown)
+        var parts = [output.facts(found), output.addresses(found), output.network(found)].compactMap { $0 }
         if !short { parts += await details(found, client, shown) }
         if !nodes.isEmpty {
             let placement = try await client.placement(of: found.evalID, nodes: nodes)
