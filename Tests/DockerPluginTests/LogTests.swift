@@ -89,6 +89,24 @@ final class LogTests {
         #expect(text("e.0") == "bad\nworse\n")
     }
 
+    /// Where an earlier release, which kept eight numbers, stopped, this one goes on.
+    @Test func positionsOfAnEarlierReleaseAreRead() throws {
+        let target = try target()
+        let (one, two) = (frame(1, 1, "one\n") + frame(1, 3, "two\n"), frame(2, 2, "bad\n"))
+        var log = copy(target)
+        try log.feed(one + two)
+        log.close()
+        let times = [3, 2].map { LogTime.parse("2026-11-26T12:00:0\($0).000000001Z") ?? 0 }
+        let numbers = "\(times[0]) 1 0 8 \(times[1]) 1 0 4" + String(repeating: " ", count: 140)
+        let position = LogPosition(numbers + "\n")
+        #expect(position?.output.floor == times[0] && position?.error.floor == times[1])
+        _ = system("echo '\(numbers)' > \(folder)/position")
+        var later = copy(target)
+        try later.feed(one + two + frame(1, 4, "three\n") + frame(2, 5, "worse\n"))
+        later.close()
+        #expect(text("o.0") == "one\ntwo\nthree\n" && text("e.0") == "bad\nworse\n")
+    }
+
     @Test func aSilentStreamDoesNotBringEverythingAgain() throws {
         var log = copy(try target())
         _ = log.begin(now: RealClock.wall)

@@ -72,9 +72,14 @@ struct LogPosition: Equatable, Sendable {
 
     init() {}
 
+    /// Reads ``text``, and the eight numbers of an earlier release, which knew no floor: it counted only what has the latest time.
     init?(_ text: String) {
         guard text.hasSuffix("\n") else { return nil }
-        let numbers = text.dropLast().split(separator: " ").map { Int64($0) ?? -1 }
+        var numbers = text.dropLast().split(separator: " ").map { Int64($0) ?? -1 }
+        if numbers.count == 8 {
+            numbers.insert(numbers[0], at: 2)
+            numbers.insert(numbers[5], at: 7)
+        }
         guard numbers.count == 10, numbers.allSatisfy({ $0 >= 0 }) else { return nil }
         func stream(_ at: Int) -> Stream {
             Stream(
