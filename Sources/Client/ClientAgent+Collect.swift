@@ -62,7 +62,7 @@ extension ClientAgent {
         defer { table.withLock { _ = $0.leaving.remove(runner.id) } }
         let (disk, root) = (world.seam.disk, runner.folders.root)
         do {
-            try await runner.network.clear()
+            try await runner.network.clear(isLast: true)
             try await world.seam.blocking.run { try disk.remove(root) }
             try await world.store.remove(runner.id)
             table.withLock { _ = $0.runners.removeValue(forKey: runner.id) }
@@ -83,7 +83,7 @@ extension ClientAgent {
             let tasks = (try? await world.seam.blocking.run { try disk.list(folders.root) }) ?? []
             for task in tasks { await endOrphan(folders.attemptFile(task)) }
             do {
-                try await AllocationNetwork(id: id, folders: folders, world: world).clear()
+                try await AllocationNetwork(id: id, folders: folders, world: world).clear(isLast: true)
                 try await world.seam.blocking.run { try disk.remove(folders.root) }
                 world.log.info("removed the folders of an unknown allocation", metadata: ["alloc.id": "\(id)"])
             } catch {

@@ -31,6 +31,8 @@ package struct ClientConfiguration: Sendable {
     package var endedAllocationsMax = 50
     /// How often ended allocations are looked through; 1 min.
     package var collectInterval = Duration.seconds(60)
+    /// How long after the drivers' first load what is to be taken away waits for one that is not there.
+    package var driverWait = Duration.seconds(60)
     /// Use of the allocation folder's disk, in percent, above which ended allocations go early; 80.
     package var diskUsageMax = 80.0
     /// Total compute in MHz, memory and disk in MiB: replace what fingerprinters found, when above 0.

@@ -17,6 +17,16 @@ extension ClientWorld {
         }
     }
 
+    /// The driver, if it is there; else waits for it until ``ClientConfiguration/driverWait`` after the first load of all.
+    func driverExpected(_ name: String) async throws -> (any Driver)? {
+        let end = try await settled.get() + configuration.driverWait
+        while true {
+            if let driver = drivers.driver(named: name) { return driver }
+            guard seam.time.uptime < end else { return nil }
+            try await seam.time.sleep(for: .milliseconds(50))
+        }
+    }
+
     /// A loaded driver; waits a little for one that is just being started or replaced.
     func driver(named name: String) async -> (any Driver)? {
         for turn in 0..<50 {

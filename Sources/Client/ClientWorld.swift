@@ -17,8 +17,8 @@ package struct ClientWorld: Sendable {
     package let modes: any FileModes
     package let network: any NetworkTools
     package let log: Logger
-    /// Whether the drivers have been given time to load.
-    let settled = OneShot<Void>()
+    /// When the drivers had been given time to load.
+    let settled = OneShot<Uptime>()
 
     package init(
         configuration: ClientConfiguration, seam: Seam, servers: any Caller, drivers: any DriverRegistry,

@@ -258,6 +258,33 @@ import Testing
         }
     }
 
+    /// The driver that made it has been removed since: what needs no driver goes, and the allocation with it.
+    @Test func oneWhoseDriverIsGoneGoesWithoutIt() async throws {
+        let tools = FakeNetworkTools()
+        var fixture = makeFixture(tools)
+        defer { fixture.close() }
+        let maker = FakeDriver("maker", networkIsolation: ["host", "group"], makesNetworks: true)
+        fixture.drivers = [maker]
+        tools.state.withLock { $0.failures = ["DEL portmap": 1] }
+        var allocation = allocation()
+        allocation.job?.taskGroups[0].tasks[0].driver = "maker"
+        fixture.servers.place(allocation)
+        try await fixture.run(try await fixture.client()) { [fixture, id = allocation.id] _ in
+            try await fixture.reported(id, "running") { $0.clientStatus == .running }
+            maker.end("server")
+            try await fixture.reported(id, "complete") { $0.clientStatus == .complete }
+            let came = try await fixture.eventually { tools.done.last == "DEL portmap" }
+            #expect(came, "\(tools.done)")
+        }
+        fixture.drivers = []
+        fixture.servers.forget(allocation.id)
+        try await fixture.run(try await fixture.client { $0.driverWait = .zero }) { [fixture, id = allocation.id] _ in
+            let came = try await fixture.eventually { !fixture.seam.disk.exists("\(fixture.folder)/alloc/\(id)") }
+            #expect(came, "\(tools.done)")
+        }
+        #expect(tools.done.suffix(5) == Self.taken[...] && tools.state.withLock { $0.held.isEmpty })
+    }
+
     /// A driver whose tasks join no other network makes it: for the tasks of all drivers.
     @Test func aDriverMakesItWhereItMust() async throws {
         let tools = FakeNetworkTools()

@@ -55,9 +55,9 @@ extension ClientAgent {
             world.devices.set(builder.devices)
             publish(builder)
             failHolders()
-            world.settled.set(())
             names = []
             let now = world.seam.time.uptime
+            world.settled.set(now)
             let soonest = next.values.min()
             if let soonest, soonest > now {
                 try await race(

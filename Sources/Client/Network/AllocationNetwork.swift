@@ -51,7 +51,9 @@ struct AllocationNetwork: Sendable {
     }
 
     /// Takes the network away; none is fine. After an error the record is still there, and another call goes on.
-    func clear() async throws {
+    ///
+    /// Of a driver that is not loaded only its part stays: an error, and where the call `isLast`, for the log to tell.
+    func clear(isLast: Bool = false) async throws {
         guard let record = try await stored() else { return }
         let isHeld = try await blocking { $0.isHeld(at: record.path) }
         if !record.network.isNull {
@@ -62,9 +64,20 @@ struct AllocationNetwork: Sendable {
             }
         }
         try await blocking { try $0.release(record.path) }
-        if !record.driver.isEmpty { try await world.driverAwaited(record.driver).destroyNetwork("\(id)") }
+        if !record.driver.isEmpty { try await clear(record.driver, isLast: isLast) }
         let (disk, path) = (world.seam.disk, folders.root + "/" + AllocationNetwork.file)
         try await world.seam.blocking.run { for name in [path, path + ".lock"] { try disk.remove(name) } }
+    }
+
+    /// What the driver made.
+    private func clear(_ name: String, isLast: Bool) async throws {
+        if let driver = try await world.driverExpected(name) { return try await driver.destroyNetwork("\(id)") }
+        let reason =
+            "driver \"\(name)\", which made the allocation's network, is not loaded: what it holds it with stays until the driver "
+            + "is loaded again or it is removed by hand; see \"drover plugin status\""
+        guard isLast else { throw TaskSetupError(message: reason) }
+        world.log.error(
+            "part of an allocation's network stays", metadata: ["alloc.id": "\(id)", "reason": "\(reason)"])
     }
 
     // MARK: - Making

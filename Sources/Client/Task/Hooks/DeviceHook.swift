@@ -12,7 +12,7 @@ struct DeviceHook: TaskHook {
         guard let assigned = start.allocation.allocatedResources.tasks[start.task.name], !assigned.devices.isEmpty
         else { return }
         // A client that has just started does not know yet who knows the devices.
-        try await context.world.settled.get()
+        _ = try await context.world.settled.get()
         var reservations: [String: DeviceReservation] = [:]
         let held = assigned.heldDevices
         for (device, _) in held {
