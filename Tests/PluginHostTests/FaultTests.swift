@@ -129,6 +129,20 @@ import Testing
         }
     }
 
+    /// What was slow, or says so itself, is loaded a little later without anybody's doing.
+    @Test(arguments: ["refuse at first", "hang at first"]) func whatMayPassIsTriedAgain(fault: String) async throws {
+        let library = try PluginBuilder.library(FaultTests.source)
+        let configure: (inout PluginHostConfiguration) -> Void = { configuration in
+            isolated(.process, "faulty", config: .object([("create", .string(fault))]))(&configuration)
+            if fault == "hang at first" { configuration.loadTimeout = .seconds(3) }
+        }
+        try await withHost([(library, "driver.so")], configure: configure) { host, _ in
+            try await eventually("it runs") { host.status[0].state == "running" }
+            let driver = try #require(host.driver(named: "faulty"))
+            _ = try await driver.start(TaskSpec(id: "t1"))
+        }
+    }
+
     @Test(arguments: [
         ("refuse", "create: \"create\" says refuse"), ("segv", "was ended by signal 11 (SIGSEGV)"),
         ("abort", "its last output: the end is near"), ("hang", "hung while it was loaded: no instance within 300ms"),

@@ -8,7 +8,8 @@ package final class HostedPlugin: Sendable {
     ///
     ///     loading ──► running ──crash──► restarting ──► running
     ///        │                               │
-    ///        └──────────► quarantined ◄──────┘          any ──► stopped
+    ///        └─────────► quarantined ◄───────┘          any ──► stopped
+    ///                         └───(reason may pass)──► running
     enum Phase: Sendable {
         /// Found; its first instance is being made.
         case loading
@@ -16,7 +17,8 @@ package final class HostedPlugin: Sendable {
         case running(any PluginInstance)
         /// Its process has ended; a new one will come.
         case restarting
-        /// Will not be tried again until its file or the configuration changes.
+        /// Will not be tried again until its file or the configuration changes, or, where it failed for a reason that may pass,
+        /// a while later.
         case quarantined
         /// Not wanted: by configuration, because another library has its name, or because the agent ends.
         case stopped

@@ -22,7 +22,7 @@ extension PluginManager {
         }
         let plugins = admit(found.sorted { $0.0.path < $1.0.path })
         await withDiscardingTaskGroup { group in
-            for plugin in plugins { group.addTask { await self.load(plugin) } }
+            for plugin in plugins { group.addTask { await self.loadFirst(plugin) } }
         }
     }
 
@@ -46,10 +46,12 @@ extension PluginManager {
         for (file, result) in found {
             guard case .success(let manifest) = result else { continue }
             let plugin = makePlugin(file, manifest)
-            state.withLock { state in
-                state.plugins[file.path] = plugin
+            let earlier = state.withLock { state in
                 state.broken[file.path] = nil
+                return state.plugins.updateValue(plugin, forKey: file.path)
             }
+            // It may be about to be tried again.
+            if let earlier, case .quarantined = earlier.phase { earlier.enter(.stopped, reason: "loaded anew") }
             if let winner = names[manifest.name], winner != file {
                 plugin.enter(.stopped, reason: "\(winner.path) has the same name and is loaded in its place")
             } else if !block(manifest.name).isEnabled {
@@ -83,22 +85,33 @@ extension PluginManager {
             threads: configuration.callsInline ? nil : ThreadPool(name: "plug-in call", threadsMax: 32), watch: watch)
     }
 
-    /// Makes the first instance of `plugin` and its faces; quarantines it on failure.
-    func load(_ plugin: HostedPlugin) async {
+    /// Loads `plugin`, and quarantines it on failure; what may pass is tried again beside (``retry(_:)``).
+    private func loadFirst(_ plugin: HostedPlugin) async {
         do {
-            let hash = await onThread { try? ContentHash.hash(file: plugin.file.path) }
-            let instance = try await makeInstance(plugin)
-            plugin.contentHash = hash
-            try await makeFaces(plugin, instance)
-            guard plugin.enter(.running(instance)) else { return await onThread { instance.stop() } }
-            log.debug("plug-in loaded", metadata: metadata(plugin))
-            announce(plugin)
-            if let end = instance.ended { await restart(plugin, end) }
+            try await load(plugin)
         } catch {
             // When the agent ends meanwhile, that is no fault of the plug-in.
             guard !Task.isCancelled else { return _ = plugin.enter(.stopped, reason: "the agent ends") }
             quarantine(plugin, "\(error)")
+            if PluginManager.mayPass(error) { eventWriter.yield(.failed(plugin)) }
         }
+    }
+
+    /// Makes the first instance of `plugin` and its faces.
+    func load(_ plugin: HostedPlugin) async throws {
+        let hash = await onThread { try? ContentHash.hash(file: plugin.file.path) }
+        let instance = try await makeInstance(plugin)
+        plugin.contentHash = hash
+        do {
+            try await makeFaces(plugin, instance)
+        } catch {
+            await onThread { instance.stop() }
+            throw error
+        }
+        guard plugin.enter(.running(instance)) else { return await onThread { instance.stop() } }
+        log.debug("plug-in loaded", metadata: metadata(plugin))
+        announce(plugin)
+        if let end = instance.ended { await restart(plugin, end) }
     }
 
     func quarantine(_ plugin: HostedPlugin, _ reason: String) {

@@ -42,6 +42,31 @@ extension PluginManager {
         quarantine(plugin, failure)
     }
 
+    /// Whether a plug-in that failed so may be loaded later as it is: it was slow, as on a busy machine, or says so itself.
+    static func mayPass(_ error: any Error) -> Bool {
+        guard let error = error as? PluginError else { return false }
+        return error.code == .deadline || error.code == .retry
+    }
+
+    /// Tries to load a quarantined plug-in again, with growing delays, for as long as only what may pass is in the way.
+    ///
+    /// It stays quarantined meanwhile, so that calls fail at once; ``rescan()`` may load it sooner.
+    func retry(_ plugin: HostedPlugin) async {
+        var backoff = Backoff(base: configuration.restartDelay, limit: configuration.restartDelayMax)
+        while true {
+            var generator = seam.random.generator()
+            let delay = backoff.next(using: &generator)
+            guard (try? await seam.time.sleep(for: delay)) != nil, case .quarantined = plugin.phase else { return }
+            do {
+                return try await load(plugin)
+            } catch {
+                guard !Task.isCancelled else { return }
+                quarantine(plugin, "\(error)")
+                guard PluginManager.mayPass(error) else { return }
+            }
+        }
+    }
+
     func takeOver(_ plugin: HostedPlugin, _ instance: any PluginInstance) async {
         guard let driver = state.withLock({ $0.drivers[plugin.name] }), driver.plugin === plugin else { return }
         await driver.takeOver(instance)

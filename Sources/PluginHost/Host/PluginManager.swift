@@ -15,6 +15,8 @@ package final class PluginManager: Sendable {
     /// What a supervisor has to act on.
     enum Event: Sendable {
         case ended(HostedPlugin, RemoteInstance.End)
+        /// Its first instance could not be made, for a reason that may pass.
+        case failed(HostedPlugin)
     }
 
     struct State {
@@ -58,7 +60,7 @@ package final class PluginManager: Sendable {
         await load(files)
     }
 
-    /// Supervises until cancelled: restarts crashed plug-ins, serves timers of those in the agent; then stops all of them.
+    /// Supervises until cancelled: restarts crashed plug-ins, tries those again that were slow to load, serves timers of those in the agent; then stops all of them.
     package func run() async {
         await withDiscardingTaskGroup { group in
             group.addTask { await self.clock.run() }
@@ -67,6 +69,7 @@ package final class PluginManager: Sendable {
                 case .ended(let plugin, let end):
                     guard !end.wasExpected else { continue }
                     group.addTask { await self.restart(plugin, end) }
+                case .failed(let plugin): group.addTask { await self.retry(plugin) }
                 }
             }
             group.cancelAll()

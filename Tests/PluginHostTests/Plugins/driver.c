@@ -206,6 +206,12 @@ static int32_t create(const drover_host *host, drover_text config, drover_sink e
     snprintf(probe_fault, sizeof probe_fault, "%.*s", (int)probe.length, (const char *)probe.data);
     snprintf(what, sizeof what, "%.*s", (int)fault.length, (const char *)fault.data);
     if (strcmp(what, "refuse") == 0) { return drover_reply(error, DROVER_E_INVALID, "\"create\" says refuse"); }
+    if (strcmp(what, "refuse at first") == 0 || strcmp(what, "hang at first") == 0) {
+        if (first(what)) {
+            if (what[0] == 'r') { return drover_reply(error, DROVER_E_RETRY, "not yet"); }
+            misbehave("hang");
+        }
+    }
     misbehave(what);
     *instance = &waiters;
     return DROVER_OK;
