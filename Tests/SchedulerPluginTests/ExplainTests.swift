@@ -103,6 +103,29 @@ import Testing
         }
     }
 
+    /// What a plan itself uses of a node counts against the others, and what it stops there does not.
+    @Test func aPlansOwnUseIsAReason() throws {
+        var harness = Harness(seed: 7)
+        let nodes = (0..<2).map { _ in harness.addNode { $0.nodeResources.memory.memoryMB = 400 } }
+        var job = Job.sample()
+        job.taskGroups.append(job.taskGroups[0])
+        job.taskGroups[1].name = "h"
+        let evaluation = try harness.register(job)
+        let told = try harness.explain(evaluation, job, nodes: nodes, outcome: try harness.decide(evaluation))
+        for group in told {
+            #expect(Set(group.nodes.map(\.verdict)) == ["chosen", "exhausted"], "\(group.nodes)")
+            let other = try #require(group.nodes.first { $0.verdict == "exhausted" })
+            #expect(other.reason == "memory exhausted: asks for 256 MiB, 144 of 400 are free then")
+        }
+        try harness.process(evaluation)
+        var next = job
+        next.taskGroups.removeLast()
+        next.taskGroups[0].tasks[0].resources?.memoryMB = 300
+        let update = try harness.register(next)
+        let planned = try harness.explain(update, next, nodes: nodes, outcome: try harness.decide(update))
+        #expect(Set(planned[0].nodes.map(\.verdict)) == ["chosen", "feasible"], "\(planned[0].nodes)")
+    }
+
     @Test func aQuotaWithoutRoomIsTheReason() throws {
         var harness = Harness(seed: 6)
         let nodes = (0..<3).map { _ in harness.addNode() }

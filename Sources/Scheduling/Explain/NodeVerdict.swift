@@ -24,7 +24,9 @@ struct NodeInspector {
     let view: ClusterView
     let snapshot: Snapshot
     let neighbours: NeighbourLabels
-    /// What a plan that is not committed places, held against the group's limits.
+    /// What nodes hold with a plan that is not committed.
+    let planned: PlannedNodes
+    /// What that plan places, held against the group's limits.
     let tally: LimitTally
     /// What that plan found lacking in the quota, for the group.
     let plannedQuotaShortages: [String]
@@ -32,13 +34,14 @@ struct NodeInspector {
 
     init(
         job: Job, problem: ProblemGroup, view: ClusterView, snapshot: Snapshot, neighbours: NeighbourLabels,
-        tally: LimitTally, plannedQuotaShortages: [String]
+        planned: PlannedNodes, tally: LimitTally, plannedQuotaShortages: [String]
     ) {
         self.job = job
         self.problem = problem
         self.view = view
         self.snapshot = snapshot
         self.neighbours = neighbours
+        self.planned = planned
         self.tally = tally
         self.plannedQuotaShortages = plannedQuotaShortages
         group = problem.definition
@@ -138,7 +141,7 @@ struct NodeInspector {
     private func room(_ record: NodeRecord, _ row: NodeRow) -> NodeVerdict? {
         let ask = record.counted(problem.ask)
         let capacity = NodeCapacity(record.capacity)
-        let used = view.used(row)
+        let used = planned.usage.used(row)
         if let short = capacity.exhaustedDimension(used: used, ask: ask) {
             let free = max(0, capacity[short] - used[short])
             let missing = ask[short] - free
@@ -146,26 +149,27 @@ struct NodeInspector {
                 ask[short] > capacity[short]
                 ? "ask for at most \(capacity[short]): the whole node has no more"
                 : "free \(missing) \(short.unit) of it on the node, or ask for at most \(free)"
+            let whenPlanned = used == view.used(row) ? "" : " then"
             return exhausted(
-                "\(short.label) exhausted: asks for \(ask[short]) \(short.unit), \(free) of \(capacity[short]) are free",
-                remedy)
+                "\(short.label) exhausted: asks for \(ask[short]) \(short.unit), \(free) of \(capacity[short]) are free"
+                    + whenPlanned, remedy)
         }
         return ports(row) ?? devices(row) ?? coresTogether(row)
     }
 
     private func ports(_ row: NodeRow) -> NodeVerdict? {
-        let taken = Set(snapshot.usedPorts(row))
+        let taken = Set(planned.usedPorts(row))
         if let port = problem.ports.exclusive.first(where: taken.contains) {
             return exhausted("static port \(port) is taken", "free port \(port) on the node, or ask for another")
         }
-        if view.freePortColumn[Int(row)] < UInt32(problem.ports.dynamic.count) {
+        if planned.freeDynamicPorts(row) < problem.ports.dynamic.count {
             return exhausted("too few dynamic ports are left", "widen min_dynamic_port to max_dynamic_port")
         }
         return nil
     }
 
     private func devices(_ row: NodeRow) -> NodeVerdict? {
-        let held = snapshot.hardwareLoad(row)?.shares ?? [:]
+        let held = planned.hardware.load(row).shares
         for ask in problem.devices.asks {
             let fits = hasDevices(ask, row) { instance in
                 DeviceShare.whole - (held[instance.key] ?? 0) >= Int(ask.shares[Int(instance.group)])
@@ -180,7 +184,7 @@ struct NodeInspector {
 
     private func coresTogether(_ row: NodeRow) -> NodeVerdict? {
         guard group.requiresCoresTogether else { return nil }
-        let hardware = HardwareAssigner(snapshot: snapshot, view: view, freed: [:])
+        let hardware = planned.hardware
         guard hardware.instancesTogether(group, on: row, limit: 1) == 0 else { return nil }
         return exhausted(
             "\(HardwareShortage.coresTogetherLabel) exhausted: \(hardware.coresTogetherMax(on: row)) are free together at most",

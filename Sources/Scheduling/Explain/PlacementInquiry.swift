@@ -30,7 +30,8 @@ package struct PlacementInquiry: Sendable {
         told.impossible = impossible.map(\.description)
         let inspector = NodeInspector(
             job: job, problem: group, view: view, snapshot: snapshot, neighbours: neighbours,
-            tally: tally(outcome), plannedQuotaShortages: outcome?.failed[group.name]?.quotaExhausted ?? [])
+            planned: PlannedNodes(outcome?.plan, of: job, snapshot: snapshot, view: view), tally: tally(outcome),
+            plannedQuotaShortages: outcome?.failed[group.name]?.quotaExhausted ?? [])
         let chosen = chosenNodes(outcome)
         let asked = nodes.isEmpty ? best.map(\.node) : nodes
         told.nodes = asked.map { node($0, inspector, scores, isChosen: chosen.contains($0)) }

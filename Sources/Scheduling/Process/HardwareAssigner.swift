@@ -20,23 +20,26 @@ struct HardwareAssigner {
         }
     }
 
+    /// What is held on the node.
+    func load(_ row: NodeRow) -> HardwareLoad { loads[row] ?? snapshot.hardwareLoad(row) ?? HardwareLoad() }
+
     /// Makes the room that something evicted leaves.
     mutating func release(_ hardware: AssignedHardware, on row: NodeRow) {
-        var load = loads[row] ?? snapshot.hardwareLoad(row) ?? HardwareLoad()
+        var load = self.load(row)
         load.add(hardware, sign: -1)
         loads[row] = load
     }
 
     /// Takes back room that was made and is not needed after all.
     mutating func hold(_ hardware: AssignedHardware, on row: NodeRow) {
-        var load = loads[row] ?? snapshot.hardwareLoad(row) ?? HardwareLoad()
+        var load = self.load(row)
         load.add(hardware, sign: 1)
         loads[row] = load
     }
 
     /// Holds what was to be given back after all; false, and nothing is held, when some of it is given out meanwhile.
     mutating func keep(_ hardware: AssignedHardware, on row: NodeRow) -> Bool {
-        var load = loads[row] ?? snapshot.hardwareLoad(row) ?? HardwareLoad()
+        var load = self.load(row)
         guard load.cores.isDisjoint(with: hardware.tasks.values.flatMap(\.cores)) else { return false }
         load.add(hardware, sign: 1)
         guard hardware.deviceKeys.allSatisfy({ load.shares[$0] ?? 0 <= DeviceShare.whole }) else { return false }
@@ -49,7 +52,7 @@ struct HardwareAssigner {
     mutating func assign(
         _ group: TaskGroup, _ devices: GroupDevices, chosen: [AnswerReader.Assignment], on row: NodeRow
     ) throws(HardwareShortage) -> AssignedHardware {
-        var load = loads[row] ?? snapshot.hardwareLoad(row) ?? HardwareLoad()
+        var load = self.load(row)
         let assigned = try assigned(group, devices, chosen: chosen[...], &load, row)
         loads[row] = load
         return assigned
@@ -57,7 +60,7 @@ struct HardwareAssigner {
 
     /// What the node lacks for one more instance.
     func shortage(of group: TaskGroup, _ devices: GroupDevices, on row: NodeRow) -> HardwareShortage? {
-        var load = loads[row] ?? snapshot.hardwareLoad(row) ?? HardwareLoad()
+        var load = self.load(row)
         do {
             _ = try assigned(group, devices, chosen: [], &load, row)
             return nil
@@ -88,7 +91,7 @@ struct HardwareAssigner {
 
     /// How many instances of the group, up to `limit`, get the cores they require of one NUMA node each on the node as it is.
     func instancesTogether(_ group: TaskGroup, on row: NodeRow, limit: Int) -> Int {
-        var load = loads[row] ?? snapshot.hardwareLoad(row) ?? HardwareLoad()
+        var load = self.load(row)
         var count = 0
         while count < limit, (try? cores(of: group, &load, row)) != nil { count += 1 }
         return count
@@ -97,7 +100,7 @@ struct HardwareAssigner {
     /// The most cores of one NUMA node that are free together.
     func coresTogetherMax(on row: NodeRow) -> Int {
         guard let node = view.record(row)?.node else { return 0 }
-        let free = freeCores(loads[row] ?? snapshot.hardwareLoad(row) ?? HardwareLoad(), node)
+        let free = freeCores(load(row), node)
         return Self.byNUMANode(free, node).map(\.count).max() ?? 0
     }
 

@@ -44,7 +44,8 @@ struct PlanUsage {
         return NodeCapacity(record.capacity).exhaustedDimension(used: used(row), ask: record.counted(ask))
     }
 
-    private func used(_ row: NodeRow) -> ResourceVector {
+    /// What the node holds then.
+    func used(_ row: NodeRow) -> ResourceVector {
         var used = view.used(row)
         if let change = changes[row] { used += change }
         return used
