@@ -62,6 +62,16 @@ public enum CommandLineInterface {
         }
     }
 
+    /// What is said of wrong usage, with a word about options of Nomad's that no command here has.
+    static func explained(_ text: String) -> String {
+        let templates = "Go templates are left out: take the JSON (-json, or -out json) and a program such as jq."
+        let leftOut = [
+            "Unknown option '-t'": templates, "Unknown option '-template'": templates, "'go-template'": templates,
+            "Unknown option '-ui'": "There is no web interface to open.",
+        ]
+        return leftOut.first { text.contains($0.key) }.map { "\(text)\n\($0.value)" } ?? text
+    }
+
     private static func finish<Root: AsyncParsableCommand>(_ root: Root.Type, _ error: any Error) -> Never {
         switch error {
         case let code as ExitCode: exit(code.rawValue)
@@ -74,7 +84,7 @@ public enum CommandLineInterface {
         case is CancellationError: exit(1)
         default: break
         }
-        let text = root.fullMessage(for: error)
+        let text = explained(root.fullMessage(for: error))
         let code = root.exitCode(for: error)
         if code == .success { Console.write(text) } else { Console.fail(text) }
         exit(code == .success ? 0 : 1)

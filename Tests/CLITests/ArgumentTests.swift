@@ -106,6 +106,23 @@ struct ArgumentTests {
         #expect(throws: (any Error).self) { _ = try Root.parseAsRoot(arguments) }
     }
 
+    /// Options of Nomad's that no command has: who gives one is told what does instead.
+    @Test(arguments: [
+        ("var put -template x a b=c", "jq"), ("var get -out go-template a", "jq"), ("job status -t {{.ID}}", "jq"),
+        ("var get -ui a", "no web interface"), ("run -bogus x.hcl", nil),
+    ])
+    func whatIsLeftOutIsExplained(line: String, hint: String?) {
+        let arguments = ArgumentForm.normalized(line.split(separator: " ").map(String.init))
+        do {
+            _ = try Root.parseAsRoot(arguments)
+            Issue.record("it is taken")
+        } catch {
+            let text = Root.fullMessage(for: error)
+            let explained = CommandLineInterface.explained(text)
+            #expect(hint.map { explained.split(separator: "\n").last?.contains($0) == true } ?? (explained == text))
+        }
+    }
+
     @Test func rootHelp() {
         let text = Root.helpMessage(columns: 100)
         #expect(
