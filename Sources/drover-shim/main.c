@@ -56,11 +56,16 @@ static int detach(void) {
     return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 }
 
-// Takes the attempt's lock. Held until this process ends, so "can the lock be had?" is the question "is it alive?".
+// Takes the attempt's lock, which is the folder's. Held until this process ends, so "can the lock be had?" is the question "is it
+// alive?". Whoever asks that holds it for a moment.
 static int take_lock(int run) {
-    int fd = openat(run, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0) return -1;
-    return flock(fd, LOCK_EX | LOCK_NB);
+    for (int turn = 0; turn < 5; turn++) {
+        if (flock(run, LOCK_EX | LOCK_NB) == 0) return 0;
+        if (errno != EWOULDBLOCK) return -1;
+        poll(NULL, 0, 1);
+    }
+    errno = EWOULDBLOCK;
+    return -1;
 }
 
 static int open_stream(log_stream *stream, int folder, const char *name, int *write_end) {
@@ -114,8 +119,10 @@ static void drain_streams(void) {
     }
 }
 
+// Returns the descriptor of `state`, to be told of the task; -1 when it was not started.
 static int start_task(int run, drover_spawn_result *result) {
-    if (record_state(run, 0, wall_time()) < 0) {
+    int state = record_starting(run, wall_time());
+    if (state < 0) {
         report("failed", 0, errno, "cannot write the state record");
         return -1;
     }
@@ -131,7 +138,7 @@ static int start_task(int run, drover_spawn_result *result) {
         if (spec.spawn.stdio[i] >= 0) close(spec.spawn.stdio[i]);
     }
     spec_forget_words(&spec);
-    return 0;
+    return state;
 }
 
 static void finish(int run, int status) {
@@ -209,11 +216,12 @@ int main(int argc, char **argv) {
         return 1;
     }
     int signals = open_signals();
-    int64_t started = wall_time();
+    if (signals < 0) return 1;
     drover_spawn_result task;
-    if (signals < 0 || start_task(run, &task) < 0) return 1;
+    int state = start_task(run, &task);
+    if (state < 0) return 1;
     fault_point("shim.spawn.after");
-    if (record_state(run, task.pid, started) < 0) {
+    if (record_started(state, task.pid) < 0) {
         // A task that nobody can find again must not run.
         int error = errno;
         end_everything(spec.cgroups, spec.own_cgroup_count);

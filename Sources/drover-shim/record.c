@@ -4,8 +4,8 @@
 
 #include "text.h"
 
+#include <errno.h>
 #include <fcntl.h>
-#include <stdio.h> // renameat
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,19 +28,24 @@ static void process_line(text *out, const char *key, int pid) {
     text_add(out, " ");
     text_add_number(out, pid);
     text_add(out, " ");
-    text_add_number(out, pid == 0 ? 0 : (int64_t)process_start_time(pid));
+    text_add_number(out, (int64_t)process_start_time(pid));
     text_add(out, "\n");
 }
 
-static int replace_file(int run, const char *name, const char *temporary, text *content) {
-    int fd = openat(run, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0) return -1;
+// One write: a reader sees nothing of the text, or all of it.
+static int write_text(int fd, const text *content) {
+    if (content->cut) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
     ssize_t count = write(fd, content->bytes, content->length);
-    int failed = close(fd) < 0 || count != (ssize_t)content->length || content->cut;
-    return failed ? -1 : renameat(run, temporary, run, name);
+    if (count >= 0 && count != (ssize_t)content->length) errno = ENOSPC;
+    return count == (ssize_t)content->length ? 0 : -1;
 }
 
-int record_state(int run, int task, int64_t started) {
+int record_starting(int run, int64_t started) {
+    int fd = openat(run, "state", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) return -1;
     char buffer[512], boot[64];
     if (read_small_file("/proc/sys/kernel/random/boot_id", boot, sizeof boot) < 0) boot[0] = 0;
     char *newline = strchr(boot, '\n');
@@ -50,10 +55,26 @@ int record_state(int run, int task, int64_t started) {
     text_add(&out, boot);
     text_add(&out, "\n");
     process_line(&out, "shim", getpid());
-    process_line(&out, "task", task);
     line(&out, "started", started);
+    text_add(&out, "starting\n");
+    if (write_text(fd, &out) == 0) return fd;
+    int error = errno;
+    unlinkat(run, "state", 0);
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+int record_started(int state, int task) {
+    char buffer[128];
+    text out = text_over(buffer, sizeof buffer);
+    process_line(&out, "task", task);
     text_add(&out, "end\n");
-    return replace_file(run, "state", "state.new", &out);
+    int failed = write_text(state, &out);
+    int error = errno;
+    close(state);
+    errno = error;
+    return failed;
 }
 
 int record_exit(int run, const exit_record *record) {
@@ -67,5 +88,9 @@ int record_exit(int run, const exit_record *record) {
     line(&out, "time", wall_time());
     line(&out, "dropped", (int64_t)record->dropped);
     text_add(&out, "end\n");
-    return replace_file(run, "exit", "exit.new", &out);
+    int fd = openat(run, "exit", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) return -1;
+    int failed = write_text(fd, &out);
+    close(fd);
+    return failed;
 }

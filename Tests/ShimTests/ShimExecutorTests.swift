@@ -334,8 +334,8 @@ import Testing
         let fixture = try ExecutorFixture()
         let run = fixture.folder + "/run"
         try Folder.make(run)
-        // Files at once: the two folders, spec, lock, state; a second state, written before it replaces the first, is one more.
-        try #require(mount("tmpfs", run, "tmpfs", 0, "nr_inodes=5") == 0)
+        // Files at once: the two folders and spec; state is one more.
+        try #require(mount("tmpfs", run, "tmpfs", 0, "nr_inodes=3") == 0)
         defer {
             fixture.close(["t"])
             umount2(run, Int32(MNT_DETACH))

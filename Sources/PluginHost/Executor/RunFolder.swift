@@ -2,7 +2,7 @@ internal import CDroverABI
 internal import Glibc
 internal import Linux
 
-/// The folder of one launch: `spec`, `lock`, `state`, `exit` (Sources/drover-shim/README.md).
+/// The folder of one launch: `spec`, `state`, `exit` (Sources/drover-shim/README.md).
 struct RunFolder: Sendable {
     let path: String
 
@@ -74,10 +74,17 @@ struct RunFolder: Sendable {
         return Cgroup(version: host.version, folders: folders)
     }
 
-    /// Whether a shim holds the folder: it locks `lock` for as long as it lives.
+    /// The lock that a shim takes for as long as it lives; nil when one lives.
+    private func lock() throws(LinuxError) -> [FileDescriptor]? {
+        var locks = [try FileDescriptor(path: path, flags: O_RDONLY | O_DIRECTORY)]
+        // Shims of earlier versions lock a file in place of the folder.
+        if let file = try? FileDescriptor(path: path + "/lock", flags: O_RDWR) { locks.append(file) }
+        return locks.allSatisfy { flock($0.number, LOCK_EX | LOCK_NB) == 0 } ? locks : nil
+    }
+
+    /// Whether a shim holds the folder.
     private var isLocked: Bool {
-        guard let file = try? FileDescriptor(path: path + "/lock", flags: O_RDWR) else { return false }
-        return flock(file.number, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK
+        do { return try lock() == nil } catch { return false }
     }
 
     /// Looks what became of the launch; waits up to five seconds for a start that is under way. Blocks.
@@ -111,9 +118,9 @@ struct RunFolder: Sendable {
     func fence() throws(ExecutorError) -> Bool {
         guard access(path, F_OK) == 0 else { return true }
         do {
-            let file = try FileDescriptor(path: path + "/lock", flags: O_RDWR | O_CREAT | O_NOFOLLOW)
-            defer { withExtendedLifetime(file) {} }
-            guard flock(file.number, LOCK_EX | LOCK_NB) == 0, state == nil, exit == nil else { return false }
+            let lock = try lock()
+            defer { withExtendedLifetime(lock) {} }
+            guard lock != nil, state == nil, exit == nil else { return false }
             cgroup?.remove()
             try Folder.remove(path)
             return true

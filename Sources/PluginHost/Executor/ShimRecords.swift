@@ -11,7 +11,7 @@ package struct ShimState: Equatable, Sendable {
 
     /// Nil when the text is torn or of another version.
     package init?(_ text: String) {
-        guard let fields = RecordFields(text, header: "drover-shim-state 1"), let boot = fields["boot"]?.first,
+        guard let fields = RecordFields(text, header: "drover-shim-state 1", lasts: ["starting", "end"]), let boot = fields["boot"]?.first,
             let shim = fields.process("shim"), let started = fields.number("started")
         else { return nil }
         bootID = boot
@@ -42,7 +42,7 @@ package struct ShimExit: Equatable, Sendable {
 
     /// Nil when the text is torn or of another version.
     package init?(_ text: String) {
-        guard let fields = RecordFields(text, header: "drover-shim-exit 1"), let code = fields.number("code"),
+        guard let fields = RecordFields(text, header: "drover-shim-exit 1", lasts: ["end"]), let code = fields.number("code"),
             let signal = fields.number("signal"), let oom = fields.number("oom"), let lost = fields.number("lost"),
             let time = fields.number("time")
         else { return nil }
@@ -66,13 +66,13 @@ package struct ShimExit: Equatable, Sendable {
     }
 }
 
-/// "key word word" lines between a header and "end".
+/// "key word word" lines between a header and one of the lines that say that the record is whole.
 private struct RecordFields {
     private var fields: [String: [String]] = [:]
 
-    init?(_ text: String, header: String) {
+    init?(_ text: String, header: String, lasts: [Substring]) {
         let lines = text.split(separator: "\n")
-        guard lines.first == header[...], lines.last == "end" else { return nil }
+        guard lines.first == header[...], let last = lines.last, lasts.contains(last) else { return nil }
         for line in lines.dropFirst().dropLast() {
             let words = line.split(separator: " ").map(String.init)
             if let key = words.first { fields[key] = Array(words.dropFirst()) }
