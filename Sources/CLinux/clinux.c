@@ -3,6 +3,7 @@
 #include "CLinux.h"
 
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/openat2.h>
 #include <malloc.h>
 #include <net/if.h>
@@ -54,6 +55,13 @@ int clinux_open_beneath(int folder, const char *path, int flags, uint32_t mode) 
 }
 
 int clinux_allocate(int fd, int64_t size) { return fallocate(fd, 0, 0, size); }
+
+int clinux_mark_top_folder(int fd) {
+    int flags;
+    if (ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0) return -1;
+    flags |= FS_TOPDIR_FL;
+    return ioctl(fd, FS_IOC_SETFLAGS, &flags);
+}
 
 void clinux_set_allocation_steps(int taken, int kept) {
     mallopt(M_TOP_PAD, taken);

@@ -78,6 +78,7 @@ package final class ClientAgent: Sendable {
 
     /// Runs until cancelled.
     package func run() async throws {
+        await makeAllocationFolder()
         try await restore()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await self.runAllocations() }
@@ -103,6 +104,16 @@ package final class ClientAgent: Sendable {
                     self.ended.notify()
                 }
             }
+        }
+    }
+
+    private func makeAllocationFolder() async {
+        let (folder, disk, modes) = (world.configuration.allocationFolder, world.seam.disk, world.modes)
+        do {
+            try await world.seam.blocking.run { try modes.makeTop(folder, disk: disk) }
+        } catch {
+            // The allocations say so themselves, each by failing.
+            world.log.warning("cannot make the folder of allocations", metadata: ["path": "\(folder)", "error": "\(error)"])
         }
     }
 

@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 
 /// Folders: list, make, remove.
@@ -44,6 +45,24 @@ package enum Folder {
         try make(String(path[..<slash]), mode: max(mode, 0o700))
         if mkdir(path, mode) != 0 && errno != EEXIST { throw LinuxError(call: "mkdir", path: path, errno: errno) }
         try? FileMode.set(folder: path, mode)
+    }
+
+    /// Makes a folder as ``make(_:mode:)`` does, and gives one that is there the mode, too. A link in its place is refused (ENOTDIR).
+    package static func make(_ path: String, exactMode mode: UInt32) throws(LinuxError) {
+        if mkdir(path, mode) != 0, errno != EEXIST { try make(path, mode: mode) }
+        try FileMode.set(folder: path, mode)
+    }
+
+    /// Makes a folder for sub-folders that have nothing to do with each other and come and go by the thousand.
+    ///
+    /// ext4 puts what lies in and below a folder close together (one block group), and, where it has no journal, steps over each
+    /// file removed there within the last minute before it makes another: each made and removed makes the next one dearer.
+    /// Its flag for the top of hierarchies (chattr(1), T) has it spread the sub-folders. Other file systems have no such flag, and no
+    /// need of it.
+    package static func makeTop(_ path: String) throws(LinuxError) {
+        try make(path)
+        let folder = try FileDescriptor(path: path, flags: O_RDONLY | O_DIRECTORY)
+        _ = clinux_mark_top_folder(folder.number)
     }
 
     /// Removes a file, or a folder with all it holds, following no links; an absent one is fine.

@@ -83,6 +83,16 @@ import Testing
         #expect(absent?.reason == .notFound)
     }
 
+    /// ext4 has a flag for it, others have not.
+    @Test(arguments: ["/tmp", "/dev/shm"])
+    func aTopFolderIsMadeOnAnyFileSystem(place: String) throws {
+        let folder = "\(place)/drover-test-\(SystemRandom().id().short)"
+        defer { try? Folder.remove(folder) }
+        for _ in 0..<2 { try Folder.makeTop(folder + "/top") }
+        try Folder.make(folder + "/top/below")
+        #expect(Folder.names(folder + "/top") == ["below"])
+    }
+
     @Test func removingAFolderFollowsNoLinks() throws {
         let folder = "/tmp/drover-test-\(SystemRandom().id().short)"
         defer { try? Folder.remove(folder) }

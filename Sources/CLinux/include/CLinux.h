@@ -31,6 +31,9 @@ int clinux_open_beneath(int folder, const char *path, int flags, uint32_t mode);
 // fallocate(2), mode 0: reserves and extends.
 int clinux_allocate(int fd, int64_t size);
 
+// ioctl(FS_IOC_SETFLAGS): FS_TOPDIR_FL added to the flags of a folder.
+int clinux_mark_top_folder(int fd);
+
 // memfd_create(2) with MFD_CLOEXEC | MFD_ALLOW_SEALING.
 int clinux_memory_file(const char *name);
 

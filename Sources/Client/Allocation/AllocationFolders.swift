@@ -5,8 +5,11 @@ package import PluginHost
 ///
 /// Tasks may write to their folders, and the agent is root: nothing here follows a link that a task may have laid.
 package protocol FileModes: Sendable {
-    /// Sets a folder's permission bits exactly, whatever the umask.
-    func setMode(_ folder: String, _ mode: UInt32) throws
+    /// Makes a folder with exactly these permission bits, whatever the umask, and its absent parents; one that is there gets them.
+    func makeFolder(_ folder: String, _ mode: UInt32, disk: any Disk) throws
+
+    /// Makes the folder that holds the allocations' own, which come and go by the thousand; one that is there is fine.
+    func makeTop(_ folder: String, disk: any Disk) throws
 
     /// Gives a folder to a user: a name or uid, optionally ":" and a group. Throws when there is no such user.
     func setOwner(_ folder: String, user: String) throws
@@ -19,7 +22,11 @@ package protocol FileModes: Sendable {
 package struct NoFileModes: FileModes {
     package init() {}
 
-    package func setMode(_ folder: String, _ mode: UInt32) throws {}
+    package func makeFolder(_ folder: String, _ mode: UInt32, disk: any Disk) throws {
+        try disk.makeDirectory(folder)
+    }
+
+    package func makeTop(_ folder: String, disk: any Disk) throws { try disk.makeDirectory(folder) }
 
     package func setOwner(_ folder: String, user: String) throws {}
 
@@ -65,12 +72,10 @@ package struct AllocationFolders: Sendable, Equatable {
 
     /// Makes the allocation's own folders; safe to run again. Blocks.
     package func make(disk: any Disk, modes: any FileModes) throws {
-        try disk.makeDirectory(root)
-        try modes.setMode(root, 0o711)
+        try modes.makeFolder(root, 0o711, disk: disk)
         // Tasks of different users share these. Sticky: a task writes as it likes, but does not rename what the agent made.
         for (name, mode) in [("", 0o1777), ("/data", 0o777), ("/logs", 0o777), ("/tmp", 0o1777)] as [(String, UInt32)] {
-            try disk.makeDirectory(shared + name)
-            try modes.setMode(shared + name, mode)
+            try modes.makeFolder(shared + name, mode, disk: disk)
         }
     }
 
@@ -82,8 +87,7 @@ package struct AllocationFolders: Sendable, Equatable {
             ("", 0o1777), ("/local", 0o777), ("/secrets", 0o700), ("/tmp", 0o1777), ("/private", 0o700),
         ]
         for (name, mode) in parts {
-            try disk.makeDirectory(folder + name)
-            try modes.setMode(folder + name, mode)
+            try modes.makeFolder(folder + name, mode, disk: disk)
         }
         if !user.isEmpty { try modes.setOwner(folder + "/secrets", user: user) }
     }

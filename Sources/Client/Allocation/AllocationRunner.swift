@@ -168,7 +168,9 @@ final class AllocationRunner: Sendable {
         guard !taskStates().values.allSatisfy({ $0.state == .dead }) || runners.isEmpty else { return }
         do {
             try await world.seam.blocking.run { try folders.make(disk: disk, modes: modes) }
-        } catch let error as DiskError {
+        } catch is CancellationError {
+            throw CancellationError()
+        } catch {
             throw TaskSetupError(message: "cannot make the allocation's folders: \(error)")
         }
         let made = try await network.prepare(allocation)

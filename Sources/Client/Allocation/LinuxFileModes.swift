@@ -5,7 +5,11 @@ internal import Linux
 package struct LinuxFileModes: FileModes {
     package init() {}
 
-    package func setMode(_ folder: String, _ mode: UInt32) throws { try FileMode.set(folder: folder, mode) }
+    package func makeFolder(_ folder: String, _ mode: UInt32, disk: any Disk) throws {
+        try Folder.make(folder, exactMode: mode)
+    }
+
+    package func makeTop(_ folder: String, disk: any Disk) throws { try Folder.makeTop(folder) }
 
     package func setOwner(_ folder: String, user: String) throws {
         guard let found = UserIdentity.find(user) else {

@@ -3,12 +3,14 @@ internal import CLinux
 internal import CSpawn
 internal import Glibc
 internal import Linux
+internal import Synchronization
 
 extension ShimExecutor {
     /// Writes the specification, starts a shim on it and waits for its answer. After an error nothing runs.
     func start(_ plan: LaunchPlan) throws(ExecutorError) -> TaskRun {
         let folder = RunFolder(root: configuration.runRoot, id: plan.id)
         do {
+            try makeRunRoot()
             try Folder.make(folder.path)
             if plan.root == .memory { try Folder.make(folder.path + "/root") }
             try prepare(plan, in: folder)
@@ -38,6 +40,13 @@ extension ShimExecutor {
         case .absent, .stale:
             throw ExecutorError(DROVER_E_IO, "the shim answered but left no record in \(folder.path)")
         }
+    }
+
+    /// Once a process: plug-ins that never start a task need none.
+    private func makeRunRoot() throws(LinuxError) {
+        guard !hasRunRoot.withLock({ $0 }) else { return }
+        try Folder.makeTop(configuration.runRoot)
+        hasRunRoot.withLock { $0 = true }
     }
 
     /// Writes the specification and makes the control group: in this order, so that whoever finds the folder later knows of the

@@ -33,6 +33,7 @@ package final class ShimExecutor: Sendable {
     let queue = DispatchQueue(label: "drover.executor", attributes: .concurrent)
     let commands = Mutex<[String: RunningCommand]>([:])
     let spawner = SpawnThread()
+    let hasRunRoot = Mutex(false)
     private let runs = Mutex<[String: TaskRun]>([:])
 
     package init(_ configuration: Configuration) { self.configuration = configuration }
