@@ -195,7 +195,8 @@ package struct Cgroup: Equatable, Sendable {
     package func remove() -> [LinuxError] {
         var left: [LinuxError] = []
         for turn in 0..<100 {
-            left = tree().compactMap {
+            // Few groups have others below them: the first turn does not look.
+            left = (turn == 0 ? paths : tree()).compactMap {
                 rmdir($0) == 0 || errno == ENOENT ? nil : LinuxError(call: "rmdir", path: $0, errno: errno)
             }
             if left.isEmpty { break }

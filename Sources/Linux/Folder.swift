@@ -14,10 +14,16 @@ package enum Folder {
         ((try? entries(path)) ?? []).filter { $0.kind == UInt8(DT_DIR) }.map(\.name)
     }
 
-    private static func entries(_ path: String) throws(LinuxError) -> [(name: String, kind: UInt8)] {
+    private static func entries(_ path: String) throws(LinuxError) -> [Entry] {
         guard let stream = opendir(path) else { throw LinuxError(call: "opendir", path: path, errno: errno) }
         defer { closedir(stream) }
-        var found: [(name: String, kind: UInt8)] = []
+        return entries(stream)
+    }
+
+    private typealias Entry = (name: String, kind: UInt8)
+
+    private static func entries(_ stream: OpaquePointer) -> [Entry] {
+        var found: [Entry] = []
         while let entry = readdir(stream) {
             let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
                 pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
@@ -67,25 +73,32 @@ package enum Folder {
 
     /// Removes a file, or a folder with all it holds, following no links; an absent one is fine.
     package static func remove(_ path: String) throws(LinuxError) {
-        try remove(at: AT_FDCWD, path, path)
+        try remove(at: AT_FDCWD, (path, UInt8(DT_UNKNOWN)), path)
     }
 
-    private static func remove(at parent: Int32, _ name: String, _ path: String) throws(LinuxError) {
-        if unlinkat(parent, name, 0) == 0 || errno == ENOENT { return }
-        let unlinked = errno
-        guard unlinked == EISDIR || unlinked == EPERM else {
-            throw LinuxError(call: "unlink", path: path, errno: unlinked)
+    private static func remove(at parent: Int32, _ entry: Entry, _ path: String) throws(LinuxError) {
+        var unlinked = EISDIR
+        if entry.kind != UInt8(DT_DIR) {
+            if unlinkat(parent, entry.name, 0) == 0 || errno == ENOENT { return }
+            unlinked = errno
+            guard unlinked == EISDIR || unlinked == EPERM else {
+                throw LinuxError(call: "unlink", path: path, errno: unlinked)
+            }
         }
-        let number = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-        if number < 0 {
+        let folder = openat(parent, entry.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        if folder < 0 {
             if errno == ENOENT { return }
             throw LinuxError(call: "open", path: path, errno: errno == ENOTDIR ? unlinked : errno)
         }
-        let folder = FileDescriptor(owning: number)
-        for entry in names("/proc/self/fd/\(folder.number)") {
-            try remove(at: folder.number, entry, "\(path)/\(entry)")
+        guard let stream = fdopendir(folder) else {
+            let error = LinuxError(call: "opendir", path: path, errno: errno)
+            close(folder)
+            throw error
         }
-        if unlinkat(parent, name, AT_REMOVEDIR) != 0 && errno != ENOENT {
+        // Closes the descriptor, too.
+        defer { closedir(stream) }
+        for entry in entries(stream) { try remove(at: folder, entry, "\(path)/\(entry.name)") }
+        if unlinkat(parent, entry.name, AT_REMOVEDIR) != 0 && errno != ENOENT {
             throw LinuxError(call: "rmdir", path: path, errno: errno)
         }
     }

@@ -130,8 +130,7 @@ package final class ShimExecutor: Sendable {
             }
         }
         runs.withLock { $0[id] = nil }
-        removeGroup(run.cgroup)
-        removeFolder(run.folder)
+        remove(run.folder, run.cgroup)
     }
 
     /// The JSON object of `inspect`.
@@ -195,18 +194,16 @@ package final class ShimExecutor: Sendable {
         return run
     }
 
-    func removeFolder(_ folder: RunFolder) {
-        removeGroup(folder.cgroup)
+    func removeFolder(_ folder: RunFolder) { remove(folder, folder.cgroup) }
+
+    private func remove(_ folder: RunFolder, _ group: Cgroup?) {
+        for left in group?.remove() ?? [] {
+            configuration.warn("a control group of an ended task stays: \(left)", left.path)
+        }
         do {
             try Folder.remove(folder.path)
         } catch {
             configuration.warn("the folder of an ended task stays: \(error)", folder.path)
-        }
-    }
-
-    private func removeGroup(_ group: Cgroup?) {
-        for left in group?.remove() ?? [] {
-            configuration.warn("a control group of an ended task stays: \(left)", left.path)
         }
     }
 
