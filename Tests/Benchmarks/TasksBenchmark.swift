@@ -40,6 +40,7 @@ enum TasksBenchmark: Benchmark {
     private struct Run {
         let perSecond: Double
         let cpuMilliseconds: Double
+        /// Failed allocations: a task that is placed anew counts again.
         let failed: Int
     }
 
@@ -65,7 +66,21 @@ enum TasksBenchmark: Benchmark {
         print(
             "\(driver): \(count) tasks in \(rounded(elapsed, 2)) s, \(ended.failed) failed, \(rounded(spent, 2)) ms CPU each"
         )
+        if ended.failed > 0 {
+            for reason in try reasons(job, agent.http).prefix(5) { print("\(driver): failed: \(reason)") }
+        }
         return Run(perSecond: Double(count) / elapsed, cpuMilliseconds: spent, failed: ended.failed)
+    }
+
+    /// What the tasks of failed allocations went through, each story once.
+    private static func reasons(_ job: BenchmarkJob, _ http: HTTPConnection) throws -> [String] {
+        let allocations = try http.getJSON("/v1/job/\(job.id)/allocations").array ?? []
+        let stories = allocations.filter { $0["ClientStatus"]?.string == "failed" }.map { allocation in
+            (allocation["TaskStates"]?.object?.members ?? []).map { _, task in
+                (task["Events"]?.array ?? []).compactMap { $0["DisplayMessage"]?.string }.joined(separator: "; ")
+            }.joined(separator: " | ")
+        }
+        return Set(stories).sorted()
     }
 
     private static func state(_ job: BenchmarkJob, _ http: HTTPConnection) throws -> (complete: Int, failed: Int) {
