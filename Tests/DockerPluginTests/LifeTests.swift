@@ -47,6 +47,17 @@ struct LifeTests {
         }
     }
 
+    @Test func networksOfGroups() async throws {
+        try await DockerFixture.run(config: [("infra_image", .string("pause:1"))]) { fixture in
+            let unique = fixture.scratch.path.split(separator: "-").last.map(String.init) ?? ""
+            try await NetworkConformance(fixture.driver, unique: unique).check {
+                let pid = fixture.hostPID
+                kill(pid, SIGKILL)
+                try await eventually("it is back") { ![pid, 0].contains(fixture.hostPID) }
+            }
+        }
+    }
+
     @Test func startIsIdempotentAndTakesTheNameOfAnEarlierAttempt() async throws {
         try await DockerFixture.run { fixture in
             let first = fixture.task("t-1", "echo ready; sleep 1000")

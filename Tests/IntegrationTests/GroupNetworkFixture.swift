@@ -58,9 +58,13 @@ final class GroupNetworkFixture {
 
     var slowHasBegun: Bool { access(folder.path + "/begun", F_OK) == 0 }
 
-    func start(_ more: String = "", environment: [String: String] = [:]) throws -> AgentProcess {
+    /// Starts an agent with `more` in its file, and `client` in that block of it.
+    func start(
+        _ more: String = "", client: String = "", environment: [String: String] = [:]
+    ) throws -> AgentProcess {
         let configuration = """
             client {
+              \(client)
               cni_path = "\(folder.path)/cni"
               cni_config_dir = "\(folder.path)/configured"
               bridge_network_name = "\(bridge)"
@@ -90,7 +94,11 @@ final class GroupNetworkFixture {
     }
 
     /// A job of one group on a network of that mode, with a name, a name server, and a port that leads to 8080.
-    func job(_ id: String, _ mode: String, _ tasks: [JSON], ports: Bool = true) -> JSON {
+    ///
+    /// With `movesAtOnce` an allocation of which a task ends is replaced right away, not tried again first.
+    func job(
+        _ id: String, _ mode: String, _ tasks: [JSON], ports: Bool = true, movesAtOnce: Bool = false
+    ) -> JSON {
         let port = JSON.object([("Label", .string("http")), ("To", .integer(8_080))])
         let network = JSON.object([
             ("Mode", .string(mode)), ("Hostname", .string("inside")), ("DynamicPorts", .array(ports ? [port] : [])),
@@ -104,6 +112,15 @@ final class GroupNetworkFixture {
         ])
         let group = JSON.object([
             ("Name", .string("group")), ("Count", .integer(1)), ("Networks", .array([network])),
+            ("RestartPolicy", movesAtOnce ? Jobs.noRestart : .null),
+            (
+                "ReschedulePolicy",
+                movesAtOnce
+                    ? .object([
+                        ("Unlimited", .bool(true)), ("Delay", .integer(5_000_000_000)),
+                        ("DelayFunction", .string("constant")),
+                    ]) : .null
+            ),
             ("Tasks", .array(tasks)),
         ])
         return .object([

@@ -125,6 +125,132 @@ import Testing
         try eventually("no container is left", details: { agent.log }) { engine.containers.isEmpty }
     }
 
+    /// The container that holds a network, over `kill -9` of the plug-in host and of the agent; with dockerd it dies, and then another
+    /// allocation takes the place.
+    @Test(.enabled(if: DockerEngine.isHere, "\(DockerEngine.reason)")) func theHoldingContainerOutlivesWhoMadeIt()
+        throws
+    {
+        let engine = try DockerEngine.shared.get()
+        let fixture = try GroupNetworkFixture()
+        let agent = try fixture.start(
+            "plugin \"docker\" {\n  config {\n    endpoint = \"\(engine.endpoint)\"\n    infra_image = \"pause:1\"\n  }\n}\n"
+        )
+        let node: () throws -> Bool = {
+            try agent.http.getJSON("/v1/nodes").array?.first?["Drivers"]?["docker"]?["Healthy"] == .bool(true)
+        }
+        try eventually("the node has the driver", details: { agent.log }, node)
+        let hears = "while sleep 0.1; do nc 127.0.0.1 8080 </dev/null; done"
+        let tasks = [
+            GroupNetworkFixture.task("server", "exec", Self.server),
+            GroupNetworkFixture.task("contained", "docker", hears, config: [("image", .string("box:1"))]),
+        ]
+        try agent.register(fixture.job("held", "bridge", tasks, movesAtOnce: true))
+        try agent.wait("held", "running", seconds: 60)
+        let first = try #require(try agent.allocations("held").first)
+        /// How often the container has heard the server.
+        let heard: (JSON) throws -> Int = { try agent.logs($0, task: "contained").split(separator: "\n").count }
+        let goesOn: (JSON) throws -> Void = { allocation in
+            let before = try heard(allocation)
+            try eventually("the tasks talk", details: { agent.describe("held") }) { try heard(allocation) > before + 3 }
+        }
+        try goesOn(first)
+        let before = engine.containers
+        #expect(before.count == 2)
+
+        let host = pid_t(try #require(try agent.plugin("docker")?["PID"]?.integer))
+        kill(host, SIGKILL)
+        try eventually("the plug-in host is back", details: { agent.log }) {
+            ![0, Int64(host)].contains(try agent.plugin("docker")?["PID"]?.integer ?? 0)
+        }
+        try goesOn(first)
+        agent.kill()
+        try agent.start()
+        try agent.waitUntilReady()
+        try agent.wait("held", "running")
+        try goesOn(first)
+        #expect(engine.containers == before, "the very containers run on")
+
+        engine.stop(SIGKILL)
+        try engine.start()
+        try eventually("another allocation runs", seconds: 60, details: { agent.describe("held") }) {
+            try agent.allocations("held").contains {
+                $0["ID"] != first["ID"] && $0["ClientStatus"] == .string("running")
+            }
+        }
+        let second = try #require(
+            try agent.allocations("held").first { $0["ClientStatus"] == .string("running") })
+        try goesOn(second)
+        try eventually("only its containers are there", details: { agent.log }) { engine.containers.count == 2 }
+        #expect(Set(engine.containers).isDisjoint(with: before))
+        try agent.stop("held")
+        try eventually("all links are gone", details: { agent.describe("held") }) { fixture.links.isEmpty }
+        for id in try agent.allocations("held").compactMap({ $0["ID"]?.string }) {
+            let address = try agent.http.getJSON("/v1/allocation/\(id)")["NetworkStatus"]?["Address"]?.string ?? ""
+            try fixture.expectNothingLeft(of: id, address, agent)
+        }
+        try eventually("no container is left", details: { agent.log }) { engine.containers.isEmpty }
+    }
+
+    /// A virtual machine of Java sees the group's network, and no other.
+    @Test(.enabled(if: access("/usr/bin/javac", X_OK) == 0, "needs javac: apt-get install openjdk-17-jdk-headless"))
+    func aJavaTaskIsInTheNetwork() throws {
+        let fixture = try GroupNetworkFixture()
+        let app = fixture.folder.path + "/app"
+        try FileManager.default.createDirectory(atPath: app, withIntermediateDirectories: true)
+        try fixture.folder.write("app/Client.java", Self.javaClient)
+        _ = GroupNetworkFixture.run("cd \(app) && javac Client.java && chmod -R a+rX \(fixture.folder.path)")
+        let folders = ["/bin", "/etc", "/lib", "/lib64", "/usr"].map { "\"\($0)\" = \"\($0)\"" }
+        let root = "chroot_env = {\n" + (folders + ["\"\(app)\" = \"/app\""]).joined(separator: "\n") + "\n}"
+        let agent = try fixture.start(client: root)
+        let java = JSON.object([
+            ("Name", .string("client")), ("Driver", .string("java")), ("KillTimeout", .integer(200_000_000)),
+            (
+                "Config",
+                .object([
+                    ("class", .string("Client")), ("class_path", .string("/app")),
+                    ("jvm_options", .array([.string("-Xmx32m")])),
+                ])
+            ),
+            ("Resources", .object([("CPU", .integer(100)), ("MemoryMB", .integer(128))])),
+        ])
+        try agent.register(
+            fixture.job("pair", "bridge", [GroupNetworkFixture.task("server", "exec", Self.server), java]))
+        try agent.wait("pair", "running", seconds: 60)
+        let allocation = try #require(try agent.allocations("pair").first)
+        let id = try #require(allocation["ID"]?.string)
+        let address = try agent.http.getJSON("/v1/allocation/\(id)")["NetworkStatus"]?["Address"]?.string ?? ""
+        try eventually("the program has said all", seconds: 40, details: { agent.describe("pair") }) {
+            try agent.logs(allocation, task: "client") == "hello from server\neth0 \(address)\nnamed \(address)\n"
+        }
+        try agent.stop("pair")
+        try agent.wait("pair", "complete")
+        try fixture.expectNothingLeft(of: id, address, agent)
+    }
+
+    private static let javaClient = """
+        import java.io.*;
+        import java.net.*;
+        import java.util.*;
+
+        public class Client {
+            public static void main(String[] arguments) throws Exception {
+                Socket socket = null;
+                while (socket == null) {
+                    try { socket = new Socket("127.0.0.1", 8080); } catch (IOException absent) { Thread.sleep(50); }
+                }
+                System.out.println(new BufferedReader(new InputStreamReader(socket.getInputStream())).readLine());
+                for (NetworkInterface one : Collections.list(NetworkInterface.getNetworkInterfaces())) {
+                    if (one.isLoopback()) continue;
+                    for (InetAddress own : Collections.list(one.getInetAddresses())) {
+                        if (own instanceof Inet4Address) System.out.println(one.getName() + " " + own.getHostAddress());
+                    }
+                }
+                System.out.println("named " + InetAddress.getByName("inside").getHostAddress());
+                Thread.sleep(100000000);
+            }
+        }
+        """
+
     @Test func configuredNetworksAreOffered() throws {
         let fixture = try GroupNetworkFixture()
         try fixture.configure(

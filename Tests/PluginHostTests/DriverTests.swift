@@ -6,6 +6,32 @@ import Testing
 
 /// A driver behaves alike in the agent and in a process of its own.
 @Suite struct DriverTests {
+    @Test(.enabled(if: geteuid() == 0, "needs root")) func networksOfGroups() async throws {
+        let library = try PluginBuilder.library("Tests/PluginHostTests/Plugins/driver.c")
+        try await withHost([(library, "driver.so")], configure: isolated(.process, "faulty")) { host, _ in
+            let driver = try #require(host.driver(named: "faulty"))
+            try await NetworkConformance(driver, unique: "\(getpid())").check {
+                let pid = host.status[0].pid
+                kill(pid, SIGKILL)
+                try await eventually("it is back") { ![pid, 0].contains(host.status[0].pid) }
+            }
+        }
+    }
+
+    @Test(arguments: [
+        ("garbage", PluginError.Code.garbage, "is not the absolute path of a network namespace"),
+        ("refuse", .retry, "no room today"),
+    ])
+    func networksThatAreNotMade(name: String, code: PluginError.Code, text: String) async throws {
+        let library = try PluginBuilder.library("Tests/PluginHostTests/Plugins/driver.c")
+        try await withHost([(library, "driver.so")], configure: isolated(.process, "faulty")) { host, _ in
+            let driver = try #require(host.driver(named: "faulty"))
+            let error = await pluginError { try await driver.createNetwork("a1", hostname: name) }
+            #expect(error?.code == code && error?.message.contains(text) == true, "\(String(describing: error))")
+            #expect(host.status[0].restarts == 0)
+        }
+    }
+
     @Test(arguments: [PluginIsolation.process, .agent])
     func wholeLifeOfATask(isolation: PluginIsolation) async throws {
         let library = try PluginBuilder.library("Tests/PluginHostTests/Plugins/driver.c")

@@ -1,7 +1,11 @@
 // A driver for tests: its "tasks" live in the key-value state, and a task's config says how the driver misbehaves.
+#define _GNU_SOURCE
 #include <drover/drover.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #ifndef VERSION
@@ -63,7 +67,8 @@ static void misbehave(const char *fault) {
 
 static int32_t capabilities(void *self, drover_sink out) {
     (void)self;
-    return drover_reply(out, DROVER_OK, "{\"send_signals\":true,\"exec\":true,\"fs_isolation\":\"none\"}");
+    return drover_reply(out, DROVER_OK, "{\"send_signals\":true,\"exec\":true,\"fs_isolation\":\"none\",\"network_isolation\":[\"host\",\"group\"],"
+                                         "\"must_create_network\":true}");
 }
 static int32_t fingerprint(void *self, drover_sink out) {
     (void)self;
@@ -190,8 +195,62 @@ static int32_t inspect(void *self, drover_text id, drover_sink out) {
     return drover_reply(out, DROVER_OK, answer);
 }
 
+// Networks: each is held by a process that outlives this one.
+static int network_holder(const char *key) {
+    text_buffer value;
+    return kv->get(drover_text_of(key), into(&value)) == DROVER_OK ? atoi(value.bytes) : 0;
+}
+static int hold_network(const char *key) {
+    char number[16];
+    int ready[2];
+    char byte = 0;
+    if (pipe(ready) != 0) { return 0; }
+    const int pid = fork();
+    if (pid == 0) {
+        setsid();
+        const int made = unshare(CLONE_NEWNET) == 0 && write(ready[1], "!", 1) == 1;
+        for (int i = 0; i < 1024; i++) { close(i); }
+        alarm(600);
+        while (made) { pause(); }
+        _exit(1);
+    }
+    close(ready[1]);
+    const int made = pid > 0 && read(ready[0], &byte, 1) == 1;
+    close(ready[0]);
+    snprintf(number, sizeof number, "%d", pid);
+    if (made) { put(key, number); }
+    return made ? pid : 0;
+}
+static void create_network(void *self, drover_text request, drover_call call) {
+    const drover_text host = drover_json_inside(drover_json_get(request, "hostname"));
+    char key[128], answer[64], name[32];
+    (void)self;
+    keyed(key, sizeof key, "net", drover_json_inside(drover_json_get(request, "alloc_id")));
+    snprintf(name, sizeof name, "%.*s", (int)host.length, (const char *)host.data);
+    if (strcmp(name, "garbage") == 0) { drover_complete(call, DROVER_OK, "{\"path\":\"ns/net\"}"); return; }
+    if (strcmp(name, "refuse") == 0) { drover_complete(call, DROVER_E_RETRY, "no room today"); return; }
+    int pid = network_holder(key);
+    if (pid == 0) { pid = hold_network(key); }
+    if (pid == 0) { drover_complete(call, DROVER_E_DENIED, "needs root"); return; }
+    snprintf(answer, sizeof answer, "{\"path\":\"/proc/%d/ns/net\"}", pid);
+    drover_complete(call, DROVER_OK, answer);
+}
+static void destroy_network(void *self, drover_text id, drover_call call) {
+    char key[128];
+    (void)self;
+    keyed(key, sizeof key, "net", id);
+    const int pid = network_holder(key);
+    if (pid > 0) {
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+        kv->remove(drover_text_of(key));
+    }
+    drover_complete(call, DROVER_OK, "");
+}
+
 static const drover_driver driver = {sizeof(drover_driver), 0, capabilities, fingerprint, start, recover, wait_, stop,
-                                     signal_, exec, 0, stats, destroy_task, inspect};
+                                     signal_, exec, 0, stats, destroy_task, inspect,
+                                     create_network, destroy_network};
 
 static int32_t create(const drover_host *host, drover_text config, drover_sink error, void **instance) {
     const drover_text fault = drover_json_inside(drover_json_get(config, "create"));
