@@ -195,8 +195,8 @@ let programs: [Target] = [
     .executableTarget(
         name: "drover-bench",
         dependencies: [
-            "Basics", "Linux", "Model", "PluginHost", "RPC", "Scheduling", "Simulation", "StateStore", "TestSupport",
-            logging,
+            "Basics", "Broker", "Linux", "Model", "PluginHost", "RPC", "Scheduling", "Simulation", "StateStore",
+            "TestSupport", logging,
         ],
         path: "Tests/Benchmarks", swiftSettings: swiftSettings),
     .executableTarget(

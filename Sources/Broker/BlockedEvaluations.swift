@@ -35,23 +35,10 @@ package struct BlockedEvaluations: Sendable {
         var waitsForQuotaAlone: Bool { !evaluation.quotaLimitReached.isEmpty && evaluation.classEligibility.isEmpty }
 
         /// What nodes it waits for; nil when none would help.
-        var kind: Kind? {
+        var spot: WaitingLines.Spot? {
             guard evaluation.escapedComputedClass || !waitsForQuotaAlone else { return nil }
             let classes = evaluation.escapedComputedClass ? [:] : evaluation.classEligibility
-            return Kind(nodePool: nodePool, classes: classes, need: need?.ofOneInstance)
-        }
-    }
-
-    /// What many evaluations that wait for nodes have in common.
-    private struct Kind: Hashable {
-        let nodePool: String
-        /// Classes of nodes known to suit or not to.
-        let classes: [String: Bool]
-        let need: PlacementNeed?
-
-        /// Whether nodes of the class may hold what is waited for: unless it is known that they cannot.
-        func suits(_ room: NodeRoom) -> Bool {
-            (nodePool == "all" || nodePool == room.nodePool) && classes[room.computedClass] != false
+            return WaitingLines.Spot(nodePool: nodePool, classes: classes)
         }
     }
 
@@ -68,7 +55,7 @@ package struct BlockedEvaluations: Sendable {
     private var byOwnNode: [UInt32: Set<ID>] = [:]
     private var lines: [String: QuotaLine] = [:]
     /// Those that wait for nodes.
-    private var kinds: [Kind: WaitingLine] = [:]
+    private var nodeLines = WaitingLines()
     private var freed = FreedNodes()
     /// By node's row, what those woken for it may take.
     private var promised: [UInt32: [ID: RoomAmounts]] = [:]
@@ -107,8 +94,8 @@ package struct BlockedEvaluations: Sendable {
         waiting[evaluation.id] = entry
         byJob[entry.job] = evaluation.id
         for label in labels { byLabel[label, default: []].insert(evaluation.id) }
-        if let kind = entry.kind {
-            kinds[kind, default: WaitingLine()].add(evaluation)
+        if let spot = entry.spot {
+            nodeLines.add(evaluation, at: spot, need)
             for row in need?.ownNodes ?? [] { byOwnNode[row, default: []].insert(evaluation.id) }
         }
         let quota = evaluation.quotaLimitReached
@@ -165,9 +152,8 @@ package struct BlockedEvaluations: Sendable {
             if byLabel[label]?.isEmpty == true { byLabel[label] = nil }
         }
         lines[entry.evaluation.quotaLimitReached]?.remove(entry.evaluation)
-        if let kind = entry.kind {
-            kinds[kind]?.remove(entry.evaluation)
-            if kinds[kind]?.places.isEmpty == true { kinds[kind] = nil }
+        if let spot = entry.spot {
+            nodeLines.remove(entry.evaluation, at: spot, entry.need)
             for row in entry.need?.ownNodes ?? [] {
                 byOwnNode[row]?.remove(id)
                 if byOwnNode[row]?.isEmpty == true { byOwnNode[row] = nil }
@@ -239,7 +225,7 @@ extension BlockedEvaluations {
 
 extension BlockedEvaluations {
     /// Whether somebody waits for nodes.
-    package var waitsForNodes: Bool { !kinds.isEmpty }
+    package var waitsForNodes: Bool { !nodeLines.isEmpty }
 
     /// A node gained room at `index`, or came to suit more; ``serve(node:room:)`` gives it to those that wait.
     package mutating func free(node row: UInt32, index: UInt64) { freed.note(row, index: index) }
@@ -251,11 +237,11 @@ extension BlockedEvaluations {
     /// beside what is promised; the others go on waiting until one of those is settled, or there is more.
     ///
     /// One that does not know what it lacks is woken whatever the room, and so is one that may stop what it has on the node
-    /// itself. The cost is that of the kinds of evaluations that wait.
+    /// itself. The cost is that of the different things that are waited for, a few nanoseconds each.
     package mutating func serve(node row: UInt32, room: NodeRoom) -> [Evaluation] {
         let index = freed.index(of: row)
         let owners = byOwnNode[row, default: []].compactMap { waiting[$0] }.filter { entry in
-            entry.evaluation.snapshotIndex < index && entry.kind?.suits(room) == true
+            entry.evaluation.snapshotIndex < index && entry.spot?.suits(room) == true
         }
         return take(owners) + serveLines(row, room, since: index)
     }
@@ -263,39 +249,18 @@ extension BlockedEvaluations {
     private mutating func serveLines(_ row: UInt32, _ room: NodeRoom, since index: UInt64) -> [Evaluation] {
         var left = room
         for amounts in promised[row, default: [:]].values { left.take(amounts) }
-        var open = kinds.filter { $0.key.suits(room) }.map { (kind: $0.key, places: $0.value.places[...]) }
-        var woken: [Evaluation] = []
-        while let next = next(&open, left, since: index) {
-            if let share = next.share {
-                left.take(share)
-                promised[row, default: [:]][next.evaluation.id] = share
-                trying[next.evaluation.id] = .node(row)
-            }
-            woken.append(next.evaluation)
+        let turns = nodeLines.turns(in: left, since: index) { id, left in
+            waiting[id]?.need.flatMap { left.share(for: $0) }
         }
-        for evaluation in woken { remove(evaluation.id) }
-        return woken
-    }
-
-    /// Whose turn it is of those in line, and what it may take of the node; takes it out of its line, and lines out for which there
-    /// is no room.
-    private func next(
-        _ lines: inout [(kind: Kind, places: ArraySlice<WaitingLine.Place>)], _ room: NodeRoom, since index: UInt64
-    ) -> (evaluation: Evaluation, share: RoomAmounts?)? {
-        lines.removeAll { line in line.kind.need.map { room.share(for: $0) == nil } ?? false }
-        var best: (position: Int, place: WaitingLine.Place)?
-        for position in lines.indices {
-            lines[position].places = lines[position].places.drop { place in
-                waiting[place.id].map { $0.evaluation.snapshotIndex >= index } ?? true
+        return turns.compactMap { id, share in
+            if let share {
+                promised[row, default: [:]][id] = share
+                trying[id] = .node(row)
             }
-            guard let place = lines[position].places.first else { continue }
-            if best.map({ place < $0.place }) ?? true { best = (position, place) }
+            return remove(id)?.evaluation
         }
-        guard let best, let entry = waiting[best.place.id] else { return nil }
-        lines[best.position].places.removeFirst()
-        return (entry.evaluation, entry.need.flatMap { room.share(for: $0) })
     }
 
     /// Whether some of those that wait for nodes may evict to get there.
-    package var waitsToEvict: Bool { kinds.keys.contains { $0.need?.evictsUpTo != nil } }
+    package var waitsToEvict: Bool { nodeLines.evictors > 0 }
 }

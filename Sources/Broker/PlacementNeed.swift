@@ -22,6 +22,29 @@ package struct RoomAmounts: Hashable, Sendable {
         deviceMilli += count * other.deviceMilli
     }
 
+    /// More than there is of anything.
+    static let most: RoomAmounts = {
+        var amounts = RoomAmounts()
+        (amounts.cpu, amounts.cores, amounts.memory) = (.max, .max, .max)
+        (amounts.disk, amounts.deviceMilli) = (.max, .max)
+        return amounts
+    }()
+
+    /// Keeps of each amount the smaller one.
+    mutating func lower(to other: RoomAmounts) {
+        cpu = min(cpu, other.cpu)
+        cores = min(cores, other.cores)
+        memory = min(memory, other.memory)
+        disk = min(disk, other.disk)
+        deviceMilli = min(deviceMilli, other.deviceMilli)
+    }
+
+    /// Whether `other` is in it at least once, as ``holds(_:)`` counts.
+    func covers(_ other: RoomAmounts) -> Bool {
+        other.cpu <= max(0, cpu) && other.memory <= max(0, memory) && other.disk <= max(0, disk)
+            && other.cores <= max(0, cores) && other.deviceMilli <= max(0, deviceMilli)
+    }
+
     /// How many times `other` is in it; what takes nothing of an amount fits whatever is left of it.
     func holds(_ other: RoomAmounts) -> Int64 {
         var times = Int64.max
@@ -61,6 +84,9 @@ package struct PlacementNeed: Hashable, Sendable {
         (self.groups, self.evictsUpTo, self.ownNodes) = (groups, evictsUpTo, ownNodes)
     }
 
+    /// What no node may lack, of each amount, that is to take an instance of any group.
+    var least: RoomAmounts { groups.reduce(into: .most) { $0.lower(to: $1.amounts) } }
+
     /// What there has to be for anything to be placed, however much is missing and whoever asks.
     var ofOneInstance: PlacementNeed {
         var need = self
@@ -78,6 +104,8 @@ package struct NodeRoom: Sendable {
     private let usedPorts: Set<UInt16>
     /// What allocations hold, by the priority of their jobs.
     private let held: [Int: RoomAmounts]
+    /// The sum of those.
+    private let heldByAll: RoomAmounts
 
     package init(
         computedClass: String, nodePool: String, free: RoomAmounts, usedPorts: Set<UInt16> = [],
@@ -85,6 +113,14 @@ package struct NodeRoom: Sendable {
     ) {
         (self.computedClass, self.nodePool) = (computedClass, nodePool)
         (self.free, self.usedPorts, self.held) = (free, usedPorts, held)
+        heldByAll = held.values.reduce(into: RoomAmounts()) { $0.add($1) }
+    }
+
+    /// What would be free if everything were evicted.
+    var freeByEviction: RoomAmounts {
+        var amounts = free
+        amounts.add(heldByAll)
+        return amounts
     }
 
     mutating func take(_ amounts: RoomAmounts) { free.add(amounts, times: -1) }

@@ -7,11 +7,14 @@ struct WaitingLine: Sendable {
         let priority: Int
         let createIndex: UInt64
         let id: ID
+        /// What it has seen; no part of the order.
+        let snapshotIndex: UInt64
 
         init(_ evaluation: Evaluation) {
             priority = evaluation.priority
             createIndex = evaluation.createIndex
             id = evaluation.id
+            snapshotIndex = evaluation.snapshotIndex
         }
 
         static func < (left: Place, right: Place) -> Bool {

@@ -11,6 +11,7 @@ struct Main {
         MillionBenchmark.self, HundredThousandBenchmark.self, AffinityBenchmark.self, JobsBenchmark.self,
         SystemBenchmark.self, PreemptBenchmark.self, WritesBenchmark.self, FailoverBenchmark.self,
         MillionOnThreeBenchmark.self, RestartBenchmark.self, ClientsBenchmark.self, LogBenchmark.self,
+        BlockedBenchmark.self,
     ]
 
     static func main() async {
