@@ -113,7 +113,8 @@ package final class ClientAgent: Sendable {
             try await world.seam.blocking.run { try modes.makeTop(folder, disk: disk) }
         } catch {
             // The allocations say so themselves, each by failing.
-            world.log.warning("cannot make the folder of allocations", metadata: ["path": "\(folder)", "error": "\(error)"])
+            world.log.warning(
+                "cannot make the folder of allocations", metadata: ["path": "\(folder)", "error": "\(error)"])
         }
     }
 

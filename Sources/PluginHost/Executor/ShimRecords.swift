@@ -11,7 +11,8 @@ package struct ShimState: Equatable, Sendable {
 
     /// Nil when the text is torn or of another version.
     package init?(_ text: String) {
-        guard let fields = RecordFields(text, header: "drover-shim-state 1", lasts: ["starting", "end"]), let boot = fields["boot"]?.first,
+        guard let fields = RecordFields(text, header: "drover-shim-state 1", lasts: ["starting", "end"]),
+            let boot = fields["boot"]?.first,
             let shim = fields.process("shim"), let started = fields.number("started")
         else { return nil }
         bootID = boot
@@ -42,7 +43,8 @@ package struct ShimExit: Equatable, Sendable {
 
     /// Nil when the text is torn or of another version.
     package init?(_ text: String) {
-        guard let fields = RecordFields(text, header: "drover-shim-exit 1", lasts: ["end"]), let code = fields.number("code"),
+        guard let fields = RecordFields(text, header: "drover-shim-exit 1", lasts: ["end"]),
+            let code = fields.number("code"),
             let signal = fields.number("signal"), let oom = fields.number("oom"), let lost = fields.number("lost"),
             let time = fields.number("time")
         else { return nil }
