@@ -197,13 +197,14 @@ extension TaskRunner {
     /// The task runs: keep the handle, tell the servers.
     private func running(_ handle: TaskHandle, isNew: Bool) async throws {
         let now = context.world.seam.time.now
-        update(urgent: false) { record in
+        let begin = { (record: inout TaskRecord) in
             record.phase = .running
             record.handle = String(decoding: handle.bytes, as: UTF8.self)
             record.state.state = .running
             if isNew || record.state.startedAt.time == .never { record.state.startedAt = TimeText(now) }
         }
-        if isNew { emit(.started, urgent: true) } else { update(urgent: true) { _ in } }
+        // Nobody hears that it runs without hearing why.
+        if isNew { emit(.started, urgent: true, with: begin) } else { update(urgent: true, begin) }
         FaultPoint.before(.clientHandle)
         await persist()
         FaultPoint.after(.clientHandle)
@@ -294,8 +295,8 @@ extension TaskRunner {
         if exit.oomKilled { message = "OOM Killed" }
         // As shells and Nomad do: a task ended by a signal has the exit code 128 + signal.
         let code = exit.signal != 0 && exit.code == 0 ? 128 + exit.signal : exit.code
-        emit(.terminated(code: code, signal: exit.signal, oom: exit.oomKilled, message: message), urgent: true)
-        update(urgent: false) { $0.phase = .ended }
+        let event = TaskEvent.terminated(code: code, signal: exit.signal, oom: exit.oomKilled, message: message)
+        emit(event, urgent: true) { $0.phase = .ended }
         FaultPoint.before(.clientEnd)
         await persist()
         FaultPoint.after(.clientEnd)

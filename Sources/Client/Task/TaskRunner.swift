@@ -159,12 +159,13 @@ final class TaskRunner: Sendable {
 
     // MARK: - State
 
-    /// Adds an event, stamped now; the latest ten are kept.
-    func emit(_ event: TaskEvent, urgent: Bool = false) {
+    /// Adds an event, stamped now, together with the `change` it tells of; the latest ten are kept.
+    func emit(_ event: TaskEvent, urgent: Bool = false, with change: (inout TaskRecord) -> Void = { _ in }) {
         var event = event
         event.time = context.world.seam.time.now
         if event.message.isEmpty { event.message = event.displayMessage }
         update(urgent: urgent) { record in
+            change(&record)
             record.state.events.append(event)
             if record.state.events.count > 10 { record.state.events.removeFirst(record.state.events.count - 10) }
         }
@@ -200,14 +201,14 @@ final class TaskRunner: Sendable {
     }
 
     func die(failed: Bool, event: TaskEvent?) async {
-        if let event { emit(event) }
         let now = context.world.seam.time.now
-        update(urgent: true) { record in
+        let end = { (record: inout TaskRecord) in
             record.phase = .idle
             record.state.state = .dead
             record.state.failed = failed
             record.state.finishedAt = TimeText(now)
         }
+        if let event { emit(event, urgent: true, with: end) } else { update(urgent: true, end) }
         await persist()
     }
 }
