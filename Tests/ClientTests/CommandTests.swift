@@ -20,7 +20,9 @@ import Testing
         fixture.driver.script("done", TaskExit(code: 0))
         fixture.servers.place(allocation)
         try await fixture.run(try await fixture.client()) { client in
-            try await fixture.reported(allocation.id) { $0.taskStates["done"]?.state == .dead }
+            try await fixture.reported(allocation.id) {
+                $0.taskStates["done"]?.state == .dead && $0.taskStates["web"]?.state == .running
+            }
             #expect(client.namespace(ofAllocation: allocation.id) == "default")
             #expect(client.namespace(ofAllocation: ID(high: 1, low: 1)) == nil)
             let rows: [(ID, String, [String], CallError.Code, String)] = [
