@@ -16,6 +16,8 @@ struct Progress: Sendable, Hashable {
     var heardRound: UInt64 = 0
     /// Entries below the cache are being read from disk.
     var isFetching = false
+    /// The newest commit index it was told.
+    var toldCommit: UInt64 = 0
 
     enum Mode: Sendable, Hashable {
         /// Looking for the point where the logs agree; waiting while a question is out.
@@ -24,6 +26,11 @@ struct Progress: Sendable, Hashable {
         case replicate(inflight: [UInt64])
         /// Getting the snapshot that ends at this index.
         case snapshot(index: UInt64)
+    }
+
+    /// Whether an append is on its way to it whose answer will come.
+    var hasInflight: Bool {
+        if case .replicate(let inflight) = mode { !inflight.isEmpty } else { false }
     }
 
     func isPaused(inflightMax: Int) -> Bool {

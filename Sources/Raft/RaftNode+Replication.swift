@@ -112,6 +112,7 @@ extension RaftNode {
             previousIndex: peer.next - 1, previousTerm: previousTerm, entries: entries, commit: log.commitIndex)
         sendEarly(.append(append), to: peer.id)
         leading.peers[position].sent(through: entries.last?.index)
+        leading.peers[position].toldCommit = log.commitIndex
     }
 
     private mutating func catchUpFromDisk(_ position: Int) {
@@ -175,6 +176,7 @@ extension RaftNode {
         sendPipeline(to: position)
         // While it was paused it may have missed a commit.
         if wasPaused, leading.peers[position].next > log.lastIndex { sendAppend(to: position, evenEmpty: true) }
+        tellCommit(to: position)
         continueTransfer(to: position)
     }
 
@@ -185,6 +187,14 @@ extension RaftNode {
             sendAppend(to: position, evenEmpty: false)
             if leading.peers[position].next == before { return }
         }
+    }
+
+    /// Tells a follower what is committed, unless an append is on its way to it: with its answer comes the next occasion, if not the
+    /// next append does before. So a busy leader sends nothing for commits alone.
+    private mutating func tellCommit(to position: Int) {
+        let peer = leading.peers[position]
+        guard peer.toldCommit < log.commitIndex || peer.next <= log.lastIndex else { return }
+        sendAppend(to: position, evenEmpty: !peer.hasInflight)
     }
 
     mutating func receiveHeartbeatResponse(context: UInt64, from sender: ServerID) {
@@ -219,7 +229,7 @@ extension RaftNode {
             return true
         }
         releaseReadsOfNewLeader()
-        broadcastAppend(evenEmpty: true)
+        for position in leading.peers.indices { tellCommit(to: position) }
         for position in leading.peers.indices { continueTransfer(to: position) }
         return true
     }
