@@ -195,8 +195,8 @@ let programs: [Target] = [
     .executableTarget(
         name: "drover-bench",
         dependencies: [
-            "Basics", "Broker", "Linux", "Model", "PluginHost", "RPC", "Scheduling", "Simulation", "StateStore",
-            "TestSupport", logging,
+            "Basics", "Broker", "CLinux", "Linux", "Model", "PluginHost", "RPC", "Scheduling", "Simulation",
+            "StateStore", "TestSupport", logging,
         ],
         path: "Tests/Benchmarks", swiftSettings: swiftSettings),
     .executableTarget(

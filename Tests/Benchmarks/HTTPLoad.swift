@@ -1,4 +1,5 @@
 import Basics
+import CLinux
 import Glibc
 import TestSupport
 
@@ -46,20 +47,27 @@ struct HTTPLoad {
     /// - Throws: ``NeverHappened`` when a connection breaks or what comes is no answer with a length.
     func run() throws -> Outcome {
         var lines = try requests.map { try Line(port: port, requests: $0) }
-        defer { for line in lines { close(line.descriptor) } }
-        var wanted = lines.map { pollfd(fd: $0.descriptor, events: Int16(POLLIN), revents: 0) }
+        let queue = epoll_create1(0)
+        defer { for descriptor in lines.map(\.descriptor) + [queue] { close(descriptor) } }
+        for number in lines.indices {
+            var wanted = epoll_event(events: EPOLLIN.rawValue, data: epoll_data_t(u32: UInt32(number)))
+            guard epoll_ctl(queue, EPOLL_CTL_ADD, lines[number].descriptor, &wanted) == 0 else {
+                throw Line.failure("epoll")
+            }
+        }
+        var events = [epoll_event](repeating: epoll_event(), count: lines.count)
         let begin = seconds()
         for number in lines.indices { try lines[number].sendNext() }
         var waiting = lines.count { !$0.isDone }
         while waiting > 0 {
-            guard poll(&wanted, nfds_t(wanted.count), 60_000) > 0 else {
-                throw NeverHappened(description: "no answer came for a minute")
-            }
-            for number in lines.indices where wanted[number].revents != 0 {
+            let count = epoll_wait(queue, &events, Int32(events.count), 60_000)
+            guard count > 0 else { throw NeverHappened(description: "no answer came for a minute") }
+            for event in events[..<Int(count)] {
+                let number = Int(event.data.u32)
                 try lines[number].receive()
                 if lines[number].isDone {
                     waiting -= 1
-                    wanted[number].fd = -1
+                    epoll_ctl(queue, EPOLL_CTL_DEL, lines[number].descriptor, nil)
                 }
             }
         }
@@ -73,8 +81,9 @@ private struct Line {
     private let requests: [[UInt8]]
     private(set) var answers: [HTTPLoad.Answer] = []
     private var sentAt = 0.0
-    /// The answer so far.
-    private var received: [UInt8] = []
+    /// The answer so far: the first bytes of a buffer that grows when it is full.
+    private var received = [UInt8](repeating: 0, count: 16_384)
+    private var receivedCount = 0
 
     var isDone: Bool { answers.count == requests.count }
 
@@ -96,7 +105,7 @@ private struct Line {
         guard result == 0 else { throw Line.failure("connect to port \(port)") }
     }
 
-    private static func failure(_ what: String) -> NeverHappened {
+    static func failure(_ what: String) -> NeverHappened {
         NeverHappened(description: "\(what): \(String(cString: strerror(errno)))")
     }
 
@@ -110,26 +119,29 @@ private struct Line {
 
     /// Takes what is there; sends the next request once an answer is whole.
     mutating func receive() throws {
-        let begin = received.count
-        received.append(contentsOf: repeatElement(0, count: 16_384))
-        let count = received.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress?.advanced(by: begin), 16_384, 0) }
+        if receivedCount == received.count { received += [UInt8](repeating: 0, count: received.count) }
+        let begin = receivedCount
+        let count = received.withUnsafeMutableBytes { bytes in
+            recv(descriptor, bytes.baseAddress?.advanced(by: begin), bytes.count - begin, 0)
+        }
         guard count > 0 else { throw Line.failure("receive") }
-        received.removeLast(16_384 - count)
+        receivedCount += count
         guard let (status, body) = try parse() else { return }
         answers.append(
             HTTPLoad.Answer(status: status, body: body, milliseconds: (seconds() - sentAt) * 1_000))
-        received.removeAll(keepingCapacity: true)
+        receivedCount = 0
         try sendNext()
     }
 
     /// Status and body, once all is there.
     private func parse() throws -> (Int, [UInt8])? {
-        guard let head = received.position(of: "\r\n\r\n", before: received.count) else { return nil }
+        guard let head = received.position(of: "\r\n\r\n", before: receivedCount) else { return nil }
         guard let field = received.position(of: "ontent-Length: ", before: head) else {
-            throw NeverHappened(description: "an answer without a length: \(String(decoding: received, as: UTF8.self))")
+            throw NeverHappened(
+                description: "an answer without a length: \(String(decoding: received[..<head], as: UTF8.self))")
         }
         let length = received.number(at: field + 15)
-        guard received.count >= head + 4 + length else { return nil }
+        guard receivedCount >= head + 4 + length else { return nil }
         return (received.number(at: 9), Array(received[(head + 4)..<(head + 4 + length)]))
     }
 }
@@ -139,8 +151,14 @@ extension [UInt8] {
     fileprivate func position(of text: StaticString, before end: Int) -> Int? {
         let size = text.utf8CodeUnitCount
         return withUnsafeBytes { bytes in
-            guard let base = bytes.baseAddress, end >= size else { return nil }
-            return (0...(end - size)).first { memcmp(base + $0, text.utf8Start, size) == 0 }
+            guard let base = bytes.baseAddress else { return nil }
+            var from = 0
+            while from + size <= end, let found = memchr(base + from, Int32(text.utf8Start[0]), end - size - from + 1) {
+                from = UnsafeRawPointer(found) - base
+                if memcmp(found, text.utf8Start, size) == 0 { return from }
+                from += 1
+            }
+            return nil
         }
     }
 

@@ -7,6 +7,8 @@
 #define CLINUX_H
 
 #include <stdint.h>
+// epoll(7), which needs nothing around it.
+#include <sys/epoll.h>
 
 // pidfd_open(2). The descriptor is close-on-exec.
 int clinux_pidfd_open(int pid);
