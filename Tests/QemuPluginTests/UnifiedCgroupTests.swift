@@ -55,7 +55,11 @@ struct UnifiedCgroupTests {
             mkdir /host
             mount -t 9p -o ro,trans=virtio,version=9p2000.L,cache=loose,msize=262144 host /host
             for folder in proc sys dev; do mount --move /$folder /host/$folder; done
+            mkdir /package
+            mount -o bind /host\(PluginBuilder.package) /package
             for folder in tmp run; do mount -t tmpfs $folder /host/$folder; done
+            mkdir -p /host\(PluginBuilder.package)
+            mount -o bind /package /host\(PluginBuilder.package)
             mount -t cgroup2 cgroup2 /host/sys/fs/cgroup
             echo "controllers: $(cat /host/sys/fs/cgroup/cgroup.controllers)"
             cat > /host/run/tests <<'END'
