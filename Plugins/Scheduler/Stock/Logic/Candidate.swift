@@ -23,6 +23,9 @@ struct Candidate: Ranked {
     /// The score times 60, an exact integer: the mean of the parts and, unless it is 0, of the spread term.
     @inline(__always)
     func scaled(parts: Int, term: Int32) -> Int64 {
-        (Int64(sum) + Int64(term)) * 60 / Int64(term == 0 ? parts : parts + 1)
+        let scaled = (Int64(sum) + Int64(term)) * 60
+        let count = term == 0 ? parts : parts + 1
+        // Most have the fit alone, and to divide costs more than all the rest.
+        return count == 1 ? scaled : scaled / Int64(count)
     }
 }

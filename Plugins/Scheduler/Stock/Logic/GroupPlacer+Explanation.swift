@@ -13,23 +13,29 @@ extension GroupPlacer {
                 answer.scores.append(score(row, final: finalScore(row, base: workspace.base[row])))
             }
         } else if state.group.wantsScores {
-            for (row, final) in bestNodes() { answer.scores.append(score(row, final: final)) }
+            for (row, final) in bestNodes(max: Self.bestMax) { answer.scores.append(score(row, final: final)) }
         }
     }
 
-    private func bestNodes() -> [(row: Int, final: Int32)] {
+    /// The nodes that an instance would go to, best first, with its score there.
+    func bestNodes(max: Int) -> [(row: Int, final: Int32)] {
         var best: [(score: Int64, candidate: Candidate)] = []
+        best.reserveCapacity(max + 1)
+        // Most nodes are told by their score alone that they are none of them.
+        var worst = Int64.min
         for row in 0..<state.columns.count {
             let base = workspace.base[row]
             guard base != unfitScore else { continue }
             let (candidate, count) = entry(row, base: base)
             let score = candidate.scaled(parts: count, term: term(row))
-            if best.count == Self.bestMax, let last = best.last, score < last.score { continue }
+            guard score >= worst else { continue }
             let position = best.firstIndex {
                 score > $0.score || score == $0.score && candidate.isTiedBefore($0.candidate)
             }
             best.insert((score, candidate), at: position ?? best.count)
-            if best.count > Self.bestMax { best.removeLast() }
+            guard best.count >= max else { continue }
+            if best.count > max { best.removeLast() }
+            worst = best[max - 1].score
         }
         return best.map { (Int($0.candidate.row), Self.rounded($0.score)) }
     }

@@ -41,7 +41,8 @@ extension GroupPlacer {
         Int32(truncatingIfNeeded: (scaled >= 0 ? scaled + 30 : scaled - 30) / 60)
     }
 
-    func term(_ row: Int) -> Int32 { strategy.isWholeScore ? 0 : state.spread(row) }
+    @inline(__always)
+    func term(_ row: Int) -> Int32 { strategy.isWholeScore || state.spreads.isEmpty ? 0 : state.spread(row) }
 
     /// The score of a placement on `row`.
     func finalScore(_ row: Int, base: Int32) -> Int32 {

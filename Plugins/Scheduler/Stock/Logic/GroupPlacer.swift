@@ -4,7 +4,7 @@ import CKernels
 /// Places the instances of one task group, each on the best node of all.
 ///
 /// Every node is scored once and put on a ``CandidateBoard``; an instance costs a look at the board's lanes and a heap
-/// update or two: O(N + k (lanes + log N)).
+/// update or two: O(N + k (lanes + log N)). A single instance needs no board: it goes to the first of the best nodes.
 ///
 /// Scores are compared as integers: the sum of a node's parts in 1/65,536, plus its spread term, times 60, divided by
 /// the number of parts (1 to 6, so the division is exact). Equal scores go by a hash of seed and node key.
@@ -46,7 +46,9 @@ struct GroupPlacer<Strategy: Scoring> {
         try strategy.scoreAll(state, into: workspace.base)
         mask()
         reportScores(into: &answer)
-        return group.isEachNode ? try placeEachNode(into: &answer) : try placeCount(into: &answer)
+        if group.isEachNode { return try placeEachNode(into: &answer) }
+        let isSingle = group.count == 1 && group.priorNodes == nil
+        return isSingle ? try placeSingle(into: &answer) : try placeCount(into: &answer)
     }
 
     // MARK: - Preparation
@@ -78,6 +80,12 @@ struct GroupPlacer<Strategy: Scoring> {
     }
 
     // MARK: - Counted instances
+
+    private mutating func placeSingle(into answer: inout Answer) throws(SchedulerFault) -> Int {
+        guard let best = bestNodes(max: 1).first else { return try placeByEviction(0, into: &answer) ? 0 : 1 }
+        occupy(best.row, 0, best.final, into: &answer)
+        return 0
+    }
 
     private mutating func placeCount(into answer: inout Answer) throws(SchedulerFault) -> Int {
         let group = state.group
