@@ -188,9 +188,9 @@ import Testing
         job.taskGroups[0].networks = [.staticPort(8_080)]
         try harness.process(try harness.register(holder))
         allow(&harness)
-        var prepared = harness.processor.prepare(
+        let prepared = harness.processor.prepare(
             try harness.register(job), snapshot: harness.snapshot, now: harness.now, generator: &harness.generator)
-        #expect(harness.processor.offerCandidates(&prepared))
+        #expect(harness.processor.offerCandidates(prepared))
         let answer = try harness.answer()
         #expect(try harness.finish(prepared, answer).plan.stops.count == 1)
         let stripped = TestAnswer.records(answer).filter { $0.first != UInt8(DROVER_RECORD_PREEMPTION) }

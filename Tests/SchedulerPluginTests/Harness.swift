@@ -68,10 +68,10 @@ struct Harness {
 
     /// Takes an evaluation to its outcome without committing anything.
     mutating func decide(_ evaluation: Evaluation, job: Job? = nil) throws -> EvaluationOutcome {
-        var prepared = processor.prepare(evaluation, snapshot: snapshot, now: now, job: job, generator: &generator)
+        let prepared = processor.prepare(evaluation, snapshot: snapshot, now: now, job: job, generator: &generator)
         let records = prepared.problem == nil ? [] : try answer()
         let outcome = try finish(prepared, records)
-        guard processor.mayPreempt(prepared, outcome), processor.offerCandidates(&prepared) else { return outcome }
+        guard processor.mayPreempt(prepared, outcome), processor.offerCandidates(prepared) else { return outcome }
         return try finish(prepared, try answer())
     }
 

@@ -9,10 +9,12 @@ package struct PlacementProblem: Sendable {
     package let seed: UInt64
     /// What may be evicted; empty unless pre-emption is allowed and was found necessary.
     let candidates: PreemptionCandidates
+
+    var hasGangs: Bool { groups.contains { $0.gang != 0 } }
 }
 
-/// One task group of a problem.
-package struct ProblemGroup: Sendable {
+/// One task group of a problem. One reference, as every step from the problem to the plan goes over the groups.
+package final class ProblemGroup: Sendable {
     package let request: GroupRequest
     package let name: String
     /// Of one instance.
@@ -31,6 +33,24 @@ package struct ProblemGroup: Sendable {
     let desiredCount: Int
     /// What keeps the job's own allocations apart.
     let limits: [PlacementLimit]
+
+    init(
+        request: GroupRequest, definition: TaskGroup, gang: UInt32, ports: GroupPorts, devices: GroupDevices,
+        feasibility: GroupFeasibility, allowed: NodeBitmap, portCollisions: [String: Int], limits: [PlacementLimit]
+    ) {
+        self.request = request
+        name = definition.name
+        ask = GroupShape(definition).resources
+        self.ports = ports
+        self.devices = devices
+        self.definition = definition
+        self.gang = gang
+        self.feasibility = feasibility
+        self.allowed = allowed
+        self.portCollisions = portCollisions
+        desiredCount = max(1, definition.count ?? 1)
+        self.limits = limits
+    }
 }
 
 /// What stops give back on one node.

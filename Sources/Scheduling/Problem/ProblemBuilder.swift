@@ -14,7 +14,7 @@ struct ProblemOptions: OptionSet {
 }
 
 /// Turns the reconciler's decisions into a `drover_problem_batch`.
-struct ProblemBuilder {
+final class ProblemBuilder {
     let job: Job
     let evaluation: Evaluation
     let snapshot: Snapshot
@@ -51,7 +51,7 @@ struct ProblemBuilder {
     }
 
     /// Builds the block; `feasibility` answers by the group's position.
-    mutating func build(
+    func build(
         _ requests: [GroupRequest], options: ProblemOptions, feasibility: (Int) -> GroupFeasibility
     ) -> PlacementProblem {
         begin(requests.count, options)
@@ -128,7 +128,7 @@ struct ProblemBuilder {
 
     // MARK: - Groups
 
-    private mutating func problemGroup(
+    private func problemGroup(
         _ request: GroupRequest, _ feasibility: GroupFeasibility, _ candidates: PreemptionCandidates
     ) -> ProblemGroup {
         let group = job.taskGroups[request.group]
@@ -140,10 +140,9 @@ struct ProblemBuilder {
         }
         let collisions = removePortCollisions(ports, candidates, from: &allowed)
         return ProblemGroup(
-            request: request, name: group.name, ask: GroupShape(group).resources, ports: ports,
-            devices: GroupDevices(group, view: view), definition: group, gang: job.gangNumber(request.group),
-            feasibility: feasibility, allowed: allowed, portCollisions: collisions,
-            desiredCount: max(1, group.count ?? 1), limits: limits.limits(of: request.group))
+            request: request, definition: group, gang: job.gangNumber(request.group), ports: ports,
+            devices: GroupDevices(group, view: view), feasibility: feasibility, allowed: allowed,
+            portCollisions: collisions, limits: limits.limits(of: request.group))
     }
 
     /// Takes out nodes on which a static port is taken by others, unless by candidates for eviction.
@@ -169,7 +168,7 @@ struct ProblemBuilder {
     }
 
     private func ask(_ problem: ProblemGroup, _ candidates: PreemptionCandidates) -> drover_group_ask {
-        let group = job.taskGroups[problem.request.group]
+        let group = problem.definition
         var ask = drover_group_ask()
         ask.size = UInt32(MemoryLayout<drover_group_ask>.size)
         ask.mode = UInt32(problem.request.nodes == nil ? DROVER_MODE_COUNT : DROVER_MODE_EACH_NODE)

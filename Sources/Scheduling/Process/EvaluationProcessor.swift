@@ -59,7 +59,7 @@ package final class EvaluationProcessor: @unchecked Sendable {
                 runningSince: { snapshot.runningSince($0) }, newID: { ids.next() }))
         reconciliation.leaveRollingUpdate(to: snapshot, evaluation, now: now)
         let cut = job.flatMap { QuotaCut.cut(&reconciliation, $0, snapshot) }
-        var prepared = PreparedEvaluation(
+        let prepared = PreparedEvaluation(
             evaluation: evaluation, snapshot: snapshot, job: job, reconciliation: reconciliation, quotaCut: cut,
             createTime: now)
         guard let job, reconciliation.placementCount > 0 else { return prepared }
@@ -85,7 +85,7 @@ package final class EvaluationProcessor: @unchecked Sendable {
         _ wanted: Reconciliation, _ job: Job, _ evaluation: Evaluation, _ snapshot: Snapshot, _ rows: [AllocationRow],
         _ feasibility: FeasibilitySource, seed: UInt64, options: ProblemOptions = []
     ) -> PlacementProblem {
-        var builder = ProblemBuilder(
+        let builder = ProblemBuilder(
             job: job, evaluation: evaluation, reconciliation: wanted, rows: rows, snapshot: snapshot, view: view,
             block: block, seed: seed, neighbours: feasibility.neighbours)
         return builder.build(wanted.groups, options: options) { feasibility.group($0) }
@@ -100,7 +100,7 @@ package final class EvaluationProcessor: @unchecked Sendable {
     /// Builds the problem again, now with the allocations of lower priority that may be evicted; false when there are none.
     ///
     /// Candidates are only looked for when instances found no place without: that is rare, and collecting them is not.
-    package func offerCandidates(_ prepared: inout PreparedEvaluation) -> Bool {
+    package func offerCandidates(_ prepared: PreparedEvaluation) -> Bool {
         guard let job = prepared.job, let problem = prepared.problem else { return false }
         let snapshot = prepared.snapshot
         let rows = snapshot.allocations(ofJob: job.id, namespace: job.namespace)
@@ -119,13 +119,13 @@ package final class EvaluationProcessor: @unchecked Sendable {
         _ prepared: PreparedEvaluation, answer: UnsafeRawBufferPointer, duration: Duration = .zero,
         generator: inout some RandomNumberGenerator
     ) throws(PlacementFault) -> EvaluationOutcome {
-        guard let problem = prepared.problem, let job = prepared.job else {
+        guard let problem = prepared.problem else {
             var outcome = EvaluationOutcome(prepared, plan: prepared.emptyPlan)
             if prepared.quotaCut != nil { outcome.block(on: [], prepared.quotaCut, newID: ID(random: &generator)) }
             return outcome
         }
         let reader = try AnswerReader(answer, problem: problem, nodeLimit: view.nodeLimit)
-        var builder = PlanBuilder(prepared, view: view, job: job)
+        var builder = PlanBuilder(prepared, view: view)
         try builder.add(reader, duration: duration, generator: &generator)
         var outcome = EvaluationOutcome(prepared, plan: builder.plan)
         for (index, group) in problem.groups.enumerated() {
@@ -143,9 +143,10 @@ package final class EvaluationProcessor: @unchecked Sendable {
             outcome.block(on: short, prepared.quotaCut, newID: ID(random: &generator))
         }
         for group in short {
-            let impossible =
-                ImpossibleAsks.oversized(group, view) + ImpossibleAsks.contradictions(job, group.definition)
-            for ask in impossible { outcome.noteImpossible(ask.sentence(of: group.name)) }
+            let contradictions = prepared.job.map { ImpossibleAsks.contradictions($0, group.definition) } ?? []
+            for ask in ImpossibleAsks.oversized(group, view) + contradictions {
+                outcome.noteImpossible(ask.sentence(of: group.name))
+            }
         }
         return outcome
     }

@@ -17,7 +17,7 @@ struct PlanBuilder {
     private(set) var unplaced: [[Int]] = []
     private(set) var metrics: [AllocationMetric] = []
 
-    init(_ prepared: PreparedEvaluation, view: ClusterView, job: Job) {
+    init(_ prepared: PreparedEvaluation, view: ClusterView) {
         self.prepared = prepared
         self.view = view
         usage = PlanUsage(view: view, freed: prepared.problem?.freed ?? [:])
@@ -27,8 +27,7 @@ struct PlanBuilder {
         hardware = HardwareAssigner(
             snapshot: prepared.snapshot, view: view, freed: prepared.problem?.freed ?? [:])
         plan = prepared.emptyPlan
-        plan.jobVersion = job.version
-        plan.allAtOnce = job.allAtOnce
+        plan.allAtOnce = prepared.job?.allAtOnce ?? false
     }
 
     /// Takes the answer's placements into the plan.
@@ -96,6 +95,7 @@ struct PlanBuilder {
     // MARK: - Gangs
 
     private func checkGangs(_ problem: PlacementProblem, _ answer: AnswerReader) throws(PlacementFault) {
+        guard problem.hasGangs else { return }
         let missing = zip(problem.groups, answer.groups).map { Self.missing($0, $1.placements) }
         let broken = Set(zip(problem.groups, missing).filter { !$1.isEmpty }.map(\.0.gang))
         let partial = zip(problem.groups, answer.groups).first { group, given in
@@ -107,6 +107,7 @@ struct PlanBuilder {
 
     /// Leaves out gangs of which an instance was left out, with what was to be evicted for them.
     private mutating func dropBrokenGangs(_ problem: PlacementProblem, _ batches: inout [PlacementBatch]) {
+        guard problem.hasGangs else { return }
         let missing = zip(problem.groups, placed).map { Self.missing($0, $1) }
         let broken = Set(zip(problem.groups, missing).filter { $0.gang != 0 && !$1.isEmpty }.map(\.0.gang))
         for (index, group) in problem.groups.enumerated() where broken.contains(group.gang) {
@@ -244,6 +245,7 @@ struct PlanBuilder {
 
     /// Leaves running what was to be replaced and found no new place, where its node still has room for it.
     private mutating func keepWhatIsNotReplaced(_ problem: PlacementProblem) {
+        guard !plan.stops.isEmpty else { return }
         var kept: Set<ID> = []
         let conditional = prepared.reconciliation.conditionalStops
         for (index, group) in problem.groups.enumerated() {

@@ -2,8 +2,8 @@ import Basics
 package import Model
 package import StateStore
 
-/// An evaluation after reconciling, before a scheduler has chosen nodes.
-package struct PreparedEvaluation: Sendable {
+/// An evaluation after reconciling, before a scheduler has chosen nodes. One reference, handed from step to step.
+package final class PreparedEvaluation {
     package let evaluation: Evaluation
     package let snapshot: Snapshot
     /// Nil when the job is purged.

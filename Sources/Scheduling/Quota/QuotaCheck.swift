@@ -21,8 +21,8 @@ struct QuotaCheck {
     /// Nil when no quota holds for the plan's job. Placements on refused nodes are not counted.
     init?(_ check: PlanCheck, besides refused: Set<NodeRow>) {
         let (plan, snapshot) = (check.plan, check.snapshot)
-        guard let job = snapshot.jobRecord(plan.namespace, plan.jobID)?.current?.job,
-            var room = QuotaRoom(job, snapshot: snapshot)
+        guard let version = snapshot.jobRecord(plan.namespace, plan.jobID)?.current,
+            var room = QuotaRoom(version.job, snapshot: snapshot)
         else { return nil }
         quota = room.quota
         self.plan = plan

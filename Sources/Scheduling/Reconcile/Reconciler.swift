@@ -6,31 +6,31 @@ package import Model
 /// Pure: the same input gives the same decisions. Which node an instance goes to is the scheduler plug-in's choice, so
 /// every strategy gets the same rolling updates, rescheduling and drains (DESIGN §2).
 package struct Reconciler {
-    package struct Input {
+    package final class Input {
         /// The job as it is now; nil when it is purged.
-        package var job: Job?
-        package var evaluation: Evaluation
-        package var allocations: [JobAllocation]
-        package var now: Timestamp
+        package let job: Job?
+        package let evaluation: Evaluation
+        package let allocations: [JobAllocation]
+        package let now: Timestamp
         /// What the node of an allocation is good for.
-        package var condition: (NodeRow) -> NodeCondition
-        package var nodeID: (NodeRow) -> ID
+        package let condition: (NodeRow) -> NodeCondition
+        package let nodeID: (NodeRow) -> ID
         /// The job at an earlier version, nil when it is no longer kept.
-        package var earlierJob: (UInt64) -> Job?
+        package let earlierJob: (UInt64) -> Job?
         /// Whether a running allocation of an older version of the job's group, by position, may stay on its node.
-        package var maySuit: (Int, NodeRow) -> Bool
+        package let maySuit: (Int, NodeRow) -> Bool
         /// The same for one of this version: neighbours that came later do not drive it away.
-        package var mayLast: (Int, NodeRow) -> Bool
+        package let mayLast: (Int, NodeRow) -> Bool
         /// What keeps allocations of the job's group, by position, apart; nobody is counted yet.
-        package var limits: (Int) -> [PlacementLimit]
+        package let limits: (Int) -> [PlacementLimit]
         /// For system jobs: the ready nodes that suit a group, by position.
-        package var readyNodes: (Int) -> [NodeRow]
+        package let readyNodes: (Int) -> [NodeRow]
         /// The score an allocation was placed with.
-        package var score: (ID) -> Double
+        package let score: (ID) -> Double
         /// Since when the tasks of an allocation have run; never when they do not.
-        package var runningSince: (ID) -> Timestamp
+        package let runningSince: (ID) -> Timestamp
         /// Ids for evaluations that follow.
-        package var newID: () -> ID
+        package let newID: () -> ID
 
         package init(
             job: Job?, evaluation: Evaluation, allocations: [JobAllocation], now: Timestamp,

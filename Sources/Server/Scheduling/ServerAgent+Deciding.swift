@@ -49,9 +49,8 @@ extension ServerAgent {
 
     /// Asks one scheduler after the other for the prepared problem, until one answers with what can be used.
     private func place(
-        _ problem: PreparedEvaluation, with processor: EvaluationProcessor
+        _ prepared: PreparedEvaluation, with processor: EvaluationProcessor
     ) throws -> (choice: Choice, scheduler: String) {
-        var prepared = problem
         let type = prepared.evaluation.type
         let pool = prepared.job?.nodePool ?? ""
         let configuration = prepared.snapshot.schedulerConfiguration(nodePool: pool)
@@ -65,7 +64,7 @@ extension ServerAgent {
             }
             do {
                 let limit = isStock ? ServerAgent.stockDeadline : configuration.schedulerDeadline
-                var choice = try choose(name, &prepared, processor, within: limit, mayPreempt: true)
+                var choice = try choose(name, prepared, processor, within: limit, mayPreempt: true)
                 journal.answered(name)
                 if !notes.isEmpty { choice.outcome.note("placed by \(name): \(notes.joined(separator: "; "))") }
                 return (choice, name)
@@ -92,12 +91,12 @@ extension ServerAgent {
     /// be evicted, if `mayPreempt` and the cluster's configuration allow it. `prepared` keeps the problem last asked; `limit` is
     /// for both answers together.
     func choose(
-        _ name: String, _ prepared: inout PreparedEvaluation, _ processor: EvaluationProcessor, within limit: Duration,
+        _ name: String, _ prepared: PreparedEvaluation, _ processor: EvaluationProcessor, within limit: Duration,
         mayPreempt: Bool
     ) throws -> Choice {
         let deadline = seam.time.uptime + limit
         let (outcome, duration) = try ask(name, prepared, processor, deadline: deadline)
-        guard mayPreempt, processor.mayPreempt(prepared, outcome), processor.offerCandidates(&prepared) else {
+        guard mayPreempt, processor.mayPreempt(prepared, outcome), processor.offerCandidates(prepared) else {
             return Choice(outcome: outcome, duration: duration, isPreempting: prepared.offersCandidates)
         }
         let (second, secondDuration) = try ask(name, prepared, processor, deadline: deadline)
@@ -133,9 +132,9 @@ extension ServerAgent {
     /// The schedulers to ask for a job, in order: the configured one unless it does not place the type, then the stock one.
     func schedulerNames(for type: JobType, nodePool: String, _ configuration: SchedulerConfiguration) -> [String] {
         let chosen = configuration.choice(type: type, nodePool: nodePool).plugin
+        guard !chosen.isEmpty, chosen != type.rawValue else { return [type.rawValue] }
         let places = placers.scheduler(named: chosen)?.kinds.contains(type.rawValue) ?? true
-        guard !chosen.isEmpty, chosen != type.rawValue, places else { return [type.rawValue] }
-        return [chosen, type.rawValue]
+        return places ? [chosen, type.rawValue] : [type.rawValue]
     }
 }
 

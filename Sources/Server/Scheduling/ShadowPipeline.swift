@@ -58,11 +58,11 @@ final class ShadowPipeline: Sendable {
         let decision = work.decision
         let configuration = decision.snapshot.schedulerConfiguration
         var generator = SeededGenerator(seed: decision.seed)
-        var prepared = processor.prepare(
+        let prepared = processor.prepare(
             work.evaluation, snapshot: decision.snapshot, now: decision.time, generator: &generator)
         do {
             let choice = try server.choose(
-                configuration.shadow.plugin, &prepared, processor, within: configuration.schedulerDeadline,
+                configuration.shadow.plugin, prepared, processor, within: configuration.schedulerDeadline,
                 mayPreempt: decision.isPreempting)
             let isEachNode = work.evaluation.type.isEachNode
             let active = ShadowRecord.Answer(decision.outcome, isEachNode: isEachNode, duration: decision.duration)

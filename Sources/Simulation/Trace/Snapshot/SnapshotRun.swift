@@ -73,14 +73,14 @@ package struct SnapshotRun {
 
     /// Decides and commits; the evaluations of jobs that had to make room, and the thousandths of devices asked for.
     private mutating func process(_ evaluation: Evaluation) throws -> (victims: [Evaluation], asked: Int64) {
-        var prepared = processor.prepare(evaluation, snapshot: tables.snapshot(), now: now, generator: &generator)
+        let prepared = processor.prepare(evaluation, snapshot: tables.snapshot(), now: now, generator: &generator)
         let key = JobKey(namespace: evaluation.namespace, id: evaluation.jobID)
         guard prepared.problem != nil else { return ([], 0) }
         let groupCount = NodeColumns(processor.viewBytes)?.groupCount ?? 0
         let wanted = BatchFigures(processor.problemBytes, groupCount: groupCount)
         do {
             var decision = try decide(prepared)
-            if processor.mayPreempt(prepared, decision), processor.offerCandidates(&prepared) {
+            if processor.mayPreempt(prepared, decision), processor.offerCandidates(prepared) {
                 decision = try decide(prepared)
             }
             unplaced[key] = decision.unplaced.values.reduce(0, +)
