@@ -322,4 +322,27 @@ import Testing
         #expect(metric.scoreMetaData.first?.scores["binpack"] == metric.scoreMetaData.first?.normScore)
         #expect(metric.scoreMetaData.first?.nodeID == harness.snapshot.node(outcome.plan.placements[0].nodes[0])?.id)
     }
+
+    /// The same bytes as ``AllocationMetric`` writes, which is asked when something is missing.
+    @Test(arguments: [1, 3])
+    func theMetricOfWhatIsPlacedIsWrittenByHand(fitting: Int) throws {
+        var harness = Harness(seed: 13)
+        for number in 1...fitting { _ = harness.addNode { $0.nodeResources.cpu.cpuShares = Int64(500 * number) } }
+        _ = harness.addNode {
+            $0.attributes["kernel.name"] = "plan9"
+            $0.nodeClass = "odd"
+        }
+        var job = Job.sample(count: fitting)
+        job.constraints = [Constraint("${attr.kernel.name}", "=", "linux")]
+        let outcome = try harness.decide(try harness.register(job))
+        #expect(outcome.unplaced.isEmpty)
+        let batch = try #require(outcome.plan.placements.first)
+        let metric = try AllocationMetric(json: batch.metricJSON)
+        #expect(metric.terseBytes == batch.metricJSON)
+        #expect((metric.nodesEvaluated, metric.nodesFiltered, metric.nodesInPool) == (fitting + 1, 1, fitting + 1))
+        #expect(metric.nodePool == "default" && metric.nodesAvailable == ["dc1": fitting + 1])
+        #expect(metric.classFiltered == ["odd": 1])
+        #expect(metric.constraintFiltered == ["${attr.kernel.name} = linux": 1])
+        #expect(metric.scoreMetaData.count == fitting && metric.scoreMetaData[0].scores.count == 5)
+    }
 }

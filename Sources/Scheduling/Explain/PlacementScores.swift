@@ -1,3 +1,4 @@
+import Basics
 import CDroverABI
 import Model
 
@@ -43,5 +44,32 @@ extension drover_score {
         return parts
     }
 
+    /// Writes it as a ``NodeScoreMeta`` writes ``parts`` and the score they come to.
+    func write(nodeID: ID, to writer: inout JSONWriter) {
+        writer.beginObject()
+        if !nodeID.isNone {
+            writer.key("NodeID")
+            writer.id(nodeID)
+        }
+        writer.key("Scores")
+        writer.beginObject()
+        writer.part("allocation-spread", spread)
+        writer.part("binpack", fit_score)
+        if device_affinity != 0 { writer.part("devices", device_affinity) }
+        writer.part("job-anti-affinity", anti_affinity)
+        writer.part("node-affinity", affinity)
+        writer.part("node-reschedule-penalty", penalty)
+        writer.endObject()
+        writer.part("NormScore", final_score)
+        writer.endObject()
+    }
+
     static func value(_ score: Int32) -> Double { Double(score) / Double(DROVER_SCORE_ONE) }
+}
+
+extension JSONWriter {
+    fileprivate mutating func part(_ name: StaticString, _ score: Int32) {
+        key(name)
+        number(drover_score.value(score))
+    }
 }

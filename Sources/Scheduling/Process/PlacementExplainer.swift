@@ -40,6 +40,32 @@ struct PlacementExplainer {
         return metric
     }
 
+    /// ``metric(scores:failed:duration:)`` of a group of which nothing is missing, as ``PlacementBatch/metricJSON`` has it.
+    ///
+    /// Every placement of a job brings one, so it is written as it goes, to the same bytes: dictionaries of scores that are made,
+    /// sorted and written cost more than the rest of the plan.
+    func metricJSON(scores: [drover_score], duration: Duration) -> [UInt8] {
+        let feasibility = group.feasibility
+        var writer = JSONWriter(capacity: 256 + 224 * scores.count, isTerse: true)
+        writer.beginObject()
+        writer.member("NodesEvaluated", feasibility.evaluated)
+        writer.member("NodesFiltered", feasibility.filtered.values.reduce(0, +))
+        writer.member("NodesInPool", feasibility.nodesInPool)
+        writer.member("NodePool", nodePool.isEmpty ? "default" : nodePool)
+        writer.member("NodesAvailable", feasibility.available)
+        writer.member("ClassFiltered", feasibility.classFiltered)
+        writer.member("ConstraintFiltered", feasibility.filtered)
+        writer.member("AllocationTime", duration)
+        if !scores.isEmpty {
+            writer.key("ScoreMetaData")
+            writer.beginArray()
+            for score in scores { score.write(nodeID: view.record(score.node)?.node.id ?? .none, to: &writer) }
+            writer.endArray()
+        }
+        writer.endObject()
+        return writer.bytes
+    }
+
     /// What the missing instances ask for, by task, of the amounts that nodes are short of: what has to be added to a cluster.
     private func asked(by instances: Int, _ exhausted: [String: Int]) -> [String: Resources] {
         let isShort = [ResourceDimension.cpu, .memory].map { exhausted[$0.label] ?? 0 > 0 }
@@ -98,5 +124,14 @@ struct PlacementExplainer {
         meta.normScore = drover_score.value(score.final_score)
         meta.scores = score.parts
         return meta
+    }
+}
+
+extension JSONWriter {
+    /// A field of a terse document whose default is zero.
+    fileprivate mutating func member(_ name: StaticString, _ value: some JSONForm) {
+        guard !value.isZero else { return }
+        key(name)
+        value.write(to: &self)
     }
 }

@@ -15,7 +15,8 @@ struct PlanBuilder {
     private var placed: [[AnswerReader.Placement]] = []
     /// Instances of each group that found no node, by the group's position in the problem.
     private(set) var unplaced: [[Int]] = []
-    private(set) var metrics: [AllocationMetric] = []
+    /// How the groups' placements were decided; nil where nothing of a group is missing.
+    private(set) var metrics: [AllocationMetric?] = []
 
     init(_ prepared: PreparedEvaluation, view: ClusterView) {
         self.prepared = prepared
@@ -59,11 +60,14 @@ struct PlanBuilder {
             let explainer = PlacementExplainer(
                 group: group, nodePool: prepared.job?.nodePool ?? "", view: view, usage: usage, hardware: hardware,
                 tally: answer.tally, openNodes: open)
-            let metric = explainer.metric(
-                scores: answer.groups[index].scores, failed: unplaced[index].count, duration: duration)
+            let scores = answer.groups[index].scores
+            let isShort = !unplaced[index].isEmpty || prepared.quotaCut?.shortfalls[group.name] != nil
+            let metric =
+                isShort ? explainer.metric(scores: scores, failed: unplaced[index].count, duration: duration) : nil
             metrics.append(metric)
             guard !batches[index].ids.isEmpty else { continue }
-            batches[index].metric = metric
+            batches[index].metricJSON =
+                metric?.terseBytes ?? explainer.metricJSON(scores: scores, duration: duration)
             plan.placements.append(batches[index])
         }
         keepWhatIsNotReplaced(problem)
