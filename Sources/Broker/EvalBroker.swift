@@ -27,9 +27,12 @@ package struct EvalBroker: Sendable {
     }
 
     /// An evaluation in a worker's hands; `token` proves it.
-    package struct Delivery: Sendable, Equatable {
-        package let evaluation: Evaluation
+    package struct Delivery: Sendable {
+        fileprivate let held: Held
         package let token: UInt64
+
+        package var id: ID { held.evaluation.id }
+        package var evaluation: Evaluation { held.evaluation }
     }
 
     package struct Statistics: Sendable, Equatable {
@@ -39,27 +42,34 @@ package struct EvalBroker: Sendable {
         package var delayed = 0
     }
 
-    private struct JobName: Hashable {
-        let namespace: String
-        let id: String
+    /// An evaluation as it goes from one line to the next: one reference, as there are many fields to copy.
+    fileprivate final class Held: Sendable {
+        let evaluation: Evaluation
+        let job: JobName
+
+        init(_ evaluation: Evaluation) {
+            self.evaluation = evaluation
+            job = JobName(namespace: evaluation.namespace, id: evaluation.jobID)
+        }
     }
 
     private struct Queued: Sendable {
-        let evaluation: Evaluation
+        let held: Held
+        let priority: Int
         /// Ahead of all that are not, whatever their priority.
         let isExpress: Bool
         let order: UInt64
     }
 
     private struct Delayed: Sendable {
-        let evaluation: Evaluation
+        let held: Held
         /// On the wall clock for `waitUntil`, on the monotonic one for redeliveries.
         let dueNanoseconds: Int64
         let order: UInt64
     }
 
     private struct Outstanding: Sendable {
-        let evaluation: Evaluation
+        let held: Held
         let token: UInt64
         var deadline: Uptime
     }
@@ -72,11 +82,11 @@ package struct EvalBroker: Sendable {
     /// The one evaluation of each job that is ready or outstanding.
     private var current: [JobName: ID] = [:]
     /// Those behind it.
-    private var behind: [JobName: [Evaluation]] = [:]
+    private var behind: [JobName: [Held]] = [:]
     /// Every evaluation held, so that none is enqueued twice.
     private var known: Set<ID> = []
     /// Outstanding ones to deliver once more after their acknowledgement.
-    private var again: [ID: Evaluation] = [:]
+    private var again: [ID: Held] = [:]
     private var deliveries: [ID: Int] = [:]
     /// Jobs whose evaluations somebody waits for, with how many do.
     private var express: [JobName: Int] = [:]
@@ -102,14 +112,15 @@ package struct EvalBroker: Sendable {
     /// capacity may appear between its last look and its acknowledgement.
     package mutating func enqueue(_ evaluation: Evaluation, wallClock: Timestamp) {
         guard outstanding[evaluation.id] == nil else {
-            again[evaluation.id] = evaluation
+            again[evaluation.id] = Held(evaluation)
             return
         }
         guard known.insert(evaluation.id).inserted else { return }
-        guard evaluation.waitUntil > wallClock else { return line(up: evaluation) }
+        let held = Held(evaluation)
+        guard evaluation.waitUntil > wallClock else { return line(up: held) }
         nextOrder += 1
         scheduled.insert(
-            Delayed(evaluation: evaluation, dueNanoseconds: evaluation.waitUntil.nanoseconds, order: nextOrder))
+            Delayed(held: held, dueNanoseconds: evaluation.waitUntil.nanoseconds, order: nextOrder))
     }
 
     /// Somebody waits for the job: its evaluations go ahead of all others until as many ``endExpress(job:namespace:)``.
@@ -118,8 +129,10 @@ package struct EvalBroker: Sendable {
         express[job, default: 0] += 1
         guard express[job] == 1, let waiting = current[job] else { return }
         for type in ready.keys {
-            guard let queued = ready[type]?.removeAll(where: { $0.evaluation.id == waiting }).first else { continue }
-            makeReady(queued.evaluation)
+            guard let queued = ready[type]?.removeAll(where: { $0.held.evaluation.id == waiting }).first else {
+                continue
+            }
+            makeReady(queued.held)
         }
     }
 
@@ -138,61 +151,60 @@ package struct EvalBroker: Sendable {
         }
         guard let best, let queued = ready[best]?.removeFirst() else { return nil }
         nextToken += 1
-        let evaluation = queued.evaluation
-        outstanding[evaluation.id] = Outstanding(
-            evaluation: evaluation, token: nextToken, deadline: now + settings.ackTimeout)
-        deliveries[evaluation.id, default: 0] += 1
-        return Delivery(evaluation: evaluation, token: nextToken)
+        let delivery = Delivery(held: queued.held, token: nextToken)
+        outstanding[delivery.id] = Outstanding(
+            held: queued.held, token: nextToken, deadline: now + settings.ackTimeout)
+        deliveries[delivery.id, default: 0] += 1
+        return delivery
     }
 
     /// The worker is done: the evaluation is forgotten and its job's newest waiting one becomes ready.
     ///
     /// - Returns: false when the token is not, or no longer, that of the delivery.
     package mutating func acknowledge(_ id: ID, token: UInt64) -> Bool {
-        guard let held = outstanding[id], held.token == token else { return false }
+        guard let delivered = outstanding[id], delivered.token == token else { return false }
         outstanding[id] = nil
-        forget(held.evaluation)
+        forget(id)
         let repeated = again.removeValue(forKey: id)
-        releaseJob(of: held.evaluation)
+        release(delivered.held.job)
         if let repeated, known.insert(id).inserted { line(up: repeated) }
         return true
     }
 
     /// The worker could not do it; it is delivered again later, or given up.
     package mutating func reject(_ id: ID, token: UInt64, now: Uptime) -> Bool {
-        guard let held = outstanding[id], held.token == token else { return false }
-        redeliver(held, now: now)
+        guard let delivered = outstanding[id], delivered.token == token else { return false }
+        redeliver(delivered.held, now: now)
         return true
     }
 
     /// The worker is still at it.
     package mutating func renew(_ id: ID, token: UInt64, now: Uptime) -> Bool {
-        guard var held = outstanding[id], held.token == token else { return false }
-        held.deadline = now + settings.ackTimeout
-        outstanding[id] = held
+        guard outstanding[id]?.token == token else { return false }
+        outstanding[id]?.deadline = now + settings.ackTimeout
         return true
     }
 
     /// Its worker is no more: somebody else gets it at once, and it counts as never delivered.
     package mutating func takeBack(_ id: ID, token: UInt64) {
-        guard let held = outstanding[id], held.token == token else { return }
+        guard let delivered = outstanding[id], delivered.token == token else { return }
         outstanding[id] = nil
         deliveries[id, default: 1] -= 1
-        makeReady(held.evaluation)
+        makeReady(delivered.held)
     }
 
     /// Makes ready what has become due and takes back what workers have let lie.
     package mutating func tick(now: Uptime, wallClock: Timestamp) {
         while let first = scheduled.first, first.dueNanoseconds <= wallClock.nanoseconds {
             _ = scheduled.removeFirst()
-            if known.contains(first.evaluation.id) { line(up: first.evaluation) }
+            if known.contains(first.held.evaluation.id) { line(up: first.held) }
         }
         while let first = redeliveries.first, first.dueNanoseconds <= now.nanoseconds {
             _ = redeliveries.removeFirst()
-            if known.contains(first.evaluation.id) { makeReady(first.evaluation) }
+            if known.contains(first.held.evaluation.id) { makeReady(first.held) }
         }
         let silent = outstanding.values.filter { $0.deadline <= now }.sorted { $0.token < $1.token }
-        for held in silent { redeliver(held, now: now) }
+        for delivered in silent { redeliver(delivered.held, now: now) }
     }
 
     /// Evaluations given up since the last call; the leader marks them failed and tries again much later.
@@ -222,62 +234,62 @@ package struct EvalBroker: Sendable {
     /// The delivery of an evaluation, if a worker holds it.
     package func outstandingToken(_ id: ID) -> UInt64? { outstanding[id]?.token }
 
-    private mutating func line(up evaluation: Evaluation) {
-        let job = JobName(namespace: evaluation.namespace, id: evaluation.jobID)
-        if current[job] != nil {
-            behind[job, default: []].append(evaluation)
+    private mutating func line(up held: Held) {
+        if current[held.job] != nil {
+            behind[held.job, default: []].append(held)
         } else {
-            current[job] = evaluation.id
-            makeReady(evaluation)
+            current[held.job] = held.evaluation.id
+            makeReady(held)
         }
     }
 
-    private mutating func makeReady(_ evaluation: Evaluation) {
+    private mutating func makeReady(_ held: Held) {
         nextOrder += 1
-        let isExpress = express[JobName(namespace: evaluation.namespace, id: evaluation.jobID)] != nil
-        ready[evaluation.type, default: Heap(by: EvalBroker.precedes)].insert(
-            Queued(evaluation: evaluation, isExpress: isExpress, order: nextOrder))
+        ready[held.evaluation.type, default: Heap(by: EvalBroker.precedes)].insert(
+            Queued(
+                held: held, priority: held.evaluation.priority, isExpress: express[held.job] != nil, order: nextOrder))
     }
 
-    private mutating func redeliver(_ held: Outstanding, now: Uptime) {
-        let evaluation = held.evaluation
-        outstanding[evaluation.id] = nil
-        let count = deliveries[evaluation.id] ?? 1
+    private mutating func redeliver(_ held: Held, now: Uptime) {
+        let id = held.evaluation.id
+        outstanding[id] = nil
+        let count = deliveries[id] ?? 1
         guard count < settings.deliveriesMax else {
-            forget(evaluation)
-            again[evaluation.id] = nil
-            failed.append(evaluation)
-            releaseJob(of: evaluation)
+            forget(id)
+            again[id] = nil
+            failed.append(held.evaluation)
+            release(held.job)
             return
         }
         nextOrder += 1
         let due = now + (count == 1 ? settings.firstDelay : settings.laterDelay)
-        redeliveries.insert(Delayed(evaluation: evaluation, dueNanoseconds: due.nanoseconds, order: nextOrder))
+        redeliveries.insert(Delayed(held: held, dueNanoseconds: due.nanoseconds, order: nextOrder))
     }
 
     /// Of the job's waiting evaluations the newest becomes ready: it sees all that the others were made for.
-    private mutating func releaseJob(of evaluation: Evaluation) {
-        let job = JobName(namespace: evaluation.namespace, id: evaluation.jobID)
+    private mutating func release(_ job: JobName) {
         current[job] = nil
         guard var waiting = behind.removeValue(forKey: job), !waiting.isEmpty else { return }
-        waiting.sort { ($0.priority, $0.modifyIndex, $0.id) < ($1.priority, $1.modifyIndex, $1.id) }
+        waiting.sort {
+            let (left, right) = ($0.evaluation, $1.evaluation)
+            return (left.priority, left.modifyIndex, left.id) < (right.priority, right.modifyIndex, right.id)
+        }
         let next = waiting.removeLast()
         for old in waiting {
-            forget(old)
-            superseded.append(old)
+            forget(old.evaluation.id)
+            superseded.append(old.evaluation)
         }
-        current[job] = next.id
+        current[job] = next.evaluation.id
         makeReady(next)
     }
 
-    private mutating func forget(_ evaluation: Evaluation) {
-        known.remove(evaluation.id)
-        deliveries[evaluation.id] = nil
+    private mutating func forget(_ id: ID) {
+        known.remove(id)
+        deliveries[id] = nil
     }
 
     private static func precedes(_ left: Queued, _ right: Queued) -> Bool {
         if left.isExpress != right.isExpress { return left.isExpress }
-        return left.evaluation.priority != right.evaluation.priority
-            ? left.evaluation.priority > right.evaluation.priority : left.order < right.order
+        return left.priority != right.priority ? left.priority > right.priority : left.order < right.order
     }
 }

@@ -355,7 +355,7 @@ extension EvaluationQueue.State {
             for position in idle.indices where (idle[position].borrower == nil) == prefersOwn {
                 guard let delivery = broker.dequeue(idle[position].types, now: now) else { continue }
                 let taker = idle.remove(at: position)
-                loans[delivery.evaluation.id] = taker.borrower.map { .init(token: delivery.token, borrower: $0) }
+                loans[delivery.id] = taker.borrower.map { .init(token: delivery.token, borrower: $0) }
                 return (taker, delivery)
             }
         }

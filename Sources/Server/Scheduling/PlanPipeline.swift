@@ -16,9 +16,15 @@ final class PlanPipeline: Sendable {
     /// Answers workers, given the index of the entry, or of the one that stood in their way.
     private typealias Answer = @Sendable (Result<UInt64, any Error>) -> Void
 
-    private struct Ticket: Sendable {
+    /// One reference, as it goes through a queue.
+    private final class Ticket: Sendable {
         let plan: Plan
         let answer: CheckedContinuation<PlanResult, any Error>
+
+        init(_ plan: Plan, _ answer: CheckedContinuation<PlanResult, any Error>) {
+            self.plan = plan
+            self.answer = answer
+        }
     }
 
     private struct State {
@@ -76,7 +82,7 @@ final class PlanPipeline: Sendable {
         try await withCheckedThrowingContinuation { continuation in
             let sleeper = state.withLock { state -> CheckedContinuation<Void, Never>?? in
                 guard state.term != nil else { return nil }
-                state.queue.enqueue(Ticket(plan: plan, answer: continuation), priority: plan.priority)
+                state.queue.enqueue(Ticket(plan, continuation), priority: plan.priority)
                 defer { state.sleeper = nil }
                 return .some(state.sleeper)
             }
@@ -97,7 +103,7 @@ final class PlanPipeline: Sendable {
             let (tickets, term) = state.withLock { ($0.queue.dequeue(limit: limit), $0.term) }
             // Without leadership nothing waits.
             guard let term else { continue }
-            for entry in Self.entries(tickets.map(\.plan.roughBytes)) { await commit(tickets[entry], term, server) }
+            for entry in Self.entries(tickets.map { $0.plan.roughBytes }) { await commit(tickets[entry], term, server) }
         }
     }
 
@@ -144,7 +150,7 @@ final class PlanPipeline: Sendable {
     /// Checks the plans one after the other and hands what is left of them to the log as one entry; the answers come when it
     /// is durable and applied.
     private func commit(_ tickets: ArraySlice<Ticket>, _ term: UInt64, _ server: ServerAgent) async {
-        let checked = try? await seam.blocking.run(lane: Self.lane) { try self.verify(tickets.map(\.plan), server) }
+        let checked = try? await seam.blocking.run(lane: Self.lane) { try self.verify(tickets, server) }
         guard let (verdicts, snapshotIndex) = checked else {
             return tickets.forEach { $0.answer.resume(throwing: Self.notLeading) }
         }
@@ -195,7 +201,7 @@ final class PlanPipeline: Sendable {
 
     /// Checks plans on the newest snapshot, beside what is in flight.
     private func verify(
-        _ plans: [Plan], _ server: ServerAgent
+        _ tickets: ArraySlice<Ticket>, _ server: ServerAgent
     ) throws -> (verdicts: [PlanVerifier.Verdict], snapshotIndex: UInt64) {
         let snapshot = server.snapshot
         let landed = landings.withLock { landings in
@@ -205,8 +211,10 @@ final class PlanPipeline: Sendable {
         return try verifier.withLock { verifier in
             for ticket in landed.flatMap(\.tickets) { verifier.release(ticket) }
             // Rows in a plan made before the state was restored are those of other tables.
-            guard plans.allSatisfy({ $0.snapshotIndex >= snapshot.restoredIndex }) else { throw Self.notLeading }
-            return (plans.map { verifier.verify($0, on: snapshot) }, snapshot.index)
+            guard tickets.allSatisfy({ $0.plan.snapshotIndex >= snapshot.restoredIndex }) else {
+                throw Self.notLeading
+            }
+            return (tickets.map { verifier.verify($0.plan, on: snapshot) }, snapshot.index)
         }
     }
 
