@@ -2,20 +2,32 @@ internal import Basics
 internal import Raft
 internal import Synchronization
 
-extension ReplicatedLog {
-    /// Work for the state machine, done in order.
-    enum ApplyJob: Sendable {
-        /// Committed entries, and who waits for some of them; both ascending by index.
-        case entries([LogEntry], [Waiter])
-        /// Restore from this snapshot, which came from the leader and is on disk.
-        case install(SnapshotMetadata)
-        /// Tell once this index is applied.
-        case barrier(UInt64, IndexCompletion)
-        case snapshotNow(SnapshotCompletion)
-        /// The oldest of the snapshots being written is on disk and has so many bytes, or could not be written.
-        case snapshotEnded(Result<UInt64, ConsensusError>)
+/// Where the state machine stands; lives in ``ReplicatedLog/runApplier()`` alone.
+struct ApplierState {
+    var index: UInt64
+    var term: UInt64
+    var membership: Membership
+    var bytesSinceSnapshot: UInt64 = 0
+    var lastSnapshotBytes: UInt64 = 0
+    /// What the newest snapshot on disk covers, and those on their way there, in order.
+    var savedIndex: UInt64
+    var saves: [Save] = []
+    var barriers: [(index: UInt64, completion: IndexCompletion)] = []
+
+    init(_ snapshot: SnapshotMetadata) {
+        index = snapshot.index
+        term = snapshot.term
+        membership = snapshot.membership
+        savedIndex = snapshot.index
     }
 
+    struct Save {
+        let metadata: SnapshotMetadata
+        var completions: [SnapshotCompletion]
+    }
+}
+
+extension ReplicatedLog {
     func fail(_ job: ApplyJob, _ reason: ConsensusError) {
         switch job {
         case .entries(_, let waiters): for waiter in waiters { waiter.fail(reason) }
@@ -40,31 +52,6 @@ extension ReplicatedLog {
                 try await perform(job, &state)
                 jobs.removeFirst()
             }
-        }
-    }
-
-    /// Where the state machine stands; lives in ``runApplier()`` alone.
-    struct ApplierState {
-        var index: UInt64
-        var term: UInt64
-        var membership: Membership
-        var bytesSinceSnapshot: UInt64 = 0
-        var lastSnapshotBytes: UInt64 = 0
-        /// What the newest snapshot on disk covers, and those on their way there, in order.
-        var savedIndex: UInt64
-        var saves: [Save] = []
-        var barriers: [(index: UInt64, completion: IndexCompletion)] = []
-
-        init(_ snapshot: SnapshotMetadata) {
-            index = snapshot.index
-            term = snapshot.term
-            membership = snapshot.membership
-            savedIndex = snapshot.index
-        }
-
-        struct Save {
-            let metadata: SnapshotMetadata
-            var completions: [SnapshotCompletion]
         }
     }
 
@@ -118,10 +105,18 @@ extension ReplicatedLog {
         return entries.map { entry in
             rest = rest.drop { $0.index < entry.index }
             guard let waiter = rest.first, (waiter.index, waiter.term) == (entry.index, entry.term),
-                case .proposal(_, let command) = waiter.outcome
+                case .proposal(let proposer) = waiter.outcome
             else { return nil }
-            return command
+            return own(proposer).command
         }
+    }
+
+    /// The proposer as one of this state machine: there are no others.
+    private func own(_ proposer: any Proposer) -> PendingProposal<Machine> {
+        guard let own = proposer as? PendingProposal<Machine> else {
+            preconditionFailure("a proposal for another state machine")
+        }
+        return own
     }
 
     private func resume(_ waiters: [Waiter], _ entries: [LogEntry], _ outputs: [Machine.Output]) {
@@ -135,8 +130,7 @@ extension ReplicatedLog {
             waiter += 1
             switch current.outcome {
             case _ where current.term != entry.term: current.fail(.leadershipLost)
-            case .proposal(let completion, _):
-                completion(.success(Applied(index: entry.index, output: outputs[output])))
+            case .proposal(let proposer): own(proposer).succeed(at: entry.index, outputs[output])
             case .membership(let completion): completion(.success(entry.index))
             }
         }

@@ -3,26 +3,6 @@ internal import Raft
 internal import Synchronization
 
 extension ReplicatedLog {
-    /// A proposal in the log, waiting to be applied.
-    struct Waiter: Sendable {
-        let index: UInt64
-        let term: UInt64
-        let bytes: Int
-        let outcome: Outcome
-
-        enum Outcome: Sendable {
-            case proposal(Completion, Machine.Command?)
-            case membership(IndexCompletion)
-        }
-
-        func fail(_ error: ConsensusError) {
-            switch outcome {
-            case .proposal(let completion, _): completion(.failure(error))
-            case .membership(let completion): completion(.failure(error))
-            }
-        }
-    }
-
     /// Feeds the core with what the inbox holds, again and again.
     func runCore() async throws {
         guard let core = node.withLock({ $0.take() }) else { throw ConsensusError.stopped("run() was called twice") }
@@ -46,7 +26,7 @@ extension ReplicatedLog {
         private var newBarriers: [IndexCompletion] = []
         private var cache: CacheLedger
         private var proposals: [Proposal] = []
-        private var outcomes: [(completion: Completion, command: Machine.Command?)] = []
+        private var proposers: [any Proposer] = []
 
         init(shell: ReplicatedLog, node: RaftNode) {
             self.shell = shell
@@ -55,16 +35,16 @@ extension ReplicatedLog {
             cache = CacheLedger(bytesMax: shell.configuration.cacheBytesMax)
         }
 
-        mutating func take(_ inputs: [Input]) throws(ConsensusError) {
+        mutating func take(_ inputs: [CoreInput]) throws(ConsensusError) {
             now = shell.seam.time.uptime
             for input in inputs {
-                if case .proposal(let proposal, let term, let command, let completion) = input {
+                if case .proposal(let proposal, let term, let proposer) = input {
                     if let term, term != node.term {
-                        refuse(proposal, completion)
+                        refuse(proposal, proposer)
                         continue
                     }
                     proposals.append(proposal)
-                    outcomes.append((completion, command))
+                    proposers.append(proposer)
                     continue
                 }
                 try flushProposals()
@@ -74,7 +54,7 @@ extension ReplicatedLog {
             try flushBarriers()
         }
 
-        private mutating func take(_ input: Input) throws(ConsensusError) {
+        private mutating func take(_ input: CoreInput) throws(ConsensusError) {
             switch input {
             case .event(let event):
                 if case .tick = event { shell.board.tickTaken() }
@@ -94,9 +74,9 @@ extension ReplicatedLog {
         }
 
         /// What was proposed for another term than this one.
-        private func refuse(_ proposal: Proposal, _ completion: Completion) {
+        private func refuse(_ proposal: Proposal, _ proposer: any Proposer) {
             shell.release(count: 1, bytes: proposal.data.count)
-            completion(.failure(error(of: .notLeader(leader: node.status.leader))))
+            proposer.fail(error(of: .notLeader(leader: node.status.leader)))
         }
 
         /// All proposals of one wake go to the core, and so to disk, together.
@@ -104,21 +84,21 @@ extension ReplicatedLog {
             guard !proposals.isEmpty else { return }
             defer {
                 proposals.removeAll(keepingCapacity: true)
-                outcomes.removeAll(keepingCapacity: true)
+                proposers.removeAll(keepingCapacity: true)
             }
             let ready = advance(.propose(proposals))
             switch ready.proposal {
             case .appended(let first, let term):
                 waiters.reserveCapacity(waiters.count + proposals.count)
-                for (position, outcome) in outcomes.enumerated() {
+                for position in proposers.indices {
                     waiters.append(
                         Waiter(
                             index: first + UInt64(position), term: term, bytes: proposals[position].data.count,
-                            outcome: .proposal(outcome.completion, outcome.command)))
+                            outcome: .proposal(proposers[position])))
                 }
             case .refused(let refusal):
                 shell.release(count: proposals.count, bytes: proposals.reduce(0) { $0 + $1.data.count })
-                for outcome in outcomes { outcome.completion(.failure(error(of: refusal))) }
+                for proposer in proposers { proposer.fail(error(of: refusal)) }
             case nil: break
             }
             try carryOut(ready)
@@ -210,15 +190,20 @@ extension ReplicatedLog {
         /// Leaves everybody who waits to ``ReplicatedLog/stop(_:)``, which knows the reason.
         mutating func leaveAll() {
             shell.leave(waiters.map { waiter in { waiter.fail($0) } })
-            shell.leave(outcomes.map { outcome in { outcome.completion(.failure($0)) } })
+            shell.leave(proposers.map { proposer in { proposer.fail($0) } })
             let waiting = barriers.keys.sorted().flatMap { barriers[$0] ?? [] } + newBarriers
             shell.leave(waiting.map { barrier in { barrier(.failure($0)) } })
         }
     }
 
-    func release(_ waiters: some Collection<Waiter>) {
-        let proposals = waiters.filter { if case .proposal = $0.outcome { true } else { false } }
-        release(count: proposals.count, bytes: proposals.reduce(0) { $0 + $1.bytes })
+    func release(_ waiters: [Waiter]) {
+        var (count, bytes) = (0, 0)
+        for waiter in waiters {
+            guard case .proposal = waiter.outcome else { continue }
+            count += 1
+            bytes += waiter.bytes
+        }
+        release(count: count, bytes: bytes)
     }
 }
 

@@ -34,6 +34,13 @@ struct WriteJob: Sendable {
     var isEmpty: Bool { records.isEmpty && messages.isEmpty && fetches.isEmpty }
 }
 
+/// A snapshot to be sent.
+struct SnapshotDelivery: Sendable {
+    let peer: ServerID
+    let term: UInt64
+    let membership: Membership
+}
+
 /// A snapshot to be written.
 struct SnapshotRequest: Sendable {
     let metadata: SnapshotMetadata

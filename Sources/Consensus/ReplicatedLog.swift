@@ -19,8 +19,6 @@ package final class ReplicatedLog<Machine: StateMachine>: Sendable {
     }
 
     package typealias Completion = @Sendable (Result<Applied, ConsensusError>) -> Void
-    typealias SnapshotCompletion = @Sendable (Result<SnapshotMetadata, ConsensusError>) -> Void
-    typealias IndexCompletion = @Sendable (Result<UInt64, ConsensusError>) -> Void
 
     let configuration: ConsensusConfiguration
     let machine: Machine
@@ -34,7 +32,7 @@ package final class ReplicatedLog<Machine: StateMachine>: Sendable {
     let startSnapshot: SnapshotMetadata
     let node: Mutex<RaftNode?>
 
-    let inbox = WorkQueue<Input>()
+    let inbox = WorkQueue<CoreInput>()
     let writes = WorkQueue<WriteJob>()
     let applies = WorkQueue<ApplyJob>()
     let snapshotRequests = WorkQueue<SnapshotRequest>()
@@ -50,23 +48,6 @@ package final class ReplicatedLog<Machine: StateMachine>: Sendable {
         var count = 0
         var bytes = 0
         var stopped: ConsensusError?
-    }
-
-    /// One thing for the core.
-    enum Input: Sendable {
-        case event(Event)
-        case proposal(Proposal, term: UInt64?, Machine.Command?, Completion)
-        /// ``Event/changeMembership(_:)`` or ``Event/bootstrap(_:)``.
-        case membership(Event, IndexCompletion)
-        case barrier(IndexCompletion)
-        case progress(@Sendable (Result<ReplicationProgress, ConsensusError>) -> Void)
-        case applied(index: UInt64, bytes: Int)
-    }
-
-    struct SnapshotDelivery: Sendable {
-        let peer: ServerID
-        let term: UInt64
-        let membership: Membership
     }
 
     init(
@@ -117,7 +98,8 @@ package final class ReplicatedLog<Machine: StateMachine>: Sendable {
     ) {
         guard data.count <= LogFormat.entryBytesMax else { return completion(.failure(.tooLarge(bytes: data.count))) }
         if let refusal = admit(bytes: data.count) { return completion(.failure(refusal)) }
-        let isTaken = inbox.push(.proposal(Proposal(kind: kind, data: data), term: term, command, completion))
+        let proposer = PendingProposal<Machine>(command: command, completion: completion)
+        let isTaken = inbox.push(.proposal(Proposal(kind: kind, data: data), term: term, proposer))
         if !isTaken { completion(.failure(stopReason)) }
     }
 
@@ -172,7 +154,7 @@ package final class ReplicatedLog<Machine: StateMachine>: Sendable {
         }
     }
 
-    private func indexed(_ input: (@escaping IndexCompletion) -> Input) async throws -> UInt64 {
+    private func indexed(_ input: (@escaping IndexCompletion) -> CoreInput) async throws -> UInt64 {
         try await withCheckedThrowingContinuation { continuation in
             let completion: IndexCompletion = { continuation.resume(with: $0) }
             if !inbox.push(input(completion)) { completion(.failure(stopReason)) }
@@ -210,7 +192,7 @@ package final class ReplicatedLog<Machine: StateMachine>: Sendable {
 
     package var status: RaftStatus { board.current }
 
-    package var isLeader: Bool { status.role == .leader }
+    package var isLeader: Bool { board.isLeader }
 
     package var appliedIndex: UInt64 { applied.withLock { $0 } }
 
@@ -264,9 +246,9 @@ package final class ReplicatedLog<Machine: StateMachine>: Sendable {
     /// Keeps somebody who waits until the reason for stopping is known.
     func leave(_ waiting: [@Sendable (ConsensusError) -> Void]) { leftovers.withLock { $0 += waiting } }
 
-    private func fail(_ input: Input, _ reason: ConsensusError) {
+    private func fail(_ input: CoreInput, _ reason: ConsensusError) {
         switch input {
-        case .proposal(_, _, _, let completion): completion(.failure(reason))
+        case .proposal(_, _, let proposer): proposer.fail(reason)
         case .membership(_, let completion), .barrier(let completion): completion(.failure(reason))
         case .progress(let completion): completion(.failure(reason))
         case .event, .applied: break

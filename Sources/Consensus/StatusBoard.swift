@@ -17,6 +17,8 @@ final class StatusBoard: Sendable {
 
     var current: RaftStatus { state.withLock { $0.status } }
 
+    var isLeader: Bool { state.withLock { $0.status.role == .leader } }
+
     /// Yields under the lock, here and in ``updates()``: of two statuses a watcher must see the newer one last, and it keeps
     /// only that.
     func publish(_ status: RaftStatus) {
