@@ -206,8 +206,10 @@ package final class ServerAgent: Sendable {
     ///   from the state afterwards is linearizable (dissertation §6.4). Writes need it not: the log refuses them.
     /// - Throws: ``CallError``: `undone` when it does not lead.
     func waitForLeadership(isConfirmed: Bool) async throws {
+        let isLeading = isLeader
+        guard !isLeading || isConfirmed else { return }
         let isAlone = consensus.status.membership.members.map(\.id.name) == [settings.id]
-        guard !isLeader || isConfirmed && !isAlone else { return }
+        guard !isLeading || !isAlone else { return }
         guard consensus.isLeader else { throw CallError(.undone, "No cluster leader") }
         do {
             try await consensus.barrier()

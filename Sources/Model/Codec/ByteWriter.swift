@@ -11,8 +11,13 @@ package struct ByteWriter {
 
     package mutating func flag(_ value: Bool) { bytes.append(value ? 1 : 0) }
 
-    package mutating func number(_ value: some BinaryInteger) {
-        var rest = UInt64(truncatingIfNeeded: value)
+    package mutating func number(_ value: some BinaryInteger) { number(UInt64(truncatingIfNeeded: value)) }
+
+    /// The commonest kinds by themselves: for other modules the general version is a slow one.
+    package mutating func number(_ value: Int) { number(UInt64(truncatingIfNeeded: value)) }
+
+    package mutating func number(_ value: UInt64) {
+        var rest = value
         while rest >= 0x80 {
             bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
             rest >>= 7
@@ -71,8 +76,10 @@ package struct ByteWriter {
 
     /// What `body` writes, with its length in front: a reader that knows less skips the rest of it.
     package mutating func framed(_ body: (inout ByteWriter) -> Void) {
-        var inner = ByteWriter()
-        body(&inner)
-        data(inner.bytes)
+        let start = bytes.count
+        body(&self)
+        var length = ByteWriter(capacity: 10)
+        length.number(bytes.count - start)
+        bytes.insert(contentsOf: length.bytes, at: start)
     }
 }

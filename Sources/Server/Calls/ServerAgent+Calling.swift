@@ -38,7 +38,8 @@ extension ServerAgent: Caller {
         return reply
     }
 
-    private func answer<Call: Served>(_ call: Call, _ context: CallContext) async throws -> any Document {
+    /// The same for a call whose kind is known.
+    func answer<Call: Served>(_ call: Call, _ context: CallContext) async throws -> Call.Reply {
         let isForeign = !context.region.isEmpty && context.region != settings.region
         // Another region's servers say themselves who may do what there.
         if !isForeign { try authorize((call as? Query)?.kind.capability ?? Call.method.capability, context) }

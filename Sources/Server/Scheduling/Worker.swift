@@ -84,8 +84,8 @@ struct Worker: Sendable {
         }
     }
 
-    private func ask<Call: ServerCall>(_ call: Call) async throws -> Call.Reply {
-        try await server.call(call, context: server.serverContext, deadline: call.patience)
+    private func ask<Call: Served>(_ call: Call) async throws -> Call.Reply {
+        try await server.answer(call, server.serverContext)
     }
 
     /// Returns what remains to be stored.
@@ -139,10 +139,11 @@ struct Worker: Sendable {
 extension Snapshot {
     /// About how many instances the evaluation's job lacks.
     fileprivate func missing(_ evaluation: Evaluation) -> Int {
-        guard let record = jobRecord(evaluation.namespace, evaluation.jobID), let job = record.current?.job else {
+        guard let record = jobRecord(evaluation.namespace, evaluation.jobID), let current = record.current else {
             return 0
         }
-        guard !job.type.isEachNode else { return Int(nodeRowLimit) }
-        return job.taskGroups.reduce(0) { $0 + ($1.count ?? 1) } - record.liveCount
+        guard !current.job.type.isEachNode else { return Int(nodeRowLimit) }
+        let groups = current.job.taskGroups
+        return groups.indices.reduce(0) { $0 + (groups[$1].count ?? 1) } - record.liveCount
     }
 }

@@ -29,13 +29,14 @@ final class ChangeFeed: Sendable {
     func publish(_ snapshot: Snapshot, _ outcomes: [ApplyOutcome]) {
         newest.withLock { $0 = snapshot }
         indexWaiters.fire([true])
-        var keys: Set<WatchKey> = []
+        // Some twice: to look a key up that was found before takes no longer than to see that it was.
+        var keys: [WatchKey] = []
         for outcome in outcomes {
-            for table in outcome.tables { keys.insert(.table(table)) }
-            for job in outcome.jobs { keys.insert(.job(job)) }
-            for node in outcome.nodes { keys.insert(.node(node)) }
-            for variable in outcome.variables { keys.insert(.variable(variable)) }
-            for row in outcome.servedNodes { keys.insert(.clientOf(row)) }
+            for table in outcome.tables { keys.append(.table(table)) }
+            for job in outcome.jobs { keys.append(.job(job)) }
+            for node in outcome.nodes { keys.append(.node(node)) }
+            for variable in outcome.variables { keys.append(.variable(variable)) }
+            for row in outcome.servedNodes { keys.append(.clientOf(row)) }
         }
         waiters.fire(keys)
     }

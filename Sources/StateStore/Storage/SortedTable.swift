@@ -4,6 +4,8 @@
 struct SortedTable<Key: Comparable & Sendable, Value: Sendable>: Sendable {
     private(set) var count = 0
     private var runs: [Run] = []
+    /// The run changed last: an entry of the log asks for the same key again and again.
+    private var recent = 0
 
     subscript(key: Key) -> Value? {
         get {
@@ -39,6 +41,9 @@ struct SortedTable<Key: Comparable & Sendable, Value: Sendable>: Sendable {
     /// The run that holds `key` if any does: the last one that starts at or before it.
     private func runNumber(_ key: Key) -> Int? {
         guard !runs.isEmpty else { return nil }
+        if recent < runs.count, runs[recent].first <= key, recent + 1 == runs.count || key < runs[recent + 1].first {
+            return recent
+        }
         var low = 0
         var high = runs.count
         while high - low > 1 {
@@ -54,6 +59,7 @@ struct SortedTable<Key: Comparable & Sendable, Value: Sendable>: Sendable {
             count = 1
             return
         }
+        recent = number
         let run = ownRun(number)
         let slot = run.lowerBound(key)
         if slot < run.keys.count, run.keys[slot] == key {
