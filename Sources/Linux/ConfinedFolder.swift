@@ -76,11 +76,11 @@ package struct ConfinedFolder: Sendable {
             throw LinuxError(call: "unlink", path: path + ".new", errno: errno)
         }
         let number = try systemCall("open", path) {
-            openat(folder.number, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+            openat(folder.number, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode)
         }
         let file = FileDescriptor(owning: number)
         try file.write(bytes)
-        try systemCall("chmod", path) { fchmod(file.number, mode) }
+        if mode & FileMode.umask != 0 { try systemCall("chmod", path) { fchmod(file.number, mode) } }
         try systemCall("rename", path) { renameat(folder.number, temporary, folder.number, name) }
     }
 

@@ -8,6 +8,17 @@ package enum FileMode {
         try systemCall("chmod", folder) { fchmod(opened.number, mode) }
     }
 
+    /// chmod(2): gives a folder that this process has just made the bits that its umask took away.
+    static func complete(_ folder: String, _ mode: UInt32) throws(LinuxError) {
+        if mode & umask != 0 { try systemCall("chmod", folder) { chmod(folder, mode) } }
+    }
+
+    /// The bits that this process' files do not get (/proc/self/status, proc(5)); read once, as nothing here changes them.
+    static let umask: UInt32 = {
+        let line = SmallFile.text("/proc/self/status")?.split(separator: "\n").first { $0.hasPrefix("Umask:") }
+        return line?.split(separator: "\t").last.flatMap { UInt32($0, radix: 8) } ?? 0o777
+    }()
+
     /// fchown(2): gives a folder to the user and its primary group. A link in the folder's place is refused (ENOTDIR).
     package static func setOwner(folder: String, _ user: UserIdentity) throws(LinuxError) {
         let opened = try open(folder: folder)

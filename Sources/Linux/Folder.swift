@@ -34,9 +34,12 @@ package enum Folder {
     }
 
     /// Makes a folder and its absent parents; an existing one is fine. `mode` is exact, whatever the umask.
+    ///
+    /// The folder it is made in must be one that only its owner may write to, or sticky: nobody else can then put another in the
+    /// new one's place.
     package static func make(_ path: String, mode: UInt32 = 0o700) throws(LinuxError) {
         if mkdir(path, mode) == 0 {
-            try? FileMode.set(folder: path, mode)
+            try? FileMode.complete(path, mode)
             return
         }
         let error = errno
@@ -49,13 +52,17 @@ package enum Folder {
             throw LinuxError(call: "mkdir", path: path, errno: error)
         }
         try make(String(path[..<slash]), mode: max(mode, 0o700))
-        if mkdir(path, mode) != 0 && errno != EEXIST { throw LinuxError(call: "mkdir", path: path, errno: errno) }
-        try? FileMode.set(folder: path, mode)
+        if mkdir(path, mode) == 0 {
+            try? FileMode.complete(path, mode)
+            return
+        }
+        if errno != EEXIST { throw LinuxError(call: "mkdir", path: path, errno: errno) }
     }
 
     /// Makes a folder as ``make(_:mode:)`` does, and gives one that is there the mode, too. A link in its place is refused (ENOTDIR).
     package static func make(_ path: String, exactMode mode: UInt32) throws(LinuxError) {
-        if mkdir(path, mode) != 0, errno != EEXIST { try make(path, mode: mode) }
+        if mkdir(path, mode) == 0 { return try FileMode.complete(path, mode) }
+        if errno != EEXIST { try make(path, mode: mode) }
         try FileMode.set(folder: path, mode)
     }
 
