@@ -34,7 +34,7 @@ package struct Cgroup: Equatable, Sendable {
 
     /// Where the group `parent/name` lies (or would lie) with `limits`, without touching anything.
     ///
-    /// v1 has only the hierarchies needed: cpuacct, memory and pids to account and kill, cpu and cpuset when limited.
+    /// v1 has only the hierarchies needed, as each costs every start: cpuacct and memory to account and kill, the others when limited.
     package static func planned(
         on host: CgroupHost, parent: String, name: String, limits: CgroupLimits
     ) -> Cgroup {
@@ -42,6 +42,7 @@ package struct Cgroup: Equatable, Sendable {
         guard host.version == .v1 else { return group }
         var folders = group.folders
         if limits.cores.isEmpty { folders["cpuset"] = nil }
+        if limits.pidsMax == nil { folders["pids"] = nil }
         let cpuLimited = limits.cpuShares != nil || limits.cpuQuotaMicroseconds != nil
         if !cpuLimited && host.mounts["cpu"] != host.mounts["cpuacct"] { folders["cpu"] = nil }
         return Cgroup(version: .v1, folders: folders)

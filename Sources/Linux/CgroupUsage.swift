@@ -44,7 +44,12 @@ extension Cgroup {
             usage.memoryUsage = Cgroup.number(memory + "/memory.usage_in_bytes")
             usage.memoryUsageMax = Cgroup.number(memory + "/memory.max_usage_in_bytes")
         }
-        if let pids = folders["pids"] { usage.pids = Cgroup.number(pids + "/pids.current") }
+        if let pids = folders["pids"] {
+            usage.pids = Cgroup.number(pids + "/pids.current")
+        } else if let any = folders.values.min(), let threads = SmallFile.text(any + "/tasks") {
+            // Every hierarchy lists what pids.current counts.
+            usage.pids = UInt64(threads.split(separator: "\n").count)
+        }
         return usage
     }
 
