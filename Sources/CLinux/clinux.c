@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 const int32_t clinux_rlimit_nofile = RLIMIT_NOFILE;
@@ -24,6 +25,11 @@ int clinux_pidfd_open(int pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
 
 int clinux_pidfd_send_signal(int pidfd, int signal) {
     return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
+}
+
+int clinux_reap(int pidfd, int waits) {
+    // P_PIDFD; libc's headers have it as of version 2.36.
+    return waitid((idtype_t)3, (id_t)pidfd, NULL, WEXITED | (waits ? 0 : WNOHANG));
 }
 
 int clinux_set_terminal_size(int fd, uint16_t rows, uint16_t columns) {

@@ -43,11 +43,10 @@ static int64_t index_of(const log_stream *stream, const char *entry) {
 // Calls for every file of the stream: finds the highest N, or with `below` > 0 removes every N < below.
 static uint64_t scan(log_stream *stream, uint64_t below) {
     uint64_t highest = 0;
-    int fd = openat(stream->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return 0;
+    if (lseek(stream->folder, 0, SEEK_SET) < 0) return 0;
     for (;;) {
         // getdents64 into the carry buffer: opendir would allocate 32 KiB.
-        long count = syscall(SYS_getdents64, fd, buffer, sizeof buffer);
+        long count = syscall(SYS_getdents64, stream->folder, buffer, sizeof buffer);
         if (count <= 0) break;
         for (long at = 0; at < count;) {
             struct directory_entry *entry = (struct directory_entry *)(buffer + at);
@@ -57,7 +56,6 @@ static uint64_t scan(log_stream *stream, uint64_t below) {
             at += entry->length;
         }
     }
-    close(fd);
     return highest;
 }
 

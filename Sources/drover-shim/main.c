@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // drover-shim RUN_FOLDER: the one small process between the agent and a task. It isolates and starts the task that
-// RUN_FOLDER/spec describes, carries its output into rotated files, records `state` and `exit`, and outlives whoever
+// RUN_FOLDER/spec describes, carries its output into rotated files, records `state`, and outlives whoever
 // started it. When it dies, its task dies with it. README.md tells the protocol; spec.h and record.h the files.
 #define _GNU_SOURCE
 #include "CSpawn.h"
@@ -47,11 +47,8 @@ static void report(const char *word, int stage, int number, const char *detail) 
     close(REPORT);
 }
 
-// Leaves the launcher: the parent half ends at once, so the launcher reaps it and owns no child afterwards.
+// A session of its own, which no signal to the launcher's reaches. It stays the launcher's child until that ends.
 static int detach(void) {
-    int pid = fork();
-    if (pid < 0) return -1;
-    if (pid > 0) _exit(0);
     if (setsid() < 0) return -1;
     return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 }
@@ -141,7 +138,7 @@ static int start_task(int run, drover_spawn_result *result) {
     return state;
 }
 
-static void finish(int run, int status) {
+static void finish(int state, int status) {
     exit_record record = {0};
     record.code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
     record.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
@@ -151,7 +148,7 @@ static void finish(int run, int status) {
     record.dropped = streams[0].dropped + streams[1].dropped;
     fault_point("shim.end.before");
     // A full disk must not lose the exit: try for a while, then leave it to the executor to call the task lost.
-    for (int turn = 0; turn < 50 && record_exit(run, &record) < 0; turn++) poll(NULL, 0, 100);
+    for (int turn = 0; turn < 50 && record_exit(state, &record) < 0; turn++) poll(NULL, 0, 100);
     fault_point("shim.end.after");
 }
 
@@ -178,7 +175,7 @@ static int claim(const char *folder) {
         report(errno == EWOULDBLOCK ? "running" : "failed", 0, errno, "lock");
         return -1;
     }
-    if (faccessat(run, "exit", F_OK, 0) == 0 || faccessat(run, "state", F_OK, 0) == 0) {
+    if (faccessat(run, "state", F_OK, 0) == 0) {
         report("ended", 0, 0, "this attempt has run before");
         return -1;
     }
@@ -233,6 +230,6 @@ int main(int argc, char **argv) {
     report("started", 0, task.pid, "");
     fault_point("shim.answer.after");
     if (chdir("/") < 0) return 1;
-    finish(run, run_until_exit(signals, task.pid));
+    finish(state, run_until_exit(signals, task.pid));
     return 0;
 }

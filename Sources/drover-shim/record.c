@@ -70,27 +70,19 @@ int record_started(int state, int task) {
     text out = text_over(buffer, sizeof buffer);
     process_line(&out, "task", task);
     text_add(&out, "end\n");
-    int failed = write_text(state, &out);
-    int error = errno;
-    close(state);
-    errno = error;
-    return failed;
+    return write_text(state, &out);
 }
 
-int record_exit(int run, const exit_record *record) {
+int record_exit(int state, const exit_record *record) {
     char buffer[256];
     text out = text_over(buffer, sizeof buffer);
-    text_add(&out, "drover-shim-exit 1\n");
+    text_add(&out, "\n");
     line(&out, "code", record->code);
     line(&out, "signal", record->signal);
     line(&out, "oom", record->oom);
     line(&out, "lost", 0);
     line(&out, "time", wall_time());
     line(&out, "dropped", (int64_t)record->dropped);
-    text_add(&out, "end\n");
-    int fd = openat(run, "exit", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0) return -1;
-    int failed = write_text(fd, &out);
-    close(fd);
-    return failed;
+    text_add(&out, "exited\n");
+    return write_text(state, &out);
 }

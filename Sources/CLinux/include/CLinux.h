@@ -16,6 +16,10 @@ int clinux_pidfd_open(int pid);
 // pidfd_send_signal(2), without siginfo.
 int clinux_pidfd_send_signal(int pidfd, int signal);
 
+// waitid(2), P_PIDFD: asks for the end of a child, so that nothing of it stays; waits for it if told to. ECHILD for one of others.
+// Needs Linux 5.4.
+int clinux_reap(int pidfd, int waits);
+
 // ioctl(TIOCSWINSZ).
 int clinux_set_terminal_size(int fd, uint16_t rows, uint16_t columns);
 

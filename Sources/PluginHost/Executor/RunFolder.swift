@@ -2,7 +2,7 @@ internal import CDroverABI
 internal import Glibc
 internal import Linux
 
-/// The folder of one launch: `spec`, `state`, `exit` (Sources/drover-shim/README.md).
+/// The folder of one launch: `spec` and `state` (Sources/drover-shim/README.md).
 struct RunFolder: Sendable {
     let path: String
 
@@ -35,9 +35,14 @@ struct RunFolder: Sendable {
         return name.utf8.count <= 200 ? name : name.prefix(160) + "%" + String(hash, radix: 16)
     }
 
-    var state: ShimState? { SmallFile.text(path + "/state").flatMap { ShimState($0) } }
+    var state: ShimState? { record?.state }
 
-    var exit: ShimExit? { SmallFile.text(path + "/exit").flatMap { ShimExit($0) } }
+    /// What is recorded of the task, and of its end when that has come; nil before its start.
+    private var record: (state: ShimState, exit: ShimExit?)? {
+        guard let text = SmallFile.text(path + "/state"), let state = ShimState(text) else { return nil }
+        // Shims of earlier versions record the exit in a file of its own.
+        return (state, ShimExit(state: text) ?? SmallFile.text(path + "/exit").flatMap { ShimExit(earlier: $0) })
+    }
 
     /// Values of one key of the launch specification, in order.
     func specValues(_ key: String) -> [String] {
@@ -89,12 +94,12 @@ struct RunFolder: Sendable {
 
     /// Looks what became of the launch; waits up to five seconds for a start that is under way. Blocks.
     ///
-    /// A shim that died without an `exit` leaves its task without a keeper: what is left of it is killed, and `exit` written
-    /// in its place, marked lost.
+    /// A shim that died without recording an exit leaves its task without a keeper: what is left of it is killed, and an exit
+    /// recorded in the shim's place, marked lost.
     func look() throws(ExecutorError) -> Content {
         let boot = Machine.bootID
         for _ in 0..<500 {
-            guard let state else {
+            guard let (state, exit) = record else {
                 if !isLocked { return .absent }
                 usleep(10_000)
                 continue
@@ -120,7 +125,7 @@ struct RunFolder: Sendable {
         do {
             let lock = try lock()
             defer { withExtendedLifetime(lock) {} }
-            guard lock != nil, state == nil, exit == nil else { return false }
+            guard lock != nil, record == nil else { return false }
             cgroup?.remove()
             try Folder.remove(path)
             return true
@@ -131,14 +136,15 @@ struct RunFolder: Sendable {
 
     /// The end of a launch whose shim is dead.
     func settle(_ state: ShimState) -> ShimExit {
-        if let exit { return exit }
+        let record = record
+        if let exit = record?.exit { return exit }
         cgroup?.killAll()
-        if let task = self.state?.task ?? state.task { RunFolder.killSession(of: task) }
+        if let task = record?.state.task ?? state.task { RunFolder.killSession(of: task) }
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
         let now = Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
         let exit = ShimExit(code: 0, signal: Int(SIGKILL), outOfMemory: false, lost: true, time: now)
-        try? SmallFile.replace(path + "/exit", with: Array(exit.text.utf8))
+        try? FileDescriptor(path: path + "/state", flags: O_WRONLY | O_APPEND).write(Array(exit.text.utf8))
         return exit
     }
 

@@ -9,37 +9,46 @@ extension ShimExecutor {
     /// Writes the specification, starts a shim on it and waits for its answer. After an error nothing runs.
     func start(_ plan: LaunchPlan) throws(ExecutorError) -> TaskRun {
         let folder = RunFolder(root: configuration.runRoot, id: plan.id)
+        let cgroup: Cgroup?
         do {
             try makeRunRoot()
             try Folder.make(folder.path)
             if plan.root == .memory { try Folder.make(folder.path + "/root") }
-            try prepare(plan, in: folder)
+            cgroup = try prepare(plan, in: folder)
         } catch {
             removeFolder(folder)
             throw .system(error)
         }
-        let answer: ShimAnswer
+        let started: (answer: ShimAnswer, shim: StartedShim)
         do {
-            answer = try ShimAnswer(startShim(folder))
+            started = try startShim(folder)
         } catch {
             abandon(folder)
             throw error
         }
-        if case .failed(let stage, let errno, let detail) = answer {
+        let shim = started.shim
+        switch started.answer {
+        case .started:
+            guard let state = folder.state else { throw noRecord(folder) }
+            let run = TaskRun(id: plan.id, folder: folder, state: state, exit: nil, cgroup: cgroup)
+            return try keep(run, shim: shim.pidfd)
+        case .failed(let stage, let errno, let detail):
+            shim.reap()
             removeFolder(folder)
             if stage != 0 {
                 throw .start(stage: stage, errno: errno, program: plan.program, cwd: plan.cwd, detail: detail)
             }
             throw ExecutorError.system(LinuxError(call: "drover-shim", path: detail, errno: errno))
+        case .running, .ended:
+            // Another shim of the same launch: the folder tells which processes they are.
+            shim.reap()
+            guard let run = try find(plan.id) else { throw noRecord(folder) }
+            return run
         }
-        // Started by this shim, or by another of the same launch: either way the folder tells which processes they are.
-        switch try folder.look() {
-        case .running(let state): return try keep(TaskRun(id: plan.id, folder: folder, state: state, exit: nil))
-        case .exited(let state, let exit):
-            return try keep(TaskRun(id: plan.id, folder: folder, state: state, exit: exit))
-        case .absent, .stale:
-            throw ExecutorError(DROVER_E_IO, "the shim answered but left no record in \(folder.path)")
-        }
+    }
+
+    private func noRecord(_ folder: RunFolder) -> ExecutorError {
+        ExecutorError(DROVER_E_IO, "the shim answered but left no record in \(folder.path)")
     }
 
     /// Once a process: plug-ins that never start a task need none.
@@ -51,19 +60,23 @@ extension ShimExecutor {
 
     /// Writes the specification and makes the control group: in this order, so that whoever finds the folder later knows of the
     /// group, too. Where this process may not make groups, tasks run without, and are found by session and parent.
-    private func prepare(_ plan: LaunchPlan, in folder: RunFolder) throws(LinuxError) {
+    private func prepare(_ plan: LaunchPlan, in folder: RunFolder) throws(LinuxError) -> Cgroup? {
         func write(_ cgroups: [String]) throws(LinuxError) {
             let records = plan.records(cgroups: cgroups, runFolder: folder.path)
             try SmallFile.replace(folder.path + "/spec", with: records)
         }
-        guard Machine.isRoot, plan.cgroupsJoined.isEmpty, let host = CgroupHost.current else { return try write([]) }
+        guard Machine.isRoot, plan.cgroupsJoined.isEmpty, let host = CgroupHost.current else {
+            try write([])
+            return nil
+        }
         let (parent, name) = (plan.cgroupParent ?? configuration.cgroupParent, RunFolder.name(of: plan.id))
         try write(Cgroup.planned(on: host, parent: parent, name: name, limits: plan.limits).paths)
         do {
-            _ = try Cgroup.make(on: host, parent: parent, name: name, limits: plan.limits)
+            return try Cgroup.make(on: host, parent: parent, name: name, limits: plan.limits)
         } catch {
             guard plan.limits == CgroupLimits() && (error.errno == EROFS || error.errno == EACCES) else { throw error }
             try write([])
+            return nil
         }
     }
 
@@ -76,27 +89,45 @@ extension ShimExecutor {
         removeFolder(folder)
     }
 
-    /// Runs `drover-shim FOLDER` and returns the line it answers on descriptor 3.
-    private func startShim(_ folder: RunFolder) throws(ExecutorError) -> String {
+    /// A shim, which is a child of this process.
+    private struct StartedShim {
+        let pidfd: FileDescriptor
+
+        /// Waits for the end of a shim that has nothing to do.
+        func reap() {
+            while clinux_reap(pidfd.number, 1) < 0 && errno == EINTR {}
+        }
+
+        func kill() {
+            _ = clinux_pidfd_send_signal(pidfd.number, SIGKILL)
+            reap()
+        }
+    }
+
+    /// Runs `drover-shim FOLDER` and returns what it answers on descriptor 3. After an error it does not run.
+    private func startShim(_ folder: RunFolder) throws(ExecutorError) -> (answer: ShimAnswer, shim: StartedShim) {
         var ends: [Int32] = [-1, -1]
         guard clinux_pipe(&ends) == 0 else { throw .system(LinuxError(call: "pipe2", errno: errno)) }
         let reader = FileDescriptor(owning: ends[0])
+        let shim: StartedShim
         do {
             let writer = FileDescriptor(owning: ends[1])
             FaultPoint.before(.executorSpawn)
-            let pid = try spawnShim(folder, answer: writer.number)
+            shim = try spawnShim(folder, answer: writer.number)
             FaultPoint.after(.executorSpawn)
-            // The first half of the shim ends as soon as it has forked.
-            var status: Int32 = 0
-            while waitpid(pid, &status, 0) < 0 && errno == EINTR {}
         }
-        FaultPoint.before(.executorAnswer)
-        let line = try readLine(reader)
-        FaultPoint.after(.executorAnswer)
-        return line
+        do {
+            FaultPoint.before(.executorAnswer)
+            let answer = try ShimAnswer(readLine(reader))
+            FaultPoint.after(.executorAnswer)
+            return (answer, shim)
+        } catch {
+            shim.kill()
+            throw error
+        }
     }
 
-    private func spawnShim(_ folder: RunFolder, answer: Int32) throws(ExecutorError) -> Int32 {
+    private func spawnShim(_ folder: RunFolder, answer: Int32) throws(ExecutorError) -> StartedShim {
         let arguments = CStringArray([configuration.shim, folder.path])
         let environment = CStringArray(FaultPoint.environment)
         var extra = answer
@@ -115,13 +146,12 @@ extension ShimExecutor {
         if failed {
             throw .start(stage: result.stage, errno: result.error, program: configuration.shim, cwd: "")
         }
-        close(result.pidfd)
-        return result.pid
+        return StartedShim(pidfd: FileDescriptor(owning: result.pidfd))
     }
 
     private func readLine(_ reader: FileDescriptor) throws(ExecutorError) -> String {
         var line: [UInt8] = []
-        while line.count < 4_096 {
+        while line.count < 4_096, line.last != UInt8(ascii: "\n") {
             var polled = pollfd(fd: reader.number, events: Int16(POLLIN), revents: 0)
             let ready = poll(&polled, 1, configuration.startTimeoutMilliseconds)
             if ready < 0 && errno == EINTR { continue }

@@ -161,7 +161,7 @@ package final class ShimExecutor: Sendable {
     }
 
     /// As ``known(_:)``; nil when there is none. What is left from before the last boot is removed.
-    private func find(_ id: String) throws(ExecutorError) -> TaskRun? {
+    func find(_ id: String) throws(ExecutorError) -> TaskRun? {
         if let run = runs.withLock({ $0[id] }) { return run }
         let folder = RunFolder(root: configuration.runRoot, id: id)
         switch try folder.look() {
@@ -171,14 +171,14 @@ package final class ShimExecutor: Sendable {
             removeFolder(folder)
             return nil
         case .running(let state):
-            return try keep(TaskRun(id: id, folder: folder, state: state, exit: nil))
+            return try keep(TaskRun(id: id, folder: folder, state: state, exit: nil, cgroup: folder.cgroup))
         case .exited(let state, let exit):
-            return try keep(TaskRun(id: id, folder: folder, state: state, exit: exit))
+            return try keep(TaskRun(id: id, folder: folder, state: state, exit: exit, cgroup: folder.cgroup))
         }
     }
 
-    /// Puts a run in the table, unless another thread has just done so, and watches it.
-    func keep(_ run: TaskRun) throws(ExecutorError) -> TaskRun {
+    /// Puts a run in the table, unless another thread has just done so, and watches it, by the pidfd `shim` if there is one.
+    func keep(_ run: TaskRun, shim: FileDescriptor? = nil) throws(ExecutorError) -> TaskRun {
         let earlier = runs.withLock { runs -> TaskRun? in
             if let earlier = runs[run.id] { return earlier }
             runs[run.id] = run
@@ -186,7 +186,7 @@ package final class ShimExecutor: Sendable {
         }
         if let earlier { return earlier }
         do {
-            try run.watch(on: queue)
+            try run.watch(on: queue, shim: shim)
         } catch {
             runs.withLock { $0[run.id] = nil }
             throw .system(error)

@@ -9,10 +9,9 @@ package struct ShimState: Equatable, Sendable {
     /// Nanoseconds since 1970.
     package var started: Int64
 
-    /// Nil when the text is torn or of another version.
+    /// Nil before it is known which shim it is, or when the text is of another version.
     package init?(_ text: String) {
-        guard let fields = RecordFields(text, header: "drover-shim-state 1", lasts: ["starting", "end"]),
-            let boot = fields["boot"]?.first,
+        guard let fields = RecordParts(text)?.state, let boot = fields["boot"]?.first,
             let shim = fields.process("shim"), let started = fields.number("started")
         else { return nil }
         bootID = boot
@@ -22,7 +21,7 @@ package struct ShimState: Equatable, Sendable {
     }
 }
 
-/// How a task ended: the file `exit`.
+/// How a task ended: the last part of the file `state`.
 package struct ShimExit: Equatable, Sendable {
     package var code: Int
     package var signal: Int
@@ -41,51 +40,79 @@ package struct ShimExit: Equatable, Sendable {
         self.droppedBytes = droppedBytes
     }
 
-    /// Nil when the text is torn or of another version.
-    package init?(_ text: String) {
-        guard let fields = RecordFields(text, header: "drover-shim-exit 1", lasts: ["end"]),
-            let code = fields.number("code"),
-            let signal = fields.number("signal"), let oom = fields.number("oom"), let lost = fields.number("lost"),
-            let time = fields.number("time")
+    /// Nil while `state` does not tell of it.
+    package init?(state text: String) {
+        guard let fields = RecordParts(text)?.exit else { return nil }
+        self.init(fields)
+    }
+
+    /// From the file `exit` of shims of earlier versions; nil when it is torn.
+    package init?(earlier text: String) {
+        guard let lines = RecordParts.lines(text, header: "drover-shim-exit 1"), lines.last == "end" else { return nil }
+        self.init(RecordFields(lines))
+    }
+
+    private init?(_ fields: RecordFields) {
+        guard let code = fields.number("code"), let signal = fields.number("signal"), let oom = fields.number("oom"),
+            let lost = fields.number("lost"), let time = fields.number("time")
         else { return nil }
         self.init(
             code: Int(code), signal: Int(signal), outOfMemory: oom != 0, lost: lost != 0, time: time,
             droppedBytes: fields.number("dropped") ?? 0)
     }
 
+    /// The part of `state` that says it.
     var text: String {
         """
-        drover-shim-exit 1
+
         code \(code)
         signal \(signal)
         oom \(outOfMemory ? 1 : 0)
         lost \(lost ? 1 : 0)
         time \(time)
         dropped \(droppedBytes)
-        end
+        exited
 
         """
     }
 }
 
-/// "key word word" lines between a header and one of the lines that say that the record is whole.
-private struct RecordFields {
-    private var fields: [String: [String]] = [:]
+/// The parts of a file `state`. One that is not whole yet, or was never finished, is as if it had not been begun.
+private struct RecordParts {
+    let state: RecordFields
+    let exit: RecordFields?
 
-    init?(_ text: String, header: String, lasts: [Substring]) {
+    init?(_ text: String) {
+        guard let lines = RecordParts.lines(text, header: "drover-shim-state 1"),
+            let last = lines.lastIndex(where: { $0 == "starting" || $0 == "end" })
+        else { return nil }
+        state = RecordFields(lines[..<last])
+        exit = lines.last == "exited" ? RecordFields(lines[(last + 1)...]) : nil
+    }
+
+    /// What follows the header, without empty lines; nil when the header is another.
+    static func lines(_ text: String, header: String) -> ArraySlice<Substring>? {
         let lines = text.split(separator: "\n")
-        guard lines.first == header[...], let last = lines.last, lasts.contains(last) else { return nil }
-        for line in lines.dropFirst().dropLast() {
-            let words = line.split(separator: " ").map(String.init)
+        return lines.first == header[...] ? lines.dropFirst() : nil
+    }
+}
+
+/// "key word word" lines.
+private struct RecordFields {
+    private var fields: [Substring: [Substring]] = [:]
+
+    init(_ lines: ArraySlice<Substring>) {
+        for line in lines {
+            let words = line.split(separator: " ")
             if let key = words.first { fields[key] = Array(words.dropFirst()) }
         }
     }
 
-    subscript(key: String) -> [String]? { fields[key] }
+    subscript(key: Substring) -> [String]? { fields[key]?.map { String($0) } }
 
-    func number(_ key: String) -> Int64? { fields[key]?.first.flatMap { Int64($0) } }
+    func number(_ key: Substring) -> Int64? { fields[key]?.first.flatMap { Int64($0) } }
 
-    func process(_ key: String) -> ProcessIdentity? {
+    func process(_ key: Substring) -> ProcessIdentity? {
         guard let words = fields[key], words.count == 2, let pid = Int32(words[0]), let start = UInt64(words[1]) else {
             return nil
         }

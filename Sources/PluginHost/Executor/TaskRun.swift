@@ -1,4 +1,5 @@
 internal import CDroverABI
+internal import CLinux
 internal import Dispatch
 internal import Glibc
 internal import Linux
@@ -28,26 +29,30 @@ final class TaskRun: Sendable {
 
     private let state: Mutex<State>
 
-    init(id: String, folder: RunFolder, state: ShimState, exit: ShimExit?) {
+    init(id: String, folder: RunFolder, state: ShimState, exit: ShimExit?, cgroup: Cgroup?) {
         self.id = id
         self.folder = folder
         shimState = state
-        cgroup = folder.cgroup
+        self.cgroup = cgroup
         self.state = Mutex(State(exit: exit))
     }
 
     /// How it ended; nil while it runs.
     var exit: ShimExit? { state.withLock { $0.exit } }
 
-    /// Starts watching the shim's end on `queue`. Its pidfd becomes readable then.
-    func watch(on queue: DispatchQueue) throws(LinuxError) {
+    /// Starts watching the shim's end on `queue`. Its pidfd becomes readable then: `shim`, or one that is opened.
+    func watch(on queue: DispatchQueue, shim: FileDescriptor?) throws(LinuxError) {
         guard exit == nil else { return }
-        guard let descriptor = try shimState.shim.open() else {
+        var shim = shim
+        if shim == nil { shim = try shimState.shim.open() }
+        guard let descriptor = shim else {
             finish(folder.settle(shimState))
             return
         }
         let source = DispatchSource.makeReadSource(fileDescriptor: descriptor.number, queue: queue)
         source.setEventHandler { [weak self] in
+            // A child, if this process has started it; those of others have somebody else to ask.
+            _ = clinux_reap(descriptor.number, 0)
             guard let self else { return }
             self.finish(self.folder.settle(self.shimState))
         }
