@@ -85,7 +85,7 @@ int log_open(log_stream *stream, int folder, const char *name, uint32_t files_ma
     }
     memcpy(stream->name, name, strlen(name) + 1);
     stream->index = scan(stream, 0);
-    return open_file(stream);
+    return 0;
 }
 
 static void rotate(log_stream *stream) {
@@ -105,6 +105,11 @@ static size_t write_part(log_stream *stream, const char *bytes, size_t count) {
     return (size_t)written;
 }
 
+void log_end(log_stream *stream) {
+    close(stream->source);
+    stream->source = -1;
+}
+
 int log_carry(log_stream *stream) {
     for (int turn = 0; turn < 64; turn++) {
         if (stream->file >= 0 && stream->bytes >= stream->bytes_max) rotate(stream);
@@ -117,8 +122,7 @@ int log_carry(log_stream *stream) {
         if (count < 0 && errno == EINTR) continue;
         if (count < 0 && errno == EAGAIN) return 1;
         if (count <= 0) {
-            close(stream->source);
-            stream->source = -1;
+            log_end(stream);
             return 0;
         }
         for (size_t done = 0; done < (size_t)count;) {

@@ -86,15 +86,20 @@ static int open_streams(void) {
     return open_stream(&streams[1], folder, spec.log_names[1], &spec.spawn.stdio[2]);
 }
 
+// What poll says of a stream.
+static void carry(log_stream *stream, short events) {
+    if (stream->source < 0 || events == 0) return;
+    if ((events & POLLIN) != 0) log_carry(stream);
+    else log_end(stream);
+}
+
 // Carries output and waits until the main process has ended. SIGTERM to the shim means: end everything now.
 static int run_until_exit(int signals, int main_pid) {
     int status = 0;
     for (;;) {
         struct pollfd polled[3] = {{signals, POLLIN, 0}, {streams[0].source, POLLIN, 0}, {streams[1].source, POLLIN, 0}};
         if (poll(polled, 3, -1) < 0) continue;
-        for (int i = 0; i < 2; i++) {
-            if (polled[i + 1].revents != 0 && streams[i].source >= 0) log_carry(&streams[i]);
-        }
+        for (int i = 0; i < 2; i++) carry(&streams[i], polled[i + 1].revents);
         if (polled[0].revents == 0) continue;
         struct signalfd_siginfo info;
         if (read(signals, &info, sizeof info) != sizeof info) continue;
@@ -110,9 +115,7 @@ static void drain_streams(void) {
         if (streams[0].source < 0 && streams[1].source < 0) return;
         int64_t left = (deadline - wall_time()) / 1000000;
         if (left <= 0 || left > DRAIN_MS || poll(polled, 2, (int)left) <= 0) return;
-        for (int i = 0; i < 2; i++) {
-            if (polled[i].revents != 0 && streams[i].source >= 0) log_carry(&streams[i]);
-        }
+        for (int i = 0; i < 2; i++) carry(&streams[i], polled[i].revents);
     }
 }
 

@@ -69,6 +69,14 @@ import Testing
         }
     }
 
+    @Test func aStreamThatNothingIsWrittenToHasNoFile() async throws {
+        let fixture = try ExecutorFixture()
+        defer { fixture.close(["t"]) }
+        _ = try await fixture.shell("t", "echo x")
+        _ = try await fixture.wait("t")
+        #expect(Folder.names(fixture.folder + "/logs") == ["t.stdout.0"])
+    }
+
     @Test func rotatesLogs() async throws {
         let fixture = try ExecutorFixture()
         defer { fixture.close(["t", "t2"]) }
