@@ -134,16 +134,18 @@ extension ClientAgent {
 
     private func apply(_ reply: WatchAllocationsReply) async {
         for ticket in reply.tickets { addTicket.yield(ticket) }
+        var (changed, new): ([Allocation], [Allocation]) = ([], [])
         for allocation in reply.changed {
             if let runner = runner(allocation.id) {
-                if runner.receive(allocation) { await store(runner.allocation) }
+                if runner.receive(allocation) { changed.append(runner.allocation) }
                 // The node had been out of sight: say again how things stand.
                 if allocation.clientStatus == .unknown { updates.put(runner.currentUpdate(), urgent: true) }
             } else if !allocation.isClientTerminal {
-                await store(allocation)
-                add(allocation)
+                new.append(allocation)
             }
         }
+        await store(changed + new)
+        for allocation in new { add(allocation) }
         guard reply.resume.isNone else { return }
         for runner in runners where reply.present["\(runner.id)"] == nil {
             updates.drop(runner.id)
@@ -152,15 +154,14 @@ extension ClientAgent {
         }
     }
 
-    private func store(_ allocation: Allocation) async {
+    private func store(_ allocations: [Allocation]) async {
+        guard let first = allocations.first else { return }
         do {
-            try await world.store.put(allocation)
+            try await world.store.put(allocations)
         } catch {
             world.log.error(
-                "cannot store an allocation",
-                metadata: [
-                    "alloc.id": "\(allocation.id)", "error": "\(error)",
-                ])
+                "cannot store allocations",
+                metadata: ["alloc.id": "\(first.id)", "count": "\(allocations.count)", "error": "\(error)"])
         }
     }
 

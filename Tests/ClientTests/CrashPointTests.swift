@@ -46,7 +46,7 @@ private struct FusedStore: ClientStore {
 
     func load() async throws -> [StoredAllocation] { try await fuse.around { try await inner.load() } }
 
-    func put(_ allocation: Allocation) async throws { try await fuse.around { try await inner.put(allocation) } }
+    func put(_ allocations: [Allocation]) async throws { try await fuse.around { try await inner.put(allocations) } }
 
     func put(_ record: TaskRecord, task: String, allocation: ID) async throws {
         try await fuse.around { try await inner.put(record, task: task, allocation: allocation) }

@@ -8,7 +8,7 @@ package protocol ClientStore: Sendable {
     /// All that is stored, in the order of ids.
     func load() async throws -> [StoredAllocation]
 
-    func put(_ allocation: Allocation) async throws
+    func put(_ allocations: [Allocation]) async throws
 
     func put(_ record: TaskRecord, task: String, allocation: ID) async throws
 

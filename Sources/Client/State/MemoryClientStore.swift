@@ -13,9 +13,11 @@ package final class MemoryClientStore: ClientStore {
         content.withLock { $0.sorted { $0.key < $1.key }.map(\.value) }
     }
 
-    package func put(_ allocation: Allocation) async throws {
-        content.withLock {
-            $0[allocation.id, default: StoredAllocation(allocation: allocation)].allocation = allocation
+    package func put(_ allocations: [Allocation]) async throws {
+        content.withLock { content in
+            for allocation in allocations {
+                content[allocation.id, default: StoredAllocation(allocation: allocation)].allocation = allocation
+            }
         }
     }
 

@@ -3,6 +3,7 @@ internal import Foundation
 internal import GRDB
 package import Logging
 package import Model
+internal import Synchronization
 
 /// The store of a real client: `state.db`, SQLite in WAL mode with `synchronous = NORMAL`.
 ///
@@ -11,6 +12,7 @@ package import Model
 package final class SQLiteClientStore: ClientStore {
     private let queue: DatabaseQueue
     private let blocking: any BlockingExecutor
+    private let waiting = Mutex<[Change]>([])
     private static let lane = BlockingLane("client-state")
     private static let schemaVersion = 1
 
@@ -95,20 +97,19 @@ package final class SQLiteClientStore: ClientStore {
         }
     }
 
-    package func put(_ allocation: Allocation) async throws {
-        let (id, body) = ("\(allocation.id)", SQLiteClientStore.blob(allocation.jsonBytes))
+    package func put(_ allocations: [Allocation]) async throws {
+        let rows = allocations.map { ("\($0.id)", SQLiteClientStore.blob($0.jsonBytes)) }
         try await write { database in
-            try database.execute(
-                sql: "INSERT OR REPLACE INTO allocation (id, body) VALUES (?, ?)", arguments: [id, body])
+            let sql = "INSERT OR REPLACE INTO allocation (id, body) VALUES (?, ?)"
+            for (id, body) in rows { try database.cachedStatement(sql: sql).execute(arguments: [id, body]) }
         }
     }
 
     package func put(_ record: TaskRecord, task: String, allocation: ID) async throws {
         let (id, body) = ("\(allocation)", SQLiteClientStore.blob(record.jsonBytes))
         try await write { database in
-            try database.execute(
-                sql: "INSERT OR REPLACE INTO task (allocation, name, body) VALUES (?, ?, ?)",
-                arguments: [id, task, body])
+            let sql = "INSERT OR REPLACE INTO task (allocation, name, body) VALUES (?, ?, ?)"
+            try database.cachedStatement(sql: sql).execute(arguments: [id, task, body])
         }
     }
 
@@ -130,13 +131,46 @@ package final class SQLiteClientStore: ClientStore {
     package func remove(_ allocation: ID) async throws {
         let id = "\(allocation)"
         try await write { database in
-            try database.execute(sql: "DELETE FROM task WHERE allocation = ?", arguments: [id])
-            try database.execute(sql: "DELETE FROM allocation WHERE id = ?", arguments: [id])
+            for sql in ["DELETE FROM task WHERE allocation = ?", "DELETE FROM allocation WHERE id = ?"] {
+                try database.cachedStatement(sql: sql).execute(arguments: [id])
+            }
         }
     }
 
+    /// A change that waits for its transaction, or what came of it.
+    private final class Change: Sendable {
+        let body: @Sendable (Database) throws -> Void
+        private let outcome = Mutex<Result<Void, any Error>>(.success(()))
+
+        init(_ body: @escaping @Sendable (Database) throws -> Void) { self.body = body }
+
+        func fail(_ error: any Error) { outcome.withLock { $0 = .failure(error) } }
+
+        func get() throws { try outcome.withLock { $0 }.get() }
+    }
+
+    /// All that gathered while the database was busy goes into one transaction, with the first of them.
     private func write(_ body: @escaping @Sendable (Database) throws -> Void) async throws {
-        try await blocking.run(lane: SQLiteClientStore.lane) { [queue] in try queue.write(body) }
+        let change = Change(body)
+        waiting.withLock { $0.append(change) }
+        try await blocking.run(lane: SQLiteClientStore.lane) { [self] in
+            let changes = waiting.withLock { waiting in
+                defer { waiting = [] }
+                return waiting
+            }
+            if !changes.isEmpty { SQLiteClientStore.commit(changes, to: queue) }
+            try change.get()
+        }
+    }
+
+    private static func commit(_ changes: [Change], to queue: DatabaseQueue) {
+        do {
+            try queue.write { database in for change in changes { try change.body(database) } }
+        } catch {
+            guard changes.count > 1 else { return changes[0].fail(error) }
+            // One that fails takes no others along.
+            for change in changes { commit([change], to: queue) }
+        }
     }
 
     private static func bytes(_ value: (any DatabaseValueConvertible)?) -> [UInt8] {
