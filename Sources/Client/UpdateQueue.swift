@@ -4,15 +4,19 @@ internal import Synchronization
 
 /// Updates on their way to the servers: the newest of each allocation waits; what is under way is not lost when sending fails.
 ///
-/// An urgent update (a run state changed) goes as soon as the call before it has returned; others wait up to 200 ms for company.
+/// An urgent update (a run state changed) goes at once, but no sooner than 10 ms after those before it: each call is an entry of the
+/// servers' log, and short tasks by the hundred would make one each. Others wait up to 200 ms for company.
 final class UpdateQueue: Sendable {
     private struct State {
         var waiting: [ID: AllocationUpdate] = [:]
         var isUrgent = false
+        var lastTaken: Uptime?
     }
 
     /// How long an update that is not urgent waits.
     static let patience = Duration.milliseconds(200)
+    /// From one batch to the next, at least.
+    static let spacing = Duration.milliseconds(10)
     /// Updates in one call at most.
     static let batchMax = 1_000
 
@@ -40,7 +44,10 @@ final class UpdateQueue: Sendable {
                 continue
             }
             if !isUrgent { try await waitForUrgency(time) }
-            return take()
+            if let last = state.withLock({ $0.lastTaken }), time.uptime < last + UpdateQueue.spacing {
+                try await time.sleep(until: last + UpdateQueue.spacing)
+            }
+            return take(time.uptime)
         }
     }
 
@@ -63,8 +70,9 @@ final class UpdateQueue: Sendable {
             ] as [@Sendable () async throws -> Void])
     }
 
-    private func take() -> [AllocationUpdate] {
+    private func take(_ now: Uptime) -> [AllocationUpdate] {
         state.withLock { state in
+            state.lastTaken = now
             let batch = state.waiting.sorted { $0.key < $1.key }.prefix(UpdateQueue.batchMax).map(\.value)
             for update in batch { state.waiting[update.id] = nil }
             if state.waiting.isEmpty { state.isUrgent = false }

@@ -223,7 +223,8 @@ final class AllocationRunner: Sendable {
                 return state.urgent
             }
             if update != reported {
-                let changed = update.clientStatus != reported?.clientStatus
+                // That it is pending, as they placed it, is no news to the servers.
+                let changed = update.clientStatus != (reported?.clientStatus ?? allocation.clientStatus)
                 updates.put(update, urgent: urgent || changed)
                 reported = update
             }
