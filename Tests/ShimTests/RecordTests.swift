@@ -32,14 +32,17 @@ import Testing
     }
 
     private static let started = begun + "task 8 80\nend\n"
+    private static let ended = "\ncode 3\nsignal 0\noom 1\nlost 0\ntime 9\ndropped 2\nexited\n"
     private static let exit = ShimExit(code: 3, signal: 0, outOfMemory: true, lost: false, time: 9, droppedBytes: 2)
 
-    @Test(arguments: [
-        (text: started + exit.text, isWhole: true),
+    private static let records: [(text: String, isWhole: Bool)] = [
+        ("\(started)\(ended)", true),
         // After a piece of an earlier try, and where the shim died before it could say which process the task is.
-        (started + "\ncode 7\nsig" + exit.text, true), (begun + exit.text, true), (begun + "task 8" + exit.text, true),
-        (started + exit.text.dropLast("exited\n".count), false), (started + exit.text.dropLast(2), false),
-    ])
+        ("\(started)\ncode 7\nsig\(ended)", true), ("\(begun)\(ended)", true), ("\(begun)task 8\(ended)", true),
+        ("\(started)\(ended.dropLast(7))", false), ("\(started)\(ended.dropLast(2))", false),
+    ]
+
+    @Test(arguments: records)
     func anExitIsReadWholeOrNotAtAll(text: String, isWhole: Bool) {
         #expect(ShimExit(state: text) == (isWhole ? RecordTests.exit : nil))
         #expect(ShimState(text)?.shim.pid == 7)
