@@ -34,9 +34,9 @@ struct KillPoint: CustomTestStringConvertible {
             case .clientIdentity, .agentAnswer, .clientHandle, .clientEnd: [KillPoint(victim: .agent, name: name)]
             // NetworkTests kill there: these tasks are in the machine's network.
             case .clientNetwork: []
-            // The first report says that a task is pending, the third that one runs or has ended.
+            // The first report says that a task runs, the second that another does, or has ended.
             case .clientReport, .serverAcknowledgement:
-                [KillPoint(victim: .agent, name: name), KillPoint(victim: .agent, name: name + ":3")]
+                [KillPoint(victim: .agent, name: name), KillPoint(victim: .agent, name: name + ":2")]
             case .diskSync: (8...11).map { KillPoint(victim: .agent, name: "\(name):\($0)") }
             case .executorSpawn, .executorAnswer:
                 [KillPoint(victim: .host, name: name), KillPoint(victim: .agent, name: name, isInAgent: true)]
