@@ -80,8 +80,8 @@ extension ClientAgent {
         for name in names {
             guard let id = ID(name), !id.isNone, runner(id) == nil else { continue }
             let folders = AllocationFolders(base: base, id: id)
-            let names = (try? await world.seam.blocking.run { try disk.list(folders.root) }) ?? []
-            for file in AllocationFolders.attemptFiles(names) { await endOrphan(folders.root + "/" + file) }
+            let tasks = (try? await world.seam.blocking.run { try disk.list(folders.root) }) ?? []
+            for task in tasks { await endOrphan(folders.attemptFile(task)) }
             do {
                 try await AllocationNetwork(id: id, folders: folders, world: world).clear(isLast: true)
                 try await world.seam.blocking.run { try disk.remove(folders.root) }

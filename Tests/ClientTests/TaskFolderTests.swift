@@ -85,7 +85,7 @@ import Testing
     }
 
     /// A folder of the task that has become a link is not followed: the host's folder keeps its mode and owner.
-    @Test(arguments: ["local", "secrets", "tmp"])
+    @Test(arguments: ["local", "secrets", "tmp", "private"])
     func aTaskFolderThatIsALinkIsRefused(name: String) async throws {
         let fixture = ClientFixture()
         defer { fixture.close() }

@@ -43,10 +43,7 @@ package struct NoFileModes: FileModes {
     }
 }
 
-/// The folders of one allocation: `<alloc_dir>/<id>/{alloc/{data,logs,tmp},<task>/{local,secrets,tmp}}`.
-///
-/// What the client keeps for itself are files beside them, whose names begin with a dot, as no task's does: each folder that is made
-/// and removed for an allocation costs as much as many system calls.
+/// The folders of one allocation: `<alloc_dir>/<id>/{alloc/{data,logs,tmp},<task>/{local,secrets,tmp,private}}`.
 package struct AllocationFolders: Sendable, Equatable {
     package let root: String
 
@@ -58,16 +55,11 @@ package struct AllocationFolders: Sendable, Equatable {
 
     package func task(_ name: String) -> String { "\(root)/\(name)" }
 
-    /// A file of the client's own about a task, in ``root``. Only the client's user may write there.
-    static func ownFile(_ name: String, of task: String) -> String { ".\(task).\(name)" }
+    /// The attempt of a task, as a second record beside the state database: JSON with driver and task id.
+    package func attemptFile(_ task: String) -> String { "\(self.task(task))/\(AllocationFolders.attempt)" }
 
-    /// Name of the second record, beside the state database, of which attempt of a task there is: JSON with driver and task id.
-    static func attemptFile(_ task: String) -> String { ownFile("attempt", of: task) }
-
-    /// The attempt files among names in ``root``.
-    static func attemptFiles(_ names: [String]) -> [String] {
-        names.filter { $0.hasPrefix(".") && $0.hasSuffix(".attempt") }
-    }
+    /// ``attemptFile(_:)``, below the task's folder.
+    static let attempt = "private/attempt"
 
     package func directories(_ task: String) -> TaskSpec.Directories {
         var directories = TaskSpec.Directories()
@@ -92,7 +84,7 @@ package struct AllocationFolders: Sendable, Equatable {
         let folder = self.task(task)
         let parts: [(String, UInt32)] = [
             // Sticky: a task writes here as it likes, but does not rename what the agent made.
-            ("", 0o1777), ("/local", 0o777), ("/secrets", 0o700), ("/tmp", 0o1777),
+            ("", 0o1777), ("/local", 0o777), ("/secrets", 0o700), ("/tmp", 0o1777), ("/private", 0o700),
         ]
         for (name, mode) in parts {
             try modes.makeFolder(folder + name, mode, disk: disk)

@@ -2,7 +2,7 @@ internal import Basics
 internal import Linux
 internal import RPC
 
-/// Reads below one allocation's folder. Secrets of tasks and the client's own files are closed to it.
+/// Reads below one allocation's folder. Secrets and private folders of tasks are closed to it.
 struct FileAccess: Sendable {
     /// Bytes of one frame at most.
     static let frameBytesMax = 64 << 10
@@ -22,8 +22,7 @@ struct FileAccess: Sendable {
 
     func list(_ path: String) throws -> [ConfinedFolder.Entry] {
         try check(path)
-        let found = try FileAccess.translate(path) { () throws(LinuxError) in try folder.list(path) }
-        return FileAccess.parts(path).isEmpty ? found.filter { !FileAccess.isOwn($0.name) } : found
+        return try FileAccess.translate(path) { () throws(LinuxError) in try folder.list(path) }
     }
 
     func entry(_ path: String) throws -> ConfinedFolder.Entry {
@@ -33,21 +32,12 @@ struct FileAccess: Sendable {
 
     private func check(_ path: String) throws {
         guard !path.utf8.contains(0) else { throw CallError(.invalid, "path holds a NUL byte") }
-        let parts = FileAccess.parts(path)
-        let isSecret = parts.count > 1 && parts[0] != "alloc" && parts[1] == "secrets"
-        guard isSecret || parts.first.map({ FileAccess.isOwn($0) }) == true else { return }
-        throw CallError(.permission, "Reading secret file prohibited: \(path)")
-    }
-
-    /// The client's, beside the folders of tasks (``AllocationFolders``).
-    private static func isOwn(_ name: some StringProtocol) -> Bool { name.hasPrefix(".") }
-
-    private static func parts(_ path: String) -> [Substring] {
         var parts: [Substring] = []
         for part in path.split(separator: "/") where part != "." {
             if part == ".." { _ = parts.popLast() } else { parts.append(part) }
         }
-        return parts
+        guard parts.count > 1, parts[0] != "alloc", parts[1] == "secrets" || parts[1] == "private" else { return }
+        throw CallError(.permission, "Reading secret file prohibited: \(path)")
     }
 
     /// The error a caller understands.

@@ -169,12 +169,13 @@ extension TaskRunner {
         let text = JSON.object([
             ("attempt", .integer(Int64(record.attempt))), ("driver", .string(record.driver)), ("id", .string(id)),
         ]).bytes
-        let (file, folder) = (AllocationFolders.attemptFile(context.taskName), context.folders.root)
-        let (disk, modes) = (context.world.seam.disk, context.world.modes)
+        let (folder, disk, modes) = (
+            context.folders.task(context.taskName), context.world.seam.disk, context.world.modes
+        )
         do {
             try await store()
             try await context.world.seam.blocking.run {
-                try modes.replace(file, in: folder, with: text, mode: 0o600, disk: disk)
+                try modes.replace(AllocationFolders.attempt, in: folder, with: text, mode: 0o600, disk: disk)
             }
         } catch is CancellationError {
             throw CancellationError()
@@ -185,8 +186,7 @@ extension TaskRunner {
     }
 
     private func attemptFromFile() async -> (attempt: Int, driver: String)? {
-        let path = context.folders.root + "/" + AllocationFolders.attemptFile(context.taskName)
-        let disk = context.world.seam.disk
+        let (path, disk) = (context.folders.attemptFile(context.taskName), context.world.seam.disk)
         let bytes = try? await context.world.seam.blocking.run { try disk.read(path, limit: 4_096) }
         guard let bytes, let json = try? JSONParser.parse(bytes), let attempt = json["attempt"]?.integer,
             let driver = json["driver"]?.string

@@ -22,22 +22,22 @@ struct NetworkHook: TaskHook {
             let content = NameFiles.resolver(dns, machine: String(decoding: text, as: UTF8.self))
             // A root made of the machine's folders has the machine's link there, if it is one.
             let target = isImage ? "/etc/resolv.conf" : machine
-            let file = try await mount("resolv.conf", content, at: target, context)
+            let file = try await mount("resolv.conf", content, at: target, start.spec.directories.task, context)
             start.spec.mounts.append(file)
         }
         if !network.hostname.isEmpty {
             let content = NameFiles.hosts(network.hostname, network.status)
-            let file = try await mount("hosts", content, at: "/etc/hosts", context)
+            let file = try await mount("hosts", content, at: "/etc/hosts", start.spec.directories.task, context)
             start.spec.mounts.append(file)
         }
     }
 
-    /// Writes the file where the task cannot change it, and has it mounted.
+    /// Writes the file where the task cannot reach it, and has it mounted.
     private func mount(
-        _ file: String, _ content: String, at target: String, _ context: TaskContext
+        _ file: String, _ content: String, at target: String, _ folder: String, _ context: TaskContext
     ) async throws -> TaskSpec.Mount {
         let (disk, modes) = (context.world.seam.disk, context.world.modes)
-        let (path, folder) = (AllocationFolders.ownFile(file, of: context.taskName), context.folders.root)
+        let path = "private/" + file
         do {
             try await context.world.seam.blocking.run {
                 try modes.replace(path, in: folder, with: Array(content.utf8), mode: 0o644, disk: disk)
