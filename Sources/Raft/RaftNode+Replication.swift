@@ -210,7 +210,7 @@ extension RaftNode {
     // MARK: - Committing
 
     /// Raft §5.3 and §5.4.2: an entry on a majority is committed if it is of this term; older ones are with it.
-    /// - Returns: whether anything was, in which case all followers were told.
+    /// - Returns: whether anything was, in which case all followers were sent what they lack, as far as their pipelines have room.
     @discardableResult
     mutating func advanceCommit() -> Bool {
         let voters = membership.voters

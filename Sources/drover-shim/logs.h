@@ -3,8 +3,9 @@
 // Carries one output stream of a task into rotated files NAME.N in the log folder.
 //
 // N starts at 0 and only grows; writing goes on in the highest N found, so a restarted task appends. The first file is made with
-// the first byte: many a task writes nothing, to standard error at least. A file that is full is closed and N + 1 begun; files up to N - max are removed. A task is never held up by its log: what cannot be
-// written (disk full, folder gone) is dropped and counted, and every later write tries again.
+// the first byte: many a task writes nothing, to standard error at least. A file that is full is closed and N + 1 begun; files
+// up to N - max are removed. A task is never held up by its log: what cannot be written (disk full, folder gone) is dropped and
+// counted, and every later write tries again.
 #ifndef DROVER_SHIM_LOGS_H
 #define DROVER_SHIM_LOGS_H
 
