@@ -116,6 +116,10 @@ import Testing
             "task group g validation failed: Task a/b validation failed: Task name cannot include slashes"
         ),
         (
+            "service", "", "task \".network\" {\ndriver = \"x\"\n}",
+            "task group g validation failed: Task .network validation failed: Task name \".network\" is reserved: an allocation's folder has an entry of that name"
+        ),
+        (
             "service", "", "task \"u\" {\n}",
             "task group g validation failed: Task u validation failed: Missing task driver"
         ),

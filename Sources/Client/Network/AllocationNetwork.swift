@@ -13,7 +13,7 @@ struct AllocationNetwork: Sendable {
     let folders: AllocationFolders
     let world: ClientWorld
 
-    /// Hidden: no task may be named so.
+    /// No task may be named so: `JobTask.isReserved`.
     private static let file = ".network"
     private static let attemptsMax = 3
     /// How often a plug-in that is under way is asked for its end, each 10 ms.

@@ -1,13 +1,19 @@
 import Basics
 
 extension JobTask {
+    /// Whether a task's folder, which bears the task's name, would stand in the place of something else in the folder of its
+    /// allocation: what all tasks share, and what the client knows of the group's network.
+    public static func isReserved(_ name: String) -> Bool {
+        [".", "..", "alloc"].contains(name) || name.hasPrefix(".network")
+    }
+
     /// Faults of a canonical task; the caller names the task.
     func validate(in group: TaskGroup, of job: Job) -> [String] {
         var faults: [String] = []
         if name.contains("/") || name.contains("\\") { faults.append("Task name cannot include slashes") }
         if name.contains("\0") { faults.append("Task name cannot include null characters") }
-        if name == "." || name == ".." || name == "alloc" {
-            faults.append("Task name \"\(name)\" is reserved: it is the name of a folder of the allocation")
+        if Self.isReserved(name) {
+            faults.append("Task name \"\(name)\" is reserved: an allocation's folder has an entry of that name")
         }
         if name.utf8.count > Job.nameBytesMax { faults.append("Task name is longer than \(Job.nameBytesMax) bytes") }
         if driver.isEmpty { faults.append("Missing task driver") }

@@ -7,7 +7,7 @@ struct ValidationHook: TaskHook {
 
     func prestart(_ start: inout TaskStart, _ context: TaskContext) async throws {
         let task = start.task
-        if task.name.isEmpty || task.name.contains("/") || task.name.hasPrefix(".") || task.name == "alloc" {
+        if task.name.isEmpty || task.name.contains("/") || JobTask.isReserved(task.name) {
             throw refusal("task name \"\(task.name)\" cannot be a folder's name; rename the task")
         }
         if !task.templates.isEmpty { throw refusal("this client does not render template blocks; remove them") }
