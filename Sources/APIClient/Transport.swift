@@ -231,9 +231,11 @@ struct Transport: Sendable {
         guard case .https(let host, _) = address else { return channel.eventLoop.makeSucceededVoidFuture() }
         // Of an address, which is no name that TLS could ask for, the certificate must name the address itself.
         let isAddress = (try? SocketAddress(ipAddress: host, port: 0)) != nil
+        let handler = try NIOSSLClientHandler(
+            context: context, serverHostname: tls.serverName ?? (isAddress ? nil : host))
         let handshake = channel.eventLoop.makePromise(of: Void.self)
         try channel.pipeline.syncOperations.addHandlers([
-            NIOSSLClientHandler(context: context, serverHostname: tls.serverName ?? (isAddress ? nil : host)),
+            handler,
             HandshakeGuard(timeout: Self.timeout) { [tls] certificate in
                 // The library takes a certificate that names the address, whatever name is asked for.
                 guard let name = tls.serverName, !tls.skipsVerification else { return nil }

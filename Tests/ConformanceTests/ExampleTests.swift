@@ -71,7 +71,7 @@ import Testing
             try await withThrowingTaskGroup(of: TaskExit.self) { group in
                 group.addTask { try await driver.wait(t1) }
                 for round in 1...3 {
-                    kill(host.status[0].pid, SIGKILL)
+                    try killProcess(host.status[0].pid)
                     try await eventually("restart \(round)") {
                         host.status[0].state == "running" && host.status[0].restarts == round
                     }

@@ -52,7 +52,7 @@ struct LifeTests {
             let unique = fixture.scratch.path.split(separator: "-").last.map(String.init) ?? ""
             try await NetworkConformance(fixture.driver, unique: unique).check {
                 let pid = fixture.hostPID
-                kill(pid, SIGKILL)
+                try killProcess(pid)
                 try await eventually("it is back") { ![pid, 0].contains(fixture.hostPID) }
             }
         }
@@ -162,7 +162,7 @@ struct LifeTests {
             for mark in ["line 50\n", "line 200\n"] {
                 try await fixture.says(mark)
                 let pid = fixture.hostPID
-                kill(pid, SIGKILL)
+                try killProcess(pid)
                 try await eventually("another host") { fixture.hostPID > 0 && fixture.hostPID != pid }
             }
             #expect(try await fixture.driver.recover(spec, handle: handle) == handle)
@@ -178,7 +178,7 @@ struct LifeTests {
             let spec = fixture.task("t", "echo ready; sleep 1000")
             let handle = try await fixture.driver.start(spec)
             let pid = fixture.hostPID
-            kill(pid, SIGKILL)
+            try killProcess(pid)
             try await eventually("another host") { fixture.hostPID > 0 && fixture.hostPID != pid }
             #expect(try await fixture.driver.recover(spec, handle: nil) == handle)
             let unknown = await pluginError { try await fixture.driver.recover(fixture.task("u", ""), handle: nil) }
@@ -192,7 +192,7 @@ struct LifeTests {
         try await DockerFixture.run { fixture in
             _ = try await fixture.driver.start(fixture.task("t", "sleep 1000"))
             let pid = fixture.hostPID
-            kill(pid, SIGKILL)
+            try killProcess(pid)
             try await eventually("another host") { fixture.hostPID > 0 && fixture.hostPID != pid }
             let busy = await pluginError { try await fixture.driver.destroy("t", force: false) }
             #expect(busy?.code == .state)

@@ -138,7 +138,7 @@ struct LifeTests {
         #expect(try await fixture.says("ready"))
         let members = ProcessTable.tree(pid)
         async let ending = fixture.wait("t")
-        kill(fixture.shim("t"), SIGKILL)
+        try killProcess(fixture.shim("t"))
         #expect(try await ending["error"]?.string != nil)
         for member in members { #expect(try await eventually { !isAlive(member) }) }
         try fixture.executor.destroy(id: "t", force: false)

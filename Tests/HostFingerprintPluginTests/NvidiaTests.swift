@@ -12,6 +12,14 @@ struct NvidiaTests {
     static let hopper = "gpu uuid=GPU-1 name=NVIDIA_H100 bus=00000000:4A:00.0 minor=3 total=81559 used=1024 busy=7"
     static let second = "gpu uuid=GPU-2 name=NVIDIA_H100 bus=00000000:4B:00.0 minor=4 total=81559 used=0"
 
+    /// Tells the stand-in at `library`, which stays loaded, which file says what it says.
+    private static func give(_ library: String, script: String) throws {
+        typealias Give = @convention(c) (UnsafePointer<CChar>) -> Void
+        let handle = try #require(dlopen(library, RTLD_NOW | RTLD_LOCAL))
+        let function = try #require(dlsym(handle, "stand_in_script"))
+        unsafeBitCast(function, to: Give.self)(script)
+    }
+
     /// Runs `body` with devices over a library of the test's own, and a function that changes the script.
     private func withGPUs(
         _ script: String, _ files: [String: String] = [:], _ name: String = #function,
@@ -22,8 +30,7 @@ struct NvidiaTests {
         let library = try PluginBuilder.library("Tests/HostFingerprintPluginTests/nvml.c", defines: [define])
         let system = FakeSystem(nvidia: NvidiaSession(names: ["libnot-there.so", library]))
         try FakeMachine.with(files, system) { machine in
-            setenv("NVML_SCRIPT", machine.root + "/nvml.script", 1)
-            defer { unsetenv("NVML_SCRIPT") }
+            try Self.give(library, script: machine.root + "/nvml.script")
             let write = { try FakeMachine.write("driver 550.54\n" + $0 + "\n", machine.root, "/nvml.script") }
             try write(script)
             try FakeHost.run { _, host in try body(HostDevices(machine: machine, clock: host.clock), machine, write) }
@@ -214,8 +221,7 @@ struct NvidiaTests {
         let library = try PluginBuilder.library(
             "Tests/HostFingerprintPluginTests/nvml.c", defines: ["TEST_outlives"])
         try FakeMachine.with([:]) { machine in
-            setenv("NVML_SCRIPT", machine.root + "/nvml.script", 1)
-            defer { unsetenv("NVML_SCRIPT") }
+            try Self.give(library, script: machine.root + "/nvml.script")
             let write = { try FakeMachine.write("driver 550.54\n" + $0 + "\n", machine.root, "/nvml.script") }
             try FakeHost.run { _, host in
                 let faults = { (session: NvidiaSession) in

@@ -1,5 +1,5 @@
-// A stand-in for libnvidia-ml, with the documented layouts, that says what the file named by NVML_SCRIPT says now. One line a
-// thing, words "key=value"; a name's blanks are written "_":
+// A stand-in for libnvidia-ml, with the documented layouts, that says what a script says now: the file given to `stand_in_script`,
+// else the one that NVML_SCRIPT names. One line a thing, words "key=value"; a name's blanks are written "_":
 //   driver 550.54              the driver's version
 //   fail 999                   every call fails with this code
 //   gpu uuid=GPU-1 name=NVIDIA_H100 bus=00000000:4A:00.0 minor=0 total=81559 used=1024 [busy=7] [ecc=2] [remap=1] [lost=1] [recovery=1]
@@ -44,8 +44,13 @@ static void read_unit(unit *u, const char *line) {
     u->slices = (unsigned)number(line, "slices");
 }
 
+static char script[4096];
+
+// Tests that share a process may not change its environment: others read it at the same time.
+void stand_in_script(const char *path) { snprintf(script, sizeof script, "%s", path); }
+
 static int read_script(void) {
-    const char *path = getenv("NVML_SCRIPT");
+    const char *path = script[0] ? script : getenv("NVML_SCRIPT");
     FILE *file = path ? fopen(path, "r") : NULL;
     char line[512];
     count = 0;

@@ -1,4 +1,5 @@
 package import Basics
+internal import Glibc
 internal import Linux
 internal import Logging
 package import PluginHost
@@ -83,6 +84,12 @@ package func eventually(seconds: Int = 15, _ condition: () -> Bool) async throws
         try await Task.sleep(for: .milliseconds(10))
     }
     return false
+}
+
+/// Ends a process with SIGKILL. 0, as a plug-in that is not running has for its pid, would mean this process's own group.
+package func killProcess(_ pid: Int32) throws {
+    try #require(pid > 1, "there is no such process to kill")
+    kill(pid, SIGKILL)
 }
 
 /// Whether a process exists and is more than a zombie.

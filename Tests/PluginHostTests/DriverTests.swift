@@ -12,7 +12,7 @@ import Testing
             let driver = try #require(host.driver(named: "faulty"))
             try await NetworkConformance(driver, unique: "\(getpid())").check {
                 let pid = host.status[0].pid
-                kill(pid, SIGKILL)
+                try killProcess(pid)
                 try await eventually("it is back") { ![pid, 0].contains(host.status[0].pid) }
             }
         }

@@ -62,7 +62,7 @@ import Testing
                     group.addTask { try await driver.wait("t1") }
                     try await Task.sleep(for: .milliseconds(30))
                 }
-                kill(host.status[0].pid, SIGKILL)
+                try killProcess(host.status[0].pid)
                 let status = try await restarted(host)
                 #expect(status.reason.contains("was ended by signal 9 (SIGKILL)"))
                 #expect(status.reason.contains(busy ? "during wait" : "; its last call was start"))

@@ -101,11 +101,11 @@ import Testing
             if busy {
                 async let error = pluginError { try await question.ask(host) }
                 try await eventually("it hangs") { !host.metrics.isEmpty }
-                kill(pid, SIGKILL)
+                try killProcess(pid)
                 #expect(await error?.code == .crashed)
                 #expect(try await restarted(host).reason.contains("(SIGKILL) during \(question.operation)"))
             } else {
-                kill(pid, SIGKILL)
+                try killProcess(pid)
                 #expect(try await restarted(host).reason.contains("was ended by signal 9 (SIGKILL)"))
             }
             #expect(try await question.ask(host) != "nothing")
@@ -219,12 +219,12 @@ import Testing
 
     @Test func aScorerKilledIdleOrBusyComesBack() async throws {
         try await withInstruments(.process) { host in
-            kill(try status(host).pid, SIGKILL)
+            try killProcess(status(host).pid)
             let pid = try await restarted(host).pid
             #expect(try doubles(score(host, "sound", [1])) == [2])
             async let failed = pluginError { try doubles(score(host, "hang", [1])) }
             try await eventually("it hangs") { !host.metrics.isEmpty }
-            kill(pid, SIGKILL)
+            try killProcess(pid)
             let error = await failed
             #expect(error?.code == .crashed && text(error).contains("(SIGKILL) during score"), "\(text(error))")
             _ = try await restarted(host, times: 2)

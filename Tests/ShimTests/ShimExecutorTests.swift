@@ -121,7 +121,7 @@ import Testing
         let pid = try await fixture.shell("t", "(sleep 100 & echo $!); echo ready; sleep 100")
         #expect(try await eventually { fixture.log("t.stdout.0").hasSuffix("ready") })
         async let ending = fixture.wait("t")
-        kill(try fixture.state("t").shim.pid, SIGKILL)
+        try killProcess(fixture.state("t").shim.pid)
         let result = try await ending
         #expect(result["error"]?.string != nil && result["exit_code"]?.integer == 137)
         let child = try #require(fixture.log("t.stdout.0").split(separator: "\n").first.flatMap { Int32($0) })
@@ -139,11 +139,11 @@ import Testing
             async let launching = try? fixture.shell(id, "echo $$ >> \(marks); sleep 100")
             for _ in 0..<(turn * 40) { sched_yield() }
             if let state = ShimState(SmallFile.text("\(fixture.folder)/run/\(id)/state") ?? "") {
-                kill(state.shim.pid, SIGKILL)
+                try killProcess(state.shim.pid)
             }
             let pid = await launching
             if let state = ShimState(SmallFile.text("\(fixture.folder)/run/\(id)/state") ?? "") {
-                kill(state.shim.pid, SIGKILL)
+                try killProcess(state.shim.pid)
             }
             if pid != nil { #expect(try await fixture.wait(id)["error"]?.string != nil) }
             let started = (SmallFile.text(marks) ?? "").split(separator: "\n").compactMap { Int32($0) }
@@ -329,7 +329,7 @@ import Testing
         _ = try await fixture.shell("t", "setsid sh -c '\(hide); echo $$; exec sleep 100' & sleep 100")
         #expect(try await eventually { Int32(fixture.log("t.stdout.0")) != nil })
         let hidden = try #require(Int32(fixture.log("t.stdout.0")))
-        kill(try fixture.state("t").shim.pid, SIGKILL)
+        try killProcess(fixture.state("t").shim.pid)
         _ = try await fixture.wait("t")
         #expect(try await eventually { !isAlive(hidden) })
         try fixture.executor.destroy(id: "t", force: true)

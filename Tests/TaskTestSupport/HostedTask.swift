@@ -97,7 +97,7 @@ package final class HostedTask: Sendable {
         #expect(!before.isEmpty)
         let host = try #require(host.status.first?.pid)
         async let waiting: Void = stillRuns()
-        kill(host, SIGKILL)
+        try killProcess(host)
         try await waiting
         try await eventually("the plug-in host is back") {
             let pid = self.host.status.first?.pid ?? 0
