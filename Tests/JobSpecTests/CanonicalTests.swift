@@ -177,6 +177,13 @@ import Testing
         #expect(try Self.canonical(type, inside, group).validate().contains(fault))
     }
 
+    /// Any name that can be a folder's beside those that an allocation's folder has itself.
+    @Test(arguments: [".hidden", "a.network", "...", "alloc.d"])
+    func takesTaskNames(name: String) throws {
+        let job = try Self.canonical("service", "", "task \"\(name)\" {\ndriver = \"x\"\n}")
+        #expect(job.validate() == [])
+    }
+
     @Test func refusesAnEmptyJob() throws {
         let faults = try JobFile.parse("job \"j\" {\n}\n").job.canonicalized().validate()
         #expect(faults == ["missing job task groups"])
