@@ -231,8 +231,13 @@ struct Transport: Sendable {
         guard case .https(let host, _) = address else { return channel.eventLoop.makeSucceededVoidFuture() }
         // Of an address, which is no name that TLS could ask for, the certificate must name the address itself.
         let isAddress = (try? SocketAddress(ipAddress: host, port: 0)) != nil
-        let handler = try NIOSSLClientHandler(
-            context: context, serverHostname: tls.serverName ?? (isAddress ? nil : host))
+        let asked = tls.serverName ?? (isAddress ? nil : host)
+        let handler: NIOSSLClientHandler
+        do {
+            handler = try NIOSSLClientHandler(context: context, serverHostname: asked)
+        } catch is NIOSSLExtraError {
+            throw ConnectionError("TLS cannot ask for the name \"\(asked ?? "")\"; set -tls-server-name to a host name")
+        }
         let handshake = channel.eventLoop.makePromise(of: Void.self)
         try channel.pipeline.syncOperations.addHandlers([
             handler,

@@ -106,6 +106,7 @@ struct SecureServingTests {
 
     @Test(arguments: [
         ("another name", "is for server.global.nomad, localhost, not for the name it was asked for"),
+        ("no name", "TLS cannot ask for the name \"127.0.0.2\"; set -tls-server-name to a host name"),
         ("the machine's CAs", "is not signed by a CA this end knows"),
         ("no such file", "/absent.pem cannot be read as PEM certificates"),
         ("half a certificate", "give both -client-cert and -client-key"),
@@ -115,6 +116,7 @@ struct SecureServingTests {
             var client = client
             switch fault {
             case "another name": client.tls.serverName = "server.europe.nomad"
+            case "no name": client.tls.serverName = "127.0.0.2"
             case "the machine's CAs": client.tls.authorityFile = nil
             case "no such file": client.tls.authorityFile = "/absent.pem"
             default: client.tls.certificateFile = pair.certificate
